@@ -1,0 +1,114 @@
+// One generation of policy: everything an administrator declared, checked and compiled.
+//
+// Immutable, shared as shared_ptr<const Snapshot> by all threads. A transaction pins one at MAIL FROM; each
+// delivery attempt reads the one in force. Built by policy/compiler, published by gateway/reload.
+#pragma once
+
+#include "mail/address.hpp"
+#include "vocabulary/facts.hpp"
+#include "vocabulary/next_hop.hpp"
+#include "vocabulary/node.hpp"
+#include "vocabulary/organisation.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postern::policy {
+
+/// routing.yaml `community:`.
+struct Community {
+    mail::Domain suffix;                      ///< "cjsm.net"
+    mail::Address operator_address;           ///< who answers for the service
+    enum class Redirects { carry, refuse } redirects = Redirects::refuse;
+    unsigned redirect_hops = 5;               ///< then 5.4.6
+};
+
+/// Whose domain it is, and in which of its two forms.
+struct DomainOwner {
+    const vocabulary::Organisation* organisation = nullptr;  ///< null: the suffix itself, shared by mailbox members
+    const vocabulary::MappedDomain* domain = nullptr;        ///< null with a null organisation
+    bool inside = false;                                     ///< found by its form inside the community
+};
+
+/// The smallest limit that holds and whose it is, as told to a sender: "Greenstone Chambers accepts at most 4 MiB".
+struct SizeLimit {
+    std::uint64_t bytes = 0;
+    std::string whose;  ///< "this service", an organisation's name, or a rule's
+};
+
+/// What a connection has shown; `certificate` stays empty until the handshake.
+struct Shown {
+    vocabulary::Ip peer;
+    bool certificate_trusted = false;             ///< issued by one of node.yaml's authorities, in date
+    std::vector<std::string> certificate_names;   ///< DNS names of the leaf, lower case
+    std::string certificate_sha256;               ///< lower-case hexadecimal; empty: none shown
+};
+
+/// Membership has four answers: `after_content` is for proofs that only the message can give (none is declared
+/// yet), `ambiguous` is refused like a stranger, with an alert.
+struct Membership {
+    enum class Answer { stranger, member, ambiguous, after_content };
+    Answer answer = Answer::stranger;
+    const vocabulary::Organisation* organisation = nullptr;
+};
+
+/// A tag that held, with what it orders. Pointers into the snapshot.
+struct TagOrder {
+    std::string rule;                                             ///< "tagging.yaml:4 secure-subject"
+    std::string subject_prefix;                                   ///< empty: subject untouched
+    bool once = true;
+    std::vector<std::pair<std::string, std::string>> add_headers; ///< values with ${...} filled in
+    std::vector<std::string> remove_headers;
+};
+
+struct RouteOrder {
+    std::string rule;                 ///< "routing.yaml:6 archive-office", or "organisations/x.yaml:12 deliver_to"
+    const vocabulary::NextHop* next_hop = nullptr;
+};
+
+class Snapshot {
+public:
+    virtual ~Snapshot() = default;
+
+    [[nodiscard]] virtual std::uint64_t generation() const noexcept = 0;
+    /// SHA-256 over all files' names and bytes, hexadecimal.
+    [[nodiscard]] virtual const std::string& hash() const noexcept = 0;
+    [[nodiscard]] virtual const vocabulary::Node& node() const noexcept = 0;
+    [[nodiscard]] virtual const Community& community() const noexcept = 0;
+    [[nodiscard]] virtual const vocabulary::RetrySchedule& retry() const noexcept = 0;
+    [[nodiscard]] virtual const std::vector<vocabulary::Organisation>& organisations() const noexcept = 0;
+    /// Null if there is none of that id.
+    [[nodiscard]] virtual const vocabulary::Organisation* organisation(std::string_view id) const noexcept = 0;
+    /// Nothing if no member has that domain in either form.
+    [[nodiscard]] virtual std::optional<DomainOwner> owner_of(const mail::Domain& domain) const noexcept = 0;
+
+    /// Whose connection it is: the one organisation whose every listed proof holds.
+    [[nodiscard]] virtual Membership membership(const Shown& shown) const noexcept = 0;
+    /// Whether any member's declared networks hold this address (or a member declares none): decides between
+    /// "use TLS first" and "not for you" before a certificate is seen.
+    [[nodiscard]] virtual bool could_enter(const vocabulary::Ip& peer) const noexcept = 0;
+
+    [[nodiscard]] virtual unsigned recipients_limit() const noexcept = 0;
+    /// For SIZE in EHLO: the community's limit, bytes.
+    [[nodiscard]] virtual std::uint64_t message_size() const noexcept = 0;
+    /// What this member may send.
+    [[nodiscard]] virtual SizeLimit sending_limit(const vocabulary::Organisation& sender) const = 0;
+    /// What this recipient may receive, from this sender: community, organisation and limits.yaml rules.
+    [[nodiscard]] virtual SizeLimit receiving_limit(const vocabulary::Facts& facts) const = 0;
+
+    /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later.
+    [[nodiscard]] virtual std::vector<TagOrder> tags(const vocabulary::Facts& facts) const = 0;
+    /// Prefixes that are taken off a subject coming in (tags with `remove_on_entry: true`).
+    [[nodiscard]] virtual const std::vector<std::string>& subject_prefixes_removed_on_entry() const noexcept = 0;
+    /// First route that holds, else the member's own; next_hop null: nowhere to go (a mailbox member without
+    /// declared mailboxes). Stage recipient or later. `unknown` conditions defer: Fault later.
+    [[nodiscard]] virtual Result<RouteOrder> route(const vocabulary::Facts& facts) const = 0;
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+}  // namespace postern::policy
