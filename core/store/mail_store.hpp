@@ -1,0 +1,92 @@
+// mail.db: spool, queue and ledger behind typed calls; the only place with SQL about mail.
+//
+// One writer thread commits everything that waits in one transaction (WAL, synchronous=FULL), so that many
+// messages share a flush; readers use connections of their own on a small pool. Every call is awaitable from any
+// I/O thread and completes on the caller's executor. A storage error is Fault::later and raises `failing()`.
+#pragma once
+
+#include "store/mail_records.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace postern::store {
+
+struct MailStoreOptions {
+    std::filesystem::path directory;             ///< created if missing, 0700
+    std::uint64_t body_in_database = 64 * 1024;  ///< bytes; larger contents are files, synced before their row
+    std::string owner = "postern";               ///< of claims
+};
+
+class MailStore {
+public:
+    template <class T>
+    using Async = boost::asio::awaitable<T>;
+
+    /// Opens or creates, migrates, takes an exclusive lock on the directory, frees claims of an earlier run,
+    /// removes body files without a row. Blocking; call at start. Fault: another engine runs, no permission,
+    /// a newer schema, corruption; each says what to do.
+    [[nodiscard]] static Result<std::unique_ptr<MailStore>> open(MailStoreOptions options);
+    ~MailStore();  ///< finishes what was submitted
+
+    /// Durable when it returns: content, deliveries, recipients and the "received" events. With `claim`, the
+    /// deliveries come back with their ids, claimed by this process until `lease_until`; without, due now.
+    [[nodiscard]] Async<Result<std::vector<DeliveryRecord>>> commit(NewMessage message, std::optional<Instant> lease_until);
+
+    /// Claims up to `limit` deliveries that are due, oldest due first.
+    [[nodiscard]] Async<Result<std::vector<QueuedDelivery>>> claim(Instant now, Instant lease_until, std::size_t limit);
+    /// When the next unclaimed delivery is due, if any.
+    [[nodiscard]] Async<Result<std::optional<Instant>>> next_due();
+    /// Gives claims back without an attempt (shutdown, destination busy or down), due at `due`.
+    [[nodiscard]] Async<Result<void>> unclaim(std::vector<std::int64_t> deliveries, Instant due);
+    [[nodiscard]] Async<Result<Content>> content(std::string message_id);
+
+    /// Records an attempt; frees the claim; when a message has no open recipient left, its content goes.
+    [[nodiscard]] Async<Result<void>> record(AttemptOutcome outcome);
+
+    // --- acts of administrators; each is an event with its actor -------------------------------------------
+    [[nodiscard]] Async<Result<std::vector<QueueEntry>>> list(QueueFilter filter);
+    /// Number of deliveries changed. A claimed delivery (an attempt is under way) is changed when it comes back.
+    [[nodiscard]] Async<Result<std::size_t>> retry(QueueFilter filter, Instant now, std::string actor);
+    [[nodiscard]] Async<Result<std::size_t>> hold(QueueFilter filter, std::string reason, std::string actor);
+    [[nodiscard]] Async<Result<std::size_t>> release(QueueFilter filter, Instant now, std::string actor);
+    [[nodiscard]] Async<Result<std::size_t>> remove(QueueFilter filter, std::string actor);
+    /// Marks the deliveries due now and to be given up at the attempt, with `reason` for the sender's report.
+    [[nodiscard]] Async<Result<std::size_t>> bounce(QueueFilter filter, std::string reason, std::string actor);
+    /// Releases everything held for an organisation with the given hold reason (end of an outage).
+    [[nodiscard]] Async<Result<std::size_t>> release_organisation(std::string organisation, std::string hold_reason, Instant now);
+
+    // --- the ledger --------------------------------------------------------------------------------------------
+    [[nodiscard]] Async<Result<std::vector<Trace>>> trace(TraceFilter filter);
+    [[nodiscard]] Async<Result<QueueTotals>> totals();
+
+    // --- generations -------------------------------------------------------------------------------------------
+    struct Generation {
+        std::uint64_t number = 0;
+        std::string hash;
+        Instant at{};
+        std::string author;
+    };
+    /// The number for this content: that of the newest row when the hash is the same, else one more. Blocking.
+    [[nodiscard]] Result<std::uint64_t> register_generation(const std::string& hash, Instant at, const std::string& author);
+    [[nodiscard]] Result<std::uint64_t> newest_generation();
+
+    /// Whether the last write failed: intake answers 452 until a write succeeds again (probed by the store once a second).
+    [[nodiscard]] bool failing() const noexcept;
+
+    struct Counters {
+        std::uint64_t commits = 0;       ///< database transactions
+        std::uint64_t jobs = 0;          ///< calls that shared them
+        std::uint64_t failures = 0;
+    };
+    [[nodiscard]] Counters counters() const noexcept;
+
+private:
+    struct Impl;
+    explicit MailStore(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace postern::store
