@@ -1,0 +1,35 @@
+// What is counted: plain atomics that any thread adds to and control/ shows as Prometheus text and in status.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace postern::ports {
+
+using Counter = std::atomic<std::uint64_t>;
+
+struct Metrics {
+    Counter connections_open{0};
+    Counter connections_total{0};
+    Counter connections_refused{0};
+    Counter strangers_refused{0};
+    Counter handshakes_failed{0};
+    Counter messages_accepted{0};
+    Counter messages_refused{0};   ///< refused or deferred after DATA
+    Counter recipients_refused{0};
+    Counter bytes_accepted{0};
+    Counter intake_bytes{0};       ///< of contents being received now
+    Counter recipients_relayed{0}; ///< handed to a member's server
+    Counter recipients_delivered{0};  ///< put into a hosted mailbox
+    Counter recipients_failed{0};
+    Counter attempts_deferred{0};
+    Counter reports_made{0};
+    Counter loops_stopped{0};
+    Counter redirects_carried{0};
+    Counter hops_unproved{0};      ///< next hops that could not prove themselves
+    Counter delivery_connections{0};
+    Counter reloads{0};
+    Counter reloads_rejected{0};
+};
+
+}  // namespace postern::ports
