@@ -69,17 +69,17 @@ public:
     explicit FaultBuilder(Fault fault) : fault_(std::move(fault)) {}
     FaultBuilder&& tell_peer(int digits, Status status, std::string text) &&
     {
-        fault_ = std::move(fault_).tell_peer(digits, status, std::move(text));
+        static_cast<void>(std::move(fault_).tell_peer(digits, status, std::move(text)));  // in place: a move to itself would empty it
         return std::move(*this);
     }
     FaultBuilder&& about(std::string object) &&
     {
-        fault_ = std::move(fault_).about(std::move(object));
+        static_cast<void>(std::move(fault_).about(std::move(object)));  // in place: a move to itself would empty it
         return std::move(*this);
     }
     FaultBuilder&& because(Fault cause) &&
     {
-        fault_ = std::move(fault_).because(std::move(cause));
+        static_cast<void>(std::move(fault_).because(std::move(cause)));  // in place: a move to itself would empty it
         return std::move(*this);
     }
     template <class T>
