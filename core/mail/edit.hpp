@@ -25,6 +25,7 @@ struct Edit {
 using Edits = std::vector<Edit>;
 
 /// The pieces to send, in order: views into `original` and into `edits`, which must outlive them.
+/// Called as mail::apply: unqualified, std::apply competes for it.
 [[nodiscard]] std::vector<std::string_view> apply(std::string_view original, const Edits& edits);
 /// The whole result as one string; for tests, `explain` and reports.
 [[nodiscard]] std::string applied(std::string_view original, const Edits& edits);

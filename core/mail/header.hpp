@@ -52,6 +52,8 @@ private:
 
 /// An addr-spec found inside an address field's value, by place. Comments, display names, groups, quoted
 /// strings and obsolete routes are stepped over; RFC 2047 words are not decoded (an address in one is no address).
+/// White space or comments may stand inside the domain; then domain_size is not that of address.domain().text().
+/// Replacing all of [domain_offset, domain_offset + domain_size) by another domain's text is right in any case.
 struct AddressPlace {
     Address address;
     std::size_t domain_offset = 0;  ///< of the domain's first byte, within the value given
@@ -66,13 +68,15 @@ struct AddressList {
 };
 
 /// Reads the value of From, To, Cc and the like (RFC 5322 section 3.4 with its obsolete forms, RFC 6854 groups).
+/// Reads at most 10,000 addresses; more of them is malformed. Linear in the value's size.
 [[nodiscard]] AddressList find_addresses(std::string_view value);
 
 /// Unfolds and decodes RFC 2047 encoded words into UTF-8 (charsets beyond UTF-8, US-ASCII and ISO-8859-x by
-/// iconv; an unknown one leaves the word as written). At most `longest` bytes.
+/// iconv; an unknown one leaves the word as written). Gives one line of well-formed UTF-8 of at most `longest`
+/// bytes without white space at its ends: CR, LF and NUL become spaces, bytes that are no text U+FFFD.
 [[nodiscard]] std::string decode_text(std::string_view value, std::size_t longest = 10'000);
 /// UTF-8 text as a header value: as it is when printable ASCII, else as encoded words (Q or B, whichever is
-/// shorter), folded at 76. `first_line_used` counts what stands on the line already.
+/// shorter), folded at 76. `first_line_used` counts what stands on the line already. CR, LF and NUL become spaces.
 [[nodiscard]] std::string encode_text(std::string_view utf8, std::size_t first_line_used);
 
 /// Collects changes to a header section and gives them as edits against the original. Copyable: the edits that
@@ -84,7 +88,7 @@ public:
     /// Number of original fields; the index below is that of Header::fields().
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
     [[nodiscard]] std::string_view name(std::size_t index) const noexcept;
-    /// The value as edited so far (without the last CRLF).
+    /// The value as edited so far: behind the colon, without the last CRLF. Valid until that field is edited again.
     [[nodiscard]] std::string_view value(std::size_t index) const noexcept;
     [[nodiscard]] bool removed(std::size_t index) const noexcept;
     /// Indices of fields of that name that are not removed.
@@ -92,9 +96,11 @@ public:
 
     void remove(std::size_t index);
     /// Replaces the value only; name, colon and other fields stay. Lines of more than 998 bytes are folded
-    /// at white space (RFC 5322 section 2.1.1).
+    /// at white space (RFC 5322 section 2.1.1). CRLF before white space is folding; any other CR, LF or NUL becomes
+    /// a space. A value without leading white space gets one where the original had some.
     void set_value(std::size_t index, std::string value);
-    /// A new field in front of all others; the last one added stands first. `value` may be folded already.
+    /// A new field in front of all others; the last one added stands first. `value` may be folded already and is
+    /// made safe as in set_value(); a byte that no name may have becomes '-'.
     void prepend(std::string_view name, std::string_view value);
     /// A new field behind the last one.
     void append(std::string_view name, std::string_view value);
@@ -115,7 +121,8 @@ private:
     std::string in_front_;
     std::string behind_;
     std::size_t end_offset_ = 0;
-    bool lacks_empty_line_ = false;
+    bool lacks_empty_line_ = false;  ///< a body follows without one
+    bool lacks_line_end_ = false;    ///< the content stops within its last field
 };
 
 }  // namespace postern::mail

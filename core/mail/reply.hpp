@@ -25,7 +25,8 @@ struct Reply {
     [[nodiscard]] bool transient() const noexcept { return code >= 400 && code < 500; }
     [[nodiscard]] bool permanent() const noexcept { return code >= 500; }
     /// "250-...\r\n250 ...\r\n". Text is made printable and each line kept within 512 bytes (RFC 5321 4.5.3.1.5).
-    [[nodiscard]] std::string wire() const;
+    /// Text that is not ASCII goes out only to a client that said SMTPUTF8 (RFC 6531 section 3.7.4); others see '?'.
+    [[nodiscard]] std::string wire(bool utf8 = false) const;
     /// One line for logs: "250 2.0.0 Ok".
     [[nodiscard]] std::string summary() const;
 };
