@@ -64,22 +64,23 @@ template <class T>
 using Result = std::expected<T, Fault>;
 
 /// A fault in the form that a Result<T> function returns: `return fault(Retry::later, "...").tell_peer(...)`.
+/// Changes it in place: a move assignment to itself would empty its strings.
 class FaultBuilder {
 public:
     explicit FaultBuilder(Fault fault) : fault_(std::move(fault)) {}
     FaultBuilder&& tell_peer(int digits, Status status, std::string text) &&
     {
-        static_cast<void>(std::move(fault_).tell_peer(digits, status, std::move(text)));  // in place: a move to itself would empty it
+        static_cast<void>(std::move(fault_).tell_peer(digits, status, std::move(text)));
         return std::move(*this);
     }
     FaultBuilder&& about(std::string object) &&
     {
-        static_cast<void>(std::move(fault_).about(std::move(object)));  // in place: a move to itself would empty it
+        static_cast<void>(std::move(fault_).about(std::move(object)));
         return std::move(*this);
     }
     FaultBuilder&& because(Fault cause) &&
     {
-        static_cast<void>(std::move(fault_).because(std::move(cause)));  // in place: a move to itself would empty it
+        static_cast<void>(std::move(fault_).because(std::move(cause)));
         return std::move(*this);
     }
     template <class T>
