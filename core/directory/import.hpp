@@ -1,0 +1,56 @@
+// What an import would change or has changed, and everything that is wrong with a document.
+//
+// Values; made by Directory::plan and Directory::apply.
+#pragma once
+
+#include "base/fault.hpp"
+#include "vocabulary/directory_entry.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace postern::directory {
+
+using vocabulary::DirectoryEntry;
+using vocabulary::DirectoryEntryPtr;
+using vocabulary::EntryKind;
+using vocabulary::EntryStatus;
+using vocabulary::ImportDocument;
+
+/// What is wrong with one entry of a document.
+struct ImportProblem {
+    std::size_t line = 0;  ///< in the document, from 1; 0: the whole of it
+    std::string what;      ///< `eric.brown@x.example stands already in line 7`
+};
+
+/// One field of an entry, as it was and as it is declared now; printed forms.
+struct FieldChange {
+    std::string field;  ///< "status"
+    std::string before;
+    std::string after;
+};
+
+struct EntryChange {
+    DirectoryEntry entry;  ///< as it is declared now
+    std::vector<FieldChange> fields;
+};
+
+/// The difference between a document and the directory, for the organisations that the document names.
+struct Difference {
+    std::vector<DirectoryEntry> added;
+    std::vector<EntryChange> changed;
+    std::vector<DirectoryEntry> removed;  ///< not in the document: their status becomes "removed"
+    std::size_t unchanged = 0;
+    std::vector<ImportProblem> problems;  ///< all that was found, by line; not empty: nothing was or would be written
+
+    [[nodiscard]] bool valid() const noexcept { return problems.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return added.empty() && changed.empty() && removed.empty(); }
+};
+
+/// Whether an entry may be: that its organisation exists and the address is in one of its domains. The fault's
+/// detail is shown with the entry's line. Called on a thread of the directory, never on an I/O thread.
+using EntryCheck = std::function<Result<void>(const DirectoryEntry&)>;
+
+}  // namespace postern::directory
