@@ -67,7 +67,8 @@ struct RecipientDone {
 };
 /// QUIT was answered.
 struct Closed {};
-/// The connection is of no more use. `reply` is the peer's where one caused it (greeting, EHLO, STARTTLS, 421).
+/// The connection is of no more use. `reply` is the peer's where one caused it (greeting, EHLO, STARTTLS, 421). The
+/// fault is Retry::later even if that reply is a 5xx: it is about this connection and says nothing of a message.
 struct Failed {
     Fault fault;
     std::optional<mail::Reply> reply;
@@ -117,34 +118,31 @@ private:
         bool helo = false;      ///< HELO, not EHLO or LHLO
     };
 
-    void on_reply(mail::Reply reply);
+    void on_reply(const mail::Reply& reply);
     void on_greeting(const mail::Reply& reply);
     void on_hello(const mail::Reply& reply, bool helo);
     void on_tls(const mail::Reply& reply);
     void on_mail(const mail::Reply& reply);
     void on_recipient(const mail::Reply& reply, std::size_t index);
     void on_data(const mail::Reply& reply);
-    void on_content_end(const mail::Reply& reply, std::size_t index);
-    void after_hello();
+    void on_content_end(const mail::Reply& reply);
+    void on_reset(const mail::Reply& reply);
+    void say_hello();
 
-    [[nodiscard]] std::optional<Fault> objection();
+    /// Decides what MAIL will say; the fault when the server cannot take this message.
+    [[nodiscard]] std::optional<Fault> prepare();
     void begin();
-    void send_mail();
-    void send_recipient(std::size_t index);
-    void send_some_recipients();
     void go_on();
+    void send_recipients();
+    void send_recipient(std::size_t index);
     void send_content_command();
-    void send_data_content();
-    void send_bdat();
-    void expect_content_end();
-    void send_reset();
     void finish();
-    void say(std::string command, Due due);
-    [[nodiscard]] std::string mail_parameters() const;
+    void say(std::string_view command, Due due);
+    [[nodiscard]] std::string mail_command() const;
 
-    void done(std::size_t index, mail::Reply reply, std::optional<Fault> fault = std::nullopt);
+    void done(std::size_t index, const mail::Reply& reply, const std::optional<Fault>& fault = std::nullopt);
     void all_done(const mail::Reply& reply, const std::optional<Fault>& fault = std::nullopt);
-    void fail(Fault why, std::optional<mail::Reply> reply = std::nullopt);
+    void fail(const Fault& why, std::optional<mail::Reply> reply = std::nullopt);
 
     ClientConfig config_;
     Capabilities offered_;
@@ -152,6 +150,7 @@ private:
     Outgoing outgoing_;
     std::deque<Due> due_;
     std::deque<ClientEvent> events_;
+    std::optional<Failed> failure_;
     State state_ = State::opening;
 
     // Of the current transaction.
@@ -160,6 +159,7 @@ private:
     std::vector<bool> finished_;         ///< by recipient
     std::vector<std::size_t> accepted_;  ///< recipients with a positive reply
     std::size_t next_recipient_ = 0;     ///< the first that was not sent yet
+    std::size_t answered_contents_ = 0;  ///< LMTP: how many of `accepted_` have their final reply
     bool say_utf8_ = false;
     bool say_8bit_ = false;
     bool mail_refused_ = false;

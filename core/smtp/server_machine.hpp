@@ -40,7 +40,7 @@ struct ServerLimits {
     std::uint64_t message_size = 10ULL * 1024 * 1024;   ///< bytes; advertised by SIZE
     std::size_t recipients = 200;                       ///< accepted recipients of one transaction
     unsigned errors = 20;     ///< bad commands that are answered; the next one is answered 421
-    unsigned commands = 300;  ///< commands in a row that transfer no mail (accepted MAIL and RCPT do not count)
+    unsigned commands = 300;  ///< commands in a row that move no mail (accepted MAIL and RCPT do not count); then 421
 };
 
 struct ServerConfig {
@@ -111,7 +111,8 @@ public:
     void answer(const mail::Reply& reply);
 
     /// The largest content of this transaction, from now on; `text` names the limit and whose it is, and is told
-    /// to a client that goes over it (552 5.3.4). Holds until the transaction ends. Returns false when the size
+    /// to a client that goes over it (552 5.3.4). Call it before the content's beginning is
+    /// answered; it holds until the transaction ends. Returns false when the size
     /// that MAIL declared is over it already: the session then answers size_reply().
     bool set_size_limit(std::uint64_t bytes, std::string text);
     /// 552 5.3.4 with the text in force.
@@ -129,7 +130,7 @@ public:
     /// Input that was received and not consumed: before greet(), a client that talks too early.
     [[nodiscard]] bool has_input() const noexcept { return consumed_ < input_.size(); }
     /// Whether MAIL was accepted and the transaction not ended.
-    [[nodiscard]] bool in_transaction() const noexcept { return phase_ >= Phase::mail; }
+    [[nodiscard]] bool in_transaction() const noexcept { return phase_ >= Phase::mail && phase_ <= Phase::chunks; }
     /// Whether bytes of a content are awaited: the session gives them another deadline than commands.
     [[nodiscard]] bool in_content() const noexcept { return mode_ == Mode::data || mode_ == Mode::chunk; }
     [[nodiscard]] bool is_secure() const noexcept { return config_.secure; }
@@ -141,37 +142,44 @@ public:
 
 private:
     enum class Phase { fresh, refused, greeted, mail, recipients, chunks, broken };
-    enum class Mode { command, long_line, flawed_line, data, chunk, skip_chunk };
+    enum class Mode { command, discard, data, chunk, skip_chunk };
     enum class Pending { greeting, none, hello, mail, recipient, content_begins, content };
 
+    // Input, by mode: the event it completes, NeedInput, or nothing when there is more to do at once.
     std::optional<Event> next_in_command();
     std::optional<Event> discard_line();
     std::optional<Event> next_in_data();
     std::optional<Event> next_in_chunk();
     std::optional<Event> next_in_skipped();
+
+    // Commands: the event they cause, or nothing when the machine has answered.
     std::optional<Event> dispatch(std::string_view line);
     std::optional<Event> dispatch(const CommandLine& command);
-    std::optional<Event> refused_command(const CommandLine& command);
-    std::optional<Event> on_simple(const CommandLine& command);
+    std::optional<Event> on_mail_command(const CommandLine& command);
     std::optional<Event> on_hello(std::string_view argument, bool esmtp);
     std::optional<Event> on_mail(std::string_view argument);
     std::optional<Event> on_rcpt(std::string_view argument);
     std::optional<Event> on_data(std::string_view argument);
     std::optional<Event> on_bdat(std::string_view argument);
     std::optional<Event> on_starttls(std::string_view argument);
-    std::optional<mail::Reply> bdat_objection() const;
+    std::optional<Event> on_rset(std::string_view argument);
+    std::optional<Event> on_quit(std::string_view argument);
+    void answer_information(const CommandLine& command);
+    [[nodiscard]] std::optional<mail::Reply> objection_to_bdat() const;
+    [[nodiscard]] bool awaits_tls() const noexcept { return config_.tls_required && !config_.secure; }
+
     std::optional<Event> finish_content();
-    std::optional<Event> fail_content(const mail::Reply& reply);
+    Event fail_content(const mail::Reply& reply);
     void answer_hello(const mail::Reply& reply);
     void answer_content_begins(const mail::Reply& reply);
+    void begin_chunk();
     void skip_chunk(const mail::Reply& reply, bool error);
-
-    void begin_reader();
-    void say(const mail::Reply& reply);
-    void error(const mail::Reply& reply);
-    void count_idle();
-    void end_transaction();
     void feed_content(std::string_view& bytes);
+
+    void say(const mail::Reply& reply);
+    void say_idle(const mail::Reply& reply);
+    void error(const mail::Reply& reply);
+    void end_transaction();
     void release_memory();
     [[nodiscard]] std::string_view pending_input() const noexcept;
     [[nodiscard]] Capabilities offered() const;
@@ -196,6 +204,7 @@ private:
     Pending pending_ = Pending::greeting;
     std::optional<bool> esmtp_;  ///< HELO or EHLO, once accepted
     bool hello_esmtp_ = false;   ///< of the Hello that waits for an answer
+    bool chunked_ = false;       ///< the content comes by BDAT
     bool smtputf8_ = false;
     bool after_chunk_is_error_ = false;
     bool awaiting_tls_ = false;
