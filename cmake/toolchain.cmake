@@ -11,7 +11,7 @@ add_compile_definitions(_GLIBCXX_ASSERTIONS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False alarms of g++ 12's optimiser in libstdc++ and in coroutine frames.
   add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
-                      -Wno-dangling-pointer -Wno-stringop-overread -Wno-nonnull)
+                      -Wno-dangling-pointer -Wno-stringop-overread -Wno-nonnull -Wno-mismatched-new-delete)
 endif()
 
 find_program(MOLD mold)
