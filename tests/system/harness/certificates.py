@@ -61,8 +61,9 @@ class Authority:
                 self.folder.rmdir()
                 _run(postern, "ca", "init", self.folder, "--name", name)
             self.certificate = self._find(self.folder, "ca")
+            self.bundle = self.folder / "members.pem"   # with the list of what was revoked
         else:
-            self.certificate = self.folder / "ca.pem"
+            self.certificate = self.bundle = self.folder / "ca.pem"
             _run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                  "-keyout", self.folder / "ca.key", "-out", self.certificate, "-days", "30", "-subj", f"/CN={name}",
                  "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")

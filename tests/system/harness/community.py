@@ -100,7 +100,7 @@ class Community:
             f'listeners:\n  - name: members\n    address: "127.0.0.1:{self.port}"\n{tls}',
             f"    limits: {limits}\n" if limits else "",
             f"storage:\n  directory: {self.folder}/spool\n",
-            f"certificates:\n  members: {self.authority.certificate}\n  next_hops: {self.authority.certificate}\n",
+            f"certificates:\n  members: {self.authority.bundle}\n  next_hops: {self.authority.certificate}\n",
             f'mailboxes:\n  lmtp: "127.0.0.1:{self.mailboxes.port}"\n',
             f"control:\n  socket: {self.socket}\n",
             f'metrics: "127.0.0.1:{self.metrics_port}"\n', more)))
