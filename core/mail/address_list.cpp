@@ -133,6 +133,10 @@ public:
     AddressList read()
     {
         while (!lexer_.at_end()) {
+            if (lexer_.is(',')) {
+                lexer_.advance();
+                continue;
+            }
             if (++elements_ > most_elements) {
                 list_.malformed = true;
                 break;
@@ -144,10 +148,9 @@ public:
     }
 
 private:
-    /// One mailbox, the beginning or end of a group, or nothing, with the comma behind it.
+    /// One mailbox, or the beginning or end of a group.
     void read_element()
     {
-        if (lexer_.is(',')) return lexer_.advance();
         if (lexer_.is(';')) return end_group();
         read_words();
         if (lexer_.is(':')) return begin_group();

@@ -30,7 +30,12 @@ std::size_t character_size(std::string_view text) noexcept
 /// Appends what is well formed; the rest becomes U+FFFD, line breaks and NUL become spaces.
 void append_utf8(std::string& out, std::string_view text)
 {
+    constexpr auto is_usual = [](char c) { return c >= ' ' && c < 0x7F; };
     while (!text.empty()) {
+        const auto usual = std::ranges::find_if_not(text, is_usual) - text.begin();
+        out += text.substr(0, static_cast<std::size_t>(usual));
+        text.remove_prefix(static_cast<std::size_t>(usual));
+        if (text.empty()) return;
         const std::size_t size = character_size(text);
         const char c = text.front();
         if (size == 0)
