@@ -66,13 +66,13 @@ class Connection {
 public:
     template <class T>
     using Async = boost::asio::awaitable<T>;
+    using Opened = std::expected<std::unique_ptr<Connection>, OpenFailure>;
 
     /// Tries the endpoints in order (at most 10) until one connects, greets, and has proved itself; never clear
     /// text unless the hop declares HopTls::none and the endpoint is on loopback or a local socket. The failure
     /// is the one that matters most: unproved before the others. Arguments by reference must live until it returns.
-    [[nodiscard]] static Async<std::expected<std::unique_ptr<Connection>, OpenFailure>> open(
-        const vocabulary::NextHop& hop, const std::vector<net::Endpoint>& endpoints, Identity identity,
-        Timeouts timeouts = {});
+    [[nodiscard]] static Async<Opened> open(const vocabulary::NextHop& hop, const std::vector<net::Endpoint>& endpoints,
+                                            Identity identity, Timeouts timeouts = {});
 
     /// Sends one message. Content pieces must live until it returns. After it, look at reusable().
     [[nodiscard]] Async<TransactionResult> send(smtp::ClientTransaction transaction);
@@ -93,13 +93,13 @@ public:
 private:
     Connection(net::Stream stream, net::Endpoint endpoint, smtp::ClientConfig config, Timeouts timeouts, unsigned most);
 
-    static Async<std::expected<std::unique_ptr<Connection>, OpenFailure>> open_one(const vocabulary::NextHop& hop,
-                                                                                   net::Endpoint endpoint,
-                                                                                   const Identity& identity,
-                                                                                   Timeouts timeouts);
+    static Async<Opened> open_one(const vocabulary::NextHop& hop, const net::Endpoint& endpoint,
+                                  const Identity& identity, Timeouts timeouts);
     Async<std::optional<OpenFailure>> greet(const vocabulary::NextHop& hop, net::TlsContextPtr tls);
     Async<std::optional<OpenFailure>> secure(const vocabulary::NextHop& hop, net::TlsContextPtr tls);
     Async<TransactionResult> run(smtp::ClientTransaction transaction);
+    /// A peer that stops reading in mid-content has often said why.
+    Async<void> hear_last_words(TransactionResult& result, Fault why);
     Async<Result<void>> write_output();
     Async<Result<void>> read_reply();
     [[nodiscard]] Duration patience() const noexcept;

@@ -136,7 +136,7 @@ struct Stream::Impl {
         if (error == SSL_ERROR_WANT_WRITE) return Socket::wait_write;
         if (error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) return std::unexpected(broken(saved ? saved : EPIPE));
         if (error == SSL_ERROR_ZERO_RETURN) return std::unexpected(broken(EPIPE));
-        trouble = Trouble::tls;
+        trouble = Trouble::tls_failed;
         std::string text = openssl_error("TLS failed");
         return std::unexpected(network_fault("TLS: " + std::move(text)));
     }
@@ -371,7 +371,7 @@ asio::awaitable<Result<void>> Stream::handshake_client(TlsContextPtr context, Se
     if (!shaken) {
         // OpenSSL ends a handshake by itself when the certificate fails.
         const long problem = SSL_get_verify_result(self.ssl.get());
-        if (self.trouble == Trouble::tls && problem != X509_V_OK)
+        if (self.trouble == Trouble::tls_failed && problem != X509_V_OK)
             co_return std::unexpected(self.unverified(X509_verify_cert_error_string(problem)));
         co_return shaken;
     }

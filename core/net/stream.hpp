@@ -55,7 +55,7 @@ public:
         timed_out,   ///< its deadline passed
         closed,      ///< the peer reset or went away, or the network broke
         cancelled,   ///< cancel() or the coroutine's cancellation
-        tls,         ///< TLS failed: no common version, bad records, the peer's alert
+        tls_failed,  ///< TLS failed: no common version, bad records, the peer's alert
         unverified,  ///< the server could not prove itself
     };
 
