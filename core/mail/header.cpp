@@ -43,9 +43,24 @@ std::size_t find_colon(std::string_view line, std::size_t& name_size) noexcept
     return name_size > 0 && i < line.size() && line[i] == ':' ? i : line.npos;
 }
 
-auto too_large(std::string detail, std::string told)
+/// Takes a folding line that ends at `end` into the field.
+void widen(Field& field, std::string_view content, std::size_t end) noexcept
 {
-    return fault(Retry::never, std::move(detail)).tell_peer(54, {6, 0}, std::move(told));
+    const auto value_offset = static_cast<std::size_t>(field.value.data() - content.data());
+    field.size = end - field.offset;
+    field.value = without_crlf(content.substr(value_offset, end - value_offset));
+}
+
+auto too_many_bytes(const HeaderLimits& limits)
+{
+    return fault(Retry::never, fmt::format("header section over {} bytes", limits.bytes))
+        .tell_peer(54, {6, 0}, fmt::format("The header section is longer than {} bytes", limits.bytes));
+}
+
+auto too_many_fields(const HeaderLimits& limits)
+{
+    return fault(Retry::never, fmt::format("more than {} header fields", limits.fields))
+        .tell_peer(54, {6, 0}, fmt::format("The message has more than {} header fields", limits.fields));
 }
 
 }  // namespace
@@ -66,19 +81,11 @@ Result<Header> Header::parse(std::string_view content, const HeaderLimits& limit
         std::size_t name_size = 0;
         const std::size_t colon = folding ? 0 : find_colon(content.substr(at, end - at), name_size);
         if (colon == content.npos) break;
-
-        if (end > limits.bytes)
-            return too_large(fmt::format("header section over {} bytes", limits.bytes),
-                             fmt::format("The header section is longer than {} bytes", limits.bytes));
+        if (end > limits.bytes) return too_many_bytes(limits);
         if (folding) {
-            Field& field = header.fields_.back();
-            field.size = end - field.offset;
-            const auto value_offset = static_cast<std::size_t>(field.value.data() - content.data());
-            field.value = without_crlf(content.substr(value_offset, end - value_offset));
+            widen(header.fields_.back(), content, end);
         } else {
-            if (header.fields_.size() >= limits.fields)
-                return too_large(fmt::format("more than {} header fields", limits.fields),
-                                 fmt::format("The message has more than {} header fields", limits.fields));
+            if (header.fields_.size() >= limits.fields) return too_many_fields(limits);
             const auto value = without_crlf(content.substr(at + colon + 1, end - at - colon - 1));
             header.fields_.push_back({content.substr(at, name_size), value, at, end - at});
         }
