@@ -63,6 +63,7 @@ struct TagOrder {
     bool once = true;
     std::vector<std::pair<std::string, std::string>> add_headers; ///< values with ${...} filled in
     std::vector<std::string> remove_headers;
+    friend bool operator==(const TagOrder&, const TagOrder&) = default;
 };
 
 struct RouteOrder {

@@ -1,0 +1,248 @@
+#include "gateway/accept_path.hpp"
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+#include "transform/entry.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+namespace postern::gateway {
+
+namespace {
+
+mail::Reply no_transaction()
+{
+    return mail::Reply::of(503, {5, 1}, "Say MAIL first");
+}
+
+std::string as_json(const std::vector<std::string>& texts)
+{
+    return texts.empty() ? std::string{} : boost::json::serialize(boost::json::value_from(texts));
+}
+
+std::vector<std::string> fields_added_by(const std::vector<PlannedRecipient>& recipients)
+{
+    std::vector<std::string> names;
+    for (const auto& recipient : recipients)
+        for (const auto& tag : recipient.tags)
+            for (const auto& [name, value] : tag.add_headers) names.push_back(name);
+    return names;
+}
+
+}  // namespace
+
+AcceptPath::AcceptPath(Services services, CallOuts& call_outs, ports::Peer peer, bool clear_text_declared)
+    : services_(services), call_outs_(call_outs), admission_(services), recipients_(services)
+{
+    connection_.peer = std::move(peer);
+    connection_.clear_text_declared = clear_text_declared;
+}
+
+bool AcceptPath::asks_for_tls() const
+{
+    return !connection_.clear_text_declared && services_.generations.current()->policy->could_enter(connection_.peer.ip);
+}
+
+void AcceptPath::secured(ports::TlsShown shown)
+{
+    forget();
+    connection_.tls = std::move(shown);
+    connection_.hello.clear();
+}
+
+void AcceptPath::hello(std::string name, bool esmtp)
+{
+    connection_.hello = std::move(name);
+    connection_.extended = esmtp;
+}
+
+AcceptPath::Async<mail::Reply> AcceptPath::sender(mail::Sender sender)
+{
+    auto begun = co_await admission_.begin(connection_, std::move(sender));
+    if (!begun) {
+        log_refusal("sender refused", begun.error());
+        co_return mail::Reply::from(begun.error());
+    }
+    transaction_ = std::move(*begun);
+    co_return mail::Reply::of(250, {1, 0}, "Sender is fine");
+}
+
+ports::TransactionLimit AcceptPath::limit() const
+{
+    const auto limit = transaction_->policy().sending_limit(*transaction_->organisation);
+    return {limit.bytes, fmt::format("{} allows at most {} for a message", limit.whose, vocabulary::print_size(limit.bytes))};
+}
+
+AcceptPath::Async<mail::Reply> AcceptPath::recipient(mail::Recipient recipient)
+{
+    if (!transaction_) co_return no_transaction();
+    if (transaction_->standing == SenderStanding::null &&
+        !call_outs_.allowed(transaction_->organisation->id, limits(*transaction_).call_outs))
+        co_return mail::Reply::of(450, {7, 1}, "Too many questions about recipients without mail; please slow down");
+    auto accepted = co_await recipients_.accept(*transaction_, std::move(recipient));
+    if (!accepted) {
+        ++services_.metrics.recipients_refused;
+        log_refusal("recipient refused", accepted.error());
+        co_return mail::Reply::from(accepted.error());
+    }
+    transaction_->recipients.push_back(std::move(*accepted));
+    co_return mail::Reply::of(250, {1, 5}, "Recipient is fine");
+}
+
+mail::Reply AcceptPath::content_begins()
+{
+    if (services_.store.failing()) return mail::Reply::of(452, {3, 1}, "The service cannot store mail at the moment");
+    return mail::Reply::plain(354, "Go on");
+}
+
+void AcceptPath::forget()
+{
+    if (transaction_ && transaction_->standing == SenderStanding::null && !transaction_->recipients.empty())
+        call_outs_.count(transaction_->organisation->id);
+    transaction_.reset();
+}
+
+// The spine of the way in.
+AcceptPath::Async<mail::Reply> AcceptPath::finish(std::string content)
+{
+    if (!transaction_) co_return no_transaction();
+    auto transaction = std::move(*transaction_);
+    transaction_.reset();
+    auto taken = co_await take(std::move(transaction), std::make_shared<const std::string>(std::move(content)));
+    if (!taken) {
+        ++services_.metrics.messages_refused;
+        log_refusal("message refused", taken.error());
+        co_return mail::Reply::from(taken.error());
+    }
+    co_return mail::Reply::of(250, {6, 0}, "Taken as " + *taken);
+}
+
+AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction, store::Content content)
+{
+    const auto& bounds = limits(transaction);
+    const auto header = mail::Header::parse(*content, {bounds.header, bounds.header_fields});
+    if (!header) co_return std::unexpected(header.error());
+
+    Judgement judgement(services_);
+    auto judged = co_await judgement.judge(transaction, *header, *content, bounds.received_fields);
+    if (!judged) co_return std::unexpected(judged.error());
+    if (!judged->any_accepted) co_return std::unexpected(*judged->first_refusal);
+    transaction.inside_sender = judged->sender;
+
+    store::NewMessage message{record_of(transaction, *header, content), content, {}, {}};
+    message.message.rules = as_json(judged->rules);
+    transform::EntryFacts entry_facts;
+    const auto added = fields_added_by(judged->recipients);
+    entry_facts.added_by_tags = added;
+    const auto editor = edit_entry(transaction, *header, message.message, *content, entry_facts);
+    message.deliveries = plan_deliveries(editor, {message.message.id, judged->hops, message.message.received},
+                                         std::move(judged->recipients), services_.trace_key);
+    std::string id = message.message.id;
+    auto committed = co_await commit(std::move(message));
+    if (!committed) co_return std::unexpected(committed.error());
+    co_return id;
+}
+
+const vocabulary::IntakeLimits& AcceptPath::limits(const Transaction& transaction) const
+{
+    static const vocabulary::IntakeLimits defaults;
+    const auto& listeners = transaction.policy().node().listeners;
+    const auto mine = std::ranges::find(listeners, connection_.peer.listener, &vocabulary::Listener::name);
+    return mine == listeners.end() ? defaults : mine->limits;
+}
+
+store::MessageRecord AcceptPath::record_of(const Transaction& transaction, const mail::Header& header,
+                                           const store::Content& content) const
+{
+    store::MessageRecord record;
+    record.received = services_.clock.now();
+    record.id = make_message_id(record.received);
+    record.generation = transaction.policy().generation();
+    record.organisation = transaction.organisation->id;
+    record.sender = transaction.inside_sender ? transaction.inside_sender->text() : std::string{};
+    if (const auto* id = header.find("Message-ID")) record.header_message_id = trim(id->value).substr(0, 998);
+    record.peer = vocabulary::print_ip(connection_.peer.ip);
+    record.helo = connection_.hello;
+    record.tls = connection_.tls ? connection_.tls->description : std::string{};
+    record.size = content->size();
+    record.body = transaction.sender.body;
+    record.smtputf8 = transaction.sender.smtputf8;
+    record.require_tls = transaction.sender.require_tls;
+    record.ret = transaction.sender.ret;
+    record.envelope_id = transaction.sender.envelope_id;
+    return record;
+}
+
+mail::HeaderEditor AcceptPath::edit_entry(const Transaction& transaction, const mail::Header& header,
+                                          const store::MessageRecord& record, const std::string& content,
+                                          transform::EntryFacts facts) const
+{
+    const auto& policy = transaction.policy();
+    facts.message_id = record.id;
+    facts.node = policy.node().name;
+    facts.suffix = policy.community().suffix.text();
+    facts.helo = record.helo;
+    facts.peer = connection_.peer.ip;
+    facts.tls = record.tls;
+    facts.extended = connection_.extended;
+    facts.smtputf8 = record.smtputf8;
+    facts.generation = record.generation;
+    facts.at = record.received;
+    facts.sender = transaction.organisation;
+    facts.only_recipient = transaction.recipients.size() == 1 ? &transaction.recipients.front().inside : nullptr;
+    facts.prefixes_removed_on_entry = policy.subject_prefixes_removed_on_entry();
+    return transform::on_entry(content, header, facts);
+}
+
+// Durable first, then carried: from memory where there is room, else when the queue comes to it.
+AcceptPath::Async<Result<void>> AcceptPath::commit(store::NewMessage message)
+{
+    const auto record = std::make_shared<const store::MessageRecord>(message.message);
+    const auto content = message.content;
+    std::vector<queue::Place> places;
+    for (std::size_t i = 0; i < message.deliveries.size(); ++i) {
+        auto place = services_.schedule.place(i == 0 ? content->size() : 0);
+        if (!place) break;
+        places.push_back(std::move(*place));
+    }
+    const bool carried_at_once = places.size() == message.deliveries.size();
+    std::optional<Instant> lease;
+    if (carried_at_once) lease = record->received + queue::ScheduleLimits{}.lease;
+    std::string to = message.deliveries.front().recipients.front().address;
+
+    auto committed = co_await services_.store.commit(std::move(message), lease);
+    if (!committed) {
+        services_.alarms.raise("storage", "Mail can't be stored and is not accepted: " + committed.error().describe());
+        co_return std::unexpected(committed.error());
+    }
+    ++services_.metrics.messages_accepted;
+    services_.metrics.bytes_accepted += record->size;
+    services_.log.info("message accepted", {{"message", record->id},
+                                            {"generation", record->generation},
+                                            {"organisation", record->organisation},
+                                            {"peer", record->peer},
+                                            {"sender", record->sender},
+                                            {"recipient", to},
+                                            {"size", record->size},
+                                            {"outcome", "accepted"}});
+    if (carried_at_once)
+        for (std::size_t i = 0; i < committed->size(); ++i)
+            services_.schedule.offer({record, std::move((*committed)[i]), content, std::move(places[i])});
+    else
+        services_.schedule.due(record->received);
+    co_return Result<void>{};
+}
+
+void AcceptPath::log_refusal(const char* stage, const Fault& fault) const
+{
+    services_.log.info(stage, {{"peer", vocabulary::print_ip(connection_.peer.ip)},
+                               {"listener", connection_.peer.listener},
+                               {"organisation", transaction_ ? transaction_->organisation->id : std::string{}},
+                               {"outcome", fault.retry() == Retry::later ? "deferred" : "refused"},
+                               {"reply", mail::Reply::from(fault).summary()},
+                               {"reason", fault.describe()}});
+}
+
+}  // namespace postern::gateway

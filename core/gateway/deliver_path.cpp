@@ -1,0 +1,401 @@
+#include "gateway/deliver_path.hpp"
+
+#include "base/text.hpp"
+#include "gateway/backoff.hpp"
+#include "gateway/hop.hpp"
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <random>
+
+namespace postern::gateway {
+
+namespace {
+
+using store::State;
+using vocabulary::Suspension;
+
+// A connection is kept this long for the next message; longer would hold a member's server slots for nothing.
+constexpr Duration keep_idle = std::chrono::seconds{2};
+constexpr std::string_view outage_hold = "outage";
+
+double chance()
+{
+    thread_local std::minstd_rand generator{std::random_device{}()};
+    return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
+mail::Sender sender_of(const store::MessageRecord& message)
+{
+    mail::Sender sender;
+    if (!message.sender.empty())
+        if (auto address = mail::Address::parse(message.sender)) sender.path = std::move(*address);
+    sender.body = message.body;
+    sender.smtputf8 = message.smtputf8;
+    sender.require_tls = message.require_tls;
+    sender.ret = message.ret;
+    sender.envelope_id = message.envelope_id;
+    return sender;
+}
+
+State state_after(const mail::Reply& reply, vocabulary::HopProtocol protocol)
+{
+    if (reply.transient()) return State::queued;
+    if (reply.permanent()) return State::failed;
+    return protocol == vocabulary::HopProtocol::lmtp ? State::delivered : State::relayed;
+}
+
+void count(ports::Metrics& metrics, State state)
+{
+    if (state == State::relayed) ++metrics.recipients_relayed;
+    if (state == State::delivered) ++metrics.recipients_delivered;
+    if (state == State::failed || state == State::expired) ++metrics.recipients_failed;
+    if (state == State::queued) ++metrics.attempts_deferred;
+}
+
+std::string as_reply(const Fault& fault)
+{
+    return mail::Reply::from(fault).summary();
+}
+
+}  // namespace
+
+// --- what is to be done ------------------------------------------------------------------------------------------
+
+Result<policy::RouteOrder> DeliverPath::route(const Generation& generation, const queue::Ready& ready,
+                                              const store::RecipientRecord& recipient) const
+{
+    const auto& policy = *generation.policy;
+    const auto address = mail::Address::parse(recipient.address);
+    const auto sender = mail::Address::parse(ready.message->sender);
+    if (!address) return std::unexpected(address.error());
+    vocabulary::Facts facts;
+    facts.stage = vocabulary::Stage::delivery;
+    facts.time = services_.clock.now();
+    facts.origin = ready.message->origin;
+    facts.sender_organisation = policy.organisation(ready.message->organisation);
+    facts.sender = sender ? &*sender : nullptr;
+    facts.recipient = &*address;
+    facts.recipient_organisation = policy.organisation(recipient.organisation);
+    facts.recipient_inside = !recipient.organisation.empty();
+    facts.size = ready.message->size;
+    facts.generation = policy.generation();
+    return policy.route(facts);
+}
+
+DeliverPath::Decision DeliverPath::decide(const Generation& generation, const queue::Ready& ready) const
+{
+    const auto& policy = *generation.policy;
+    const auto& delivery = ready.delivery;
+    const Instant now = services_.clock.now();
+    if (!delivery.bounce_reason.empty()) return GiveUp{State::failed, delivery.bounce_reason, {}};
+    const auto* organisation = policy.organisation(delivery.organisation);
+    const auto* suspension = organisation ? organisation->suspension(now) : nullptr;
+    if (suspension && suspension->kind == Suspension::Kind::sanction)
+        return GiveUp{State::failed, fmt::format("550 5.7.1 {} is suspended from this service", organisation->name), {}};
+    if (suspension)
+        return Hold{std::string(outage_hold),
+                    fmt::format("{} has announced that its server is out of service until {}. {}", organisation->name,
+                                to_rfc5322(*suspension->until), suspension->reason)};
+    if (now - ready.message->received > policy.retry().give_up)
+        return GiveUp{State::expired,
+                      delivery.recipients.empty() ? std::string{} : delivery.recipients.front().last_reply, {}};
+    if (!organisation && !delivery.organisation.empty())
+        return Defer{fault(Retry::later, "its organisation is no longer declared").about(delivery.organisation)};
+    std::optional<Carry> carry;
+    for (std::size_t i = 0; i < delivery.recipients.size(); ++i) {
+        const auto order = route(generation, ready, delivery.recipients[i]);
+        if (!order) return Defer{order.error()};
+        if (!order->next_hop)
+            return Defer{fault(Retry::later, "no next hop is declared for it")
+                             .tell_peer(51, {4, 4}, "There is no way to this recipient at present")};
+        if (!carry) carry = Carry{*order->next_hop, {}};
+        if (carry->hop.name == order->next_hop->name) carry->recipients.push_back(i);
+    }
+    if (!carry) return Defer{fault(Retry::later, "it has no open recipient")};
+    return std::move(*carry);
+}
+
+queue::Destination DeliverPath::destination(const queue::Ready& ready)
+{
+    const auto generation = services_.generations.current();
+    const auto decision = decide(*generation, ready);
+    if (const auto* carry = std::get_if<Carry>(&decision)) return {carry->hop.name, carry->hop.concurrency};
+    return {};
+}
+
+Instant DeliverPath::next_attempt(const Generation& generation, unsigned attempts) const
+{
+    return services_.clock.now() + backoff(generation.policy->retry(), attempts, chance());
+}
+
+bool DeliverPath::delay_is_due(const Generation& generation, const queue::Ready& ready,
+                               const store::RecipientRecord& recipient) const
+{
+    return !recipient.delay_reported &&
+           services_.clock.now() - ready.message->received > generation.policy->retry().delay_report;
+}
+
+// --- a worker ----------------------------------------------------------------------------------------------------
+
+boost::asio::awaitable<void> DeliverPath::serve(queue::LanePtr lane)
+{
+    Line line;
+    for (;;) {
+        auto ready = co_await services_.schedule.next(lane, line.connection ? keep_idle : Duration::zero());
+        if (!ready) break;
+        co_await attempt(*lane, line, std::move(*ready));
+    }
+    if (line.connection) co_await line.connection->quit();
+}
+
+// The spine of the way out.
+boost::asio::awaitable<void> DeliverPath::attempt(queue::Lane& lane, Line& line, queue::Ready ready)
+{
+    const auto generation = services_.generations.current();
+    auto decision = decide(*generation, ready);
+    const auto* carry = std::get_if<Carry>(&decision);
+    if (!carry) {
+        co_await settle_as(*generation, std::move(ready), std::move(decision));
+        co_return;
+    }
+    if (carry->hop.name != lane.name()) {  // a reload changed its route
+        services_.schedule.offer(std::move(ready));
+        co_return;
+    }
+    if (auto down = services_.schedule.down(lane)) {
+        co_await settle_as(*generation, std::move(ready), Defer{std::move(*down)});
+        co_return;
+    }
+    if (auto read = co_await read_content(ready); !read) {
+        co_await settle_as(*generation, std::move(ready), Defer{read.error()});
+        co_return;
+    }
+    auto result = co_await send(lane, line, *generation, *carry, ready);
+    co_await conclude(*generation, *carry, std::move(ready), line, std::move(result));
+    if (line.connection && !line.connection->reusable()) {
+        co_await line.connection->quit();
+        line.connection.reset();
+    }
+}
+
+boost::asio::awaitable<Result<void>> DeliverPath::read_content(queue::Ready& ready)
+{
+    if (ready.content) co_return Result<void>{};
+    auto content = co_await services_.store.content(ready.message->id);
+    if (!content) co_return std::unexpected(content.error());
+    ready.content = std::move(*content);
+    co_return Result<void>{};
+}
+
+boost::asio::awaitable<Result<void>> DeliverPath::connect(queue::Lane& lane, Line& line, const Generation& generation,
+                                                          const vocabulary::NextHop& hop)
+{
+    if (line.connection && !(line.hop == hop)) {  // declared anew: what was proved no longer counts
+        co_await line.connection->quit();
+        line.connection.reset();
+    }
+    if (line.connection) co_return Result<void>{};
+    auto opened = co_await open_hop(services_, generation, hop);
+    if (!opened) {
+        const auto wait = backoff(generation.policy->retry(), services_.schedule.failures(lane) + 1, chance());
+        services_.schedule.mark_down(lane, services_.clock.now() + std::min<Duration>(wait, std::chrono::minutes{5}),
+                                     opened.error());
+        co_return std::unexpected(opened.error());
+    }
+    services_.schedule.mark_up(lane);
+    line.connection = std::move(*opened);
+    line.hop = hop;
+    co_return Result<void>{};
+}
+
+boost::asio::awaitable<Result<deliver::TransactionResult>> DeliverPath::send(queue::Lane& lane, Line& line,
+                                                                             const Generation& generation, const Carry& carry,
+                                                                             const queue::Ready& ready)
+{
+    smtp::ClientTransaction transaction;
+    transaction.sender = sender_of(*ready.message);
+    transaction.content = mail::apply(*ready.content, ready.delivery.edits);
+    for (const auto index : carry.recipients) {
+        const auto& recipient = ready.delivery.recipients[index];
+        auto address = mail::Address::parse(recipient.hop_address);
+        if (!address) co_return std::unexpected(address.error());
+        transaction.recipients.push_back({std::move(*address), recipient.notify, recipient.original_recipient});
+    }
+    // A kept connection that its server closed meanwhile is no failure: once more, on a fresh one.
+    for (;;) {
+        const bool kept = line.connection != nullptr;
+        if (auto connected = co_await connect(lane, line, generation, carry.hop); !connected)
+            co_return std::unexpected(connected.error());
+        auto result = co_await line.connection->send(transaction);
+        if (!result.stale || !kept) co_return result;
+        line.connection.reset();
+    }
+}
+
+// --- what became of it -------------------------------------------------------------------------------------------
+
+store::AttemptOutcome DeliverPath::outcome_of(const Generation& generation, const queue::Ready& ready) const
+{
+    store::AttemptOutcome outcome;
+    outcome.message_id = ready.message->id;
+    outcome.delivery_id = ready.delivery.id;
+    outcome.at = services_.clock.now();
+    outcome.generation = generation.policy->generation();
+    outcome.next_attempt = next_attempt(generation, ready.delivery.attempts + 1);
+    return outcome;
+}
+
+boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation, const Carry& carry, queue::Ready ready,
+                                                   const Line& line, Result<deliver::TransactionResult> result)
+{
+    if (!result) {
+        co_await settle_as(generation, std::move(ready), Defer{result.error()});
+        co_return;
+    }
+    auto outcome = outcome_of(generation, ready);
+    if (line.connection) {
+        outcome.next_hop = net::describe(line.connection->endpoint());
+        outcome.tls = line.connection->tls();
+    }
+    std::vector<Fate> fates;
+    for (std::size_t i = 0; i < carry.recipients.size(); ++i) {
+        const auto& recipient = ready.delivery.recipients[carry.recipients[i]];
+        const auto& got = result->recipients[i];
+        const State state = state_after(got.reply, carry.hop.protocol);
+        count(services_.metrics, state);
+        store::RecipientOutcome became{recipient.id, state, got.reply.summary(), false};
+        Fate fate{&recipient, report::Kind::failure, became.reply, !got.fault,
+                  line.connection ? line.connection->endpoint().host : std::string{}, {}};
+        if (state == State::queued) {
+            fate.kind = report::Kind::delay;
+            became.delay_reported = delay_is_due(generation, ready, recipient);
+        } else if (state == State::relayed) {
+            fate.kind = report::Kind::relayed;
+        } else if (state == State::delivered) {
+            fate.kind = report::Kind::delivered;
+        }
+        const bool theirs = state == State::relayed && got.dsn_relayed;  // RFC 3461 section 5.2.2
+        if (!theirs && (state != State::queued || became.delay_reported)) fates.push_back(std::move(fate));
+        outcome.recipients.push_back(std::move(became));
+    }
+    if (carry.recipients.size() < ready.delivery.recipients.size()) outcome.next_attempt = outcome.at;  // other routes
+    outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
+    log_attempt(ready, outcome);
+    co_await record(std::move(outcome));
+}
+
+boost::asio::awaitable<void> DeliverPath::settle(queue::Ready ready)
+{
+    const auto generation = services_.generations.current();
+    auto decision = decide(*generation, ready);
+    if (std::holds_alternative<Carry>(decision))  // a reload came between
+        services_.schedule.offer(std::move(ready));
+    else
+        co_await settle_as(*generation, std::move(ready), std::move(decision));
+}
+
+boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation, queue::Ready ready, Decision decision)
+{
+    auto outcome = outcome_of(generation, ready);
+    std::vector<Fate> fates;
+    for (const auto& recipient : ready.delivery.recipients) {
+        store::RecipientOutcome became{recipient.id, State::queued, {}, recipient.delay_reported};
+        Fate fate{&recipient, report::Kind::failure, {}, false, {}, {}};
+        bool tell = true;
+        if (const auto* give_up = std::get_if<GiveUp>(&decision)) {
+            became.state = give_up->state;
+            became.reply = give_up->reply.empty() ? recipient.last_reply : give_up->reply;
+            fate.reason = give_up->reason;
+        } else if (const auto* hold = std::get_if<Hold>(&decision)) {
+            became.state = State::held;
+            became.reply = hold->words;
+            fate.kind = report::Kind::delay;
+            fate.reason = hold->words;
+            tell = !recipient.delay_reported;
+            became.delay_reported = true;
+        } else {
+            became.reply = as_reply(std::get<Defer>(decision).why);
+            fate.kind = report::Kind::delay;
+            tell = delay_is_due(generation, ready, recipient);
+            became.delay_reported = became.delay_reported || tell;
+        }
+        fate.reply = became.reply;
+        count(services_.metrics, became.state);
+        if (tell) fates.push_back(std::move(fate));
+        outcome.recipients.push_back(std::move(became));
+    }
+    if (const auto* hold = std::get_if<Hold>(&decision)) {
+        outcome.hold = true;
+        outcome.hold_reason = hold->reason;
+    }
+    if (!fates.empty() && !ready.message->sender.empty()) {
+        auto read = co_await read_content(ready);
+        if (!read) services_.log.error("report goes without its message", {{"message", ready.message->id}, {"reason", read.error().describe()}});
+        outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
+    }
+    log_attempt(ready, outcome);
+    co_await record(std::move(outcome));
+}
+
+// What a peer took must be recorded, or it would be sent again: a storage error is waited out.
+boost::asio::awaitable<void> DeliverPath::record(store::AttemptOutcome outcome)
+{
+    const bool comes_back = std::ranges::any_of(outcome.recipients, [](const auto& r) { return r.state == State::queued; });
+    const bool reports = !outcome.reports.empty();
+    const Instant due = reports ? outcome.at : outcome.next_attempt;
+    for (;;) {
+        auto recorded = co_await services_.store.record(outcome);
+        if (recorded) break;
+        services_.alarms.raise("storage", "What became of mail can't be recorded: " + recorded.error().describe());
+        boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::seconds{1});
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        if (services_.schedule.stopping()) co_return;
+    }
+    services_.alarms.clear("storage");
+    if (comes_back || reports) services_.schedule.due(due);
+}
+
+void DeliverPath::log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const
+{
+    for (const auto& recipient : outcome.recipients) {
+        const auto known = std::ranges::find(ready.delivery.recipients, recipient.recipient_id, &store::RecipientRecord::id);
+        services_.log.info("delivery attempt",
+                           {{"message", ready.message->id},
+                            {"generation", outcome.generation},
+                            {"organisation", ready.delivery.organisation},
+                            {"recipient", known == ready.delivery.recipients.end() ? std::string{} : known->address},
+                            {"next_hop", outcome.next_hop},
+                            {"tls", outcome.tls},
+                            {"outcome", recipient.state == State::queued ? std::string_view("deferred") : name_of(recipient.state)},
+                            {"reply", recipient.reply}});
+    }
+}
+
+boost::asio::awaitable<void> DeliverPath::release_after_outages()
+{
+    const auto generation = services_.generations.current();
+    store::QueueFilter filter;
+    filter.held = true;
+    auto held = co_await services_.store.list(filter);
+    if (!held) co_return;
+    std::vector<std::string> over;
+    for (const auto& entry : *held) {
+        if (entry.delivery.hold_reason != outage_hold) continue;
+        const auto* organisation = generation->policy->organisation(entry.delivery.organisation);
+        const bool still = organisation && organisation->suspension(services_.clock.now());
+        if (!still && std::ranges::find(over, entry.delivery.organisation) == over.end()) over.push_back(entry.delivery.organisation);
+    }
+    for (const auto& organisation : over) {
+        auto released = co_await services_.store.release_organisation(organisation, std::string(outage_hold), services_.clock.now());
+        if (released && *released > 0) {
+            services_.log.info("outage over, held mail goes on", {{"organisation", organisation}, {"count", std::uint64_t{*released}}});
+            services_.schedule.due(services_.clock.now());
+        }
+    }
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,175 @@
+#include "gateway/judgement.hpp"
+
+#include "base/text.hpp"
+#include "gateway/facts.hpp"
+#include "mail/reply.hpp"
+#include "transform/entry.hpp"
+#include "transform/mapping.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <set>
+
+namespace postern::gateway {
+
+namespace {
+
+using transform::Comeback;
+
+FaultBuilder loop(std::string detail, std::string text)
+{
+    return fault(Retry::never, std::move(detail)).tell_peer(54, {4, 6}, std::move(text));
+}
+
+// A message that comes back to where it was handed over must be from its member for another recipient to be a redirect.
+bool has_redirect(const Transaction& transaction, const std::optional<transform::TraceToken>& token, const transform::TraceKey& key)
+{
+    return std::ranges::any_of(transaction.recipients, [&](const AcceptedRecipient& recipient) {
+        return transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), key) == Comeback::redirect;
+    });
+}
+
+std::optional<mail::Address> only_from(const mail::Header& header)
+{
+    const auto* field = header.find("From");
+    if (!field || header.count("From") != 1) return std::nullopt;
+    auto list = mail::find_addresses(field->value);
+    if (list.places.size() != 1 || list.malformed || list.has_group) return std::nullopt;
+    return std::move(list.places.front().address);
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& transaction, const mail::Header& header,
+                                                        std::string_view content, unsigned received_at_most)
+{
+    if (header.count("Received") > received_at_most) {
+        ++services_.metrics.loops_stopped;
+        co_return loop("too many Received fields",
+                       fmt::format("This message has passed more than {} servers: it is going round in a loop", received_at_most));
+    }
+    Judged judged;
+    judged.sender = transaction.inside_sender;
+    const auto token = transform::find_token(header, services_.trace_key);
+    const bool redirect = has_redirect(transaction, token, services_.trace_key);
+    if (redirect) {
+        auto carried = co_await judge_redirect(transaction, header, *token, judged);
+        if (!carried) co_return std::unexpected(carried.error());
+    } else {
+        if (transaction.standing == SenderStanding::redirect)
+            co_return fault(Retry::never, "sender of another member, and no redirect")
+                .tell_peer(50, {7, 1}, fmt::format("<{}> is not an address of {}, and this message was not redirected by it",
+                                                   printable(transaction.sender.path->text()), transaction.organisation->name));
+        if (transaction.standing == SenderStanding::null)
+            if (auto may = judge_null_sender(transaction, header); !may) co_return std::unexpected(may.error());
+        if (transaction.organisation->from_must_agree)
+            if (auto agrees = transform::check_from(header, *transaction.organisation); !agrees)
+                co_return std::unexpected(agrees.error());
+    }
+    std::set<std::string> seen;
+    for (const auto& recipient : transaction.recipients) {
+        if (!seen.insert(recipient.inside.key()).second) continue;  // said twice: delivered once
+        auto refusal = judge_recipient(transaction, recipient, token, content.size());
+        auto planned = plan(transaction, recipient, header, content);
+        if (refusal) {
+            planned.bounce_reason = mail::Reply::from(*refusal).summary();
+            if (!judged.first_refusal) judged.first_refusal = std::move(refusal);
+        } else {
+            judged.any_accepted = true;
+            for (const auto& tag : planned.tags)
+                if (std::ranges::find(judged.rules, tag.rule) == judged.rules.end()) judged.rules.push_back(tag.rule);
+        }
+        judged.recipients.push_back(std::move(planned));
+    }
+    co_return judged;
+}
+
+// RFC 5321 section 4.5.5: the null sender is for reports. One recipient, and a form that no person's mail has.
+Result<void> Judgement::judge_null_sender(const Transaction& transaction, const mail::Header& header) const
+{
+    if (transaction.recipients.size() != 1)
+        return fault(Retry::never, "null sender to several recipients")
+            .tell_peer(50, {7, 1}, "A message without a sender may have one recipient only");
+    if (!transform::is_report_or_auto(header))
+        return fault(Retry::never, "null sender, but no report")
+            .tell_peer(50, {7, 1}, "A message without a sender must be a report or say Auto-Submitted");
+    return {};
+}
+
+// Somebody at the member sends on what was handed over to them. The envelope sender becomes that person, so that
+// failures return to who caused them; From stays and must be the one we handed over, or anyone's name could be used.
+boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction& transaction, const mail::Header& header,
+                                                                const transform::TraceToken& token, Judged& judged)
+{
+    const auto& community = transaction.policy().community();
+    if (community.redirects == policy::Community::Redirects::refuse)
+        co_return fault(Retry::never, "redirects are not carried")
+            .tell_peer(50, {7, 1}, "This service does not carry redirected messages; forward it as a new message of your own");
+    if (token.hops >= community.redirect_hops) {
+        ++services_.metrics.loops_stopped;
+        co_return loop("redirected too often", fmt::format("This message has been redirected {} times", token.hops));
+    }
+    auto traces = co_await services_.store.trace({token.message_id, {}, {}, {}, 1});
+    if (!traces) co_return std::unexpected(traces.error());
+    const auto from = only_from(header);
+    const store::Trace* original = traces->empty() ? nullptr : &traces->front();
+    if (!original || !from || !iequals(from->key(), to_lower(original->message.sender)))
+        co_return fault(Retry::never, "redirected message is not the one that was handed over")
+            .tell_peer(50, {7, 1}, "The From of a redirected message must be that of the message as it was delivered");
+    std::vector<std::string> persons;
+    for (const auto& recipient : original->recipients)
+        if (const auto address = mail::Address::parse(recipient.address);
+            address && recipient.organisation == transaction.organisation->id && token.names(address->key(), services_.trace_key))
+            persons.push_back(recipient.address);
+    // Several were named and nothing says which of them: whoever answers for the member gets the failures.
+    std::optional<mail::Address> person;
+    if (persons.size() == 1)
+        person = *mail::Address::parse(persons.front());
+    else if (!transaction.organisation->administrators.empty())
+        person = transform::inside(transaction.organisation->administrators.front(), *transaction.organisation);
+    judged.sender = person ? *person : community.operator_address;
+    judged.hops = token.hops + 1;
+    ++services_.metrics.redirects_carried;
+    co_return Result<void>{};
+}
+
+std::optional<Fault> Judgement::judge_recipient(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                                const std::optional<transform::TraceToken>& token, std::size_t size) const
+{
+    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), services_.trace_key) == Comeback::loop) {
+        ++services_.metrics.loops_stopped;
+        return loop("it comes back from the member it was handed to",
+                    fmt::format("This message was delivered to {} for <{}> and has come back for the same recipient: its server "
+                                "or connector sends this domain's mail to us instead of its mailboxes",
+                                transaction.organisation->name, recipient.inside.text()));
+    }
+    if (recipient.organisation && size > recipient.limit.bytes)
+        return fault(Retry::never, "too large for the recipient")
+            .about(recipient.inside.text())
+            .tell_peer(52, {3, 4}, fmt::format("{} accepts at most {} for <{}>; this message has {}", recipient.limit.whose,
+                                               vocabulary::print_size(recipient.limit.bytes), recipient.inside.text(),
+                                               vocabulary::print_size(size)));
+    return std::nullopt;
+}
+
+PlannedRecipient Judgement::plan(const Transaction& transaction, const AcceptedRecipient& recipient, const mail::Header& header,
+                                 std::string_view content) const
+{
+    PlannedRecipient planned;
+    planned.key = recipient.inside.key();
+    planned.organisation = recipient.organisation;
+    planned.record.address = recipient.inside.text();
+    planned.record.hop_address = recipient.hop_address;
+    planned.record.organisation = recipient.organisation ? recipient.organisation->id : std::string{};
+    planned.record.notify = recipient.said.notify;
+    planned.record.original_recipient = recipient.said.original_recipient;
+    auto facts = facts_of(transaction, recipient, services_.clock.now());
+    facts.stage = vocabulary::Stage::message;
+    facts.header = &header;
+    facts.content = content;
+    facts.size = content.size();
+    planned.tags = transaction.policy().tags(facts);
+    return planned;
+}
+
+}  // namespace postern::gateway

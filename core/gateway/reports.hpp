@@ -1,0 +1,33 @@
+// From what became of recipients to the reports their sender gets, as messages ready for the store.
+//
+// Runs on the delivering worker's thread; pure but for the clock. Never a report about a report: a message with a
+// null sender gets none.
+#pragma once
+
+#include "gateway/services.hpp"
+#include "report/report.hpp"
+#include "store/mail_records.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace postern::gateway {
+
+/// One recipient's fate, with the report it may cause.
+struct Fate {
+    const store::RecipientRecord* recipient = nullptr;
+    report::Kind kind = report::Kind::failure;
+    std::string reply;        ///< what was said about it
+    bool from_peer = false;   ///< by the next hop
+    std::string remote_mta;   ///< host name of the next hop; empty: none was reached
+    std::string reason;       ///< in plain words instead of those of the status; may be empty
+};
+
+/// One report for each kind that is wanted by NOTIFY (RFC 3461 section 4.1). `content` may be null: then nothing is
+/// returned with it. A sender whose organisation is gone gets none; that is logged.
+[[nodiscard]] std::vector<store::NewMessage> make_reports(Services services, const Generation& generation,
+                                                          const store::MessageRecord& message, const store::Content& content,
+                                                          const std::vector<Fate>& fates);
+
+}  // namespace postern::gateway

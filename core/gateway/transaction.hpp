@@ -1,0 +1,44 @@
+// One mail transaction on its way in: what was decided at MAIL and at each RCPT.
+//
+// Owned by its Reception, on one thread. Pins the generation under which it was begun.
+#pragma once
+
+#include "gateway/generations.hpp"
+#include "mail/envelope.hpp"
+#include "vocabulary/organisation.hpp"
+
+#include <string>
+#include <vector>
+
+namespace postern::gateway {
+
+/// How the envelope sender stands before the content is seen.
+enum class SenderStanding {
+    proved,    ///< an address of the member whose connection it is
+    null,      ///< "<>": judged after DATA (product.md)
+    redirect,  ///< another member's address: only a message that was handed to this member may bear it
+};
+
+struct AcceptedRecipient {
+    mail::Recipient said;                                  ///< as RCPT said it
+    mail::Address inside;                                  ///< in its form inside the community
+    std::string hop_address;                               ///< as its next hop knows it
+    const vocabulary::Organisation* organisation = nullptr;///< in the pinned generation; null: outside, by a declared route
+    std::string function;
+    policy::SizeLimit limit;
+};
+
+struct Transaction {
+    GenerationPtr generation;
+    const vocabulary::Organisation* organisation = nullptr;  ///< whose connection it is; in the pinned generation
+    mail::Sender sender;
+    mail::ReversePath inside_sender;  ///< in its form inside the community
+    vocabulary::Ip peer;
+    bool tls = false;
+    SenderStanding standing = SenderStanding::proved;
+    std::vector<AcceptedRecipient> recipients;
+
+    [[nodiscard]] const policy::Snapshot& policy() const noexcept { return *generation->policy; }
+};
+
+}  // namespace postern::gateway
