@@ -19,7 +19,7 @@ class Addresses(CommunityTest):
         back = self.arrives(self.greenstone, "There")
         self.assertEqual([ERIC], back.recipients)
         self.assertEqual(LISTING_INSIDE, back.header("From"))
-        self.assertEqual("Re: CJSM: There", back.header("Subject"))
+        self.assertEqual("CJSM: Re: There", back.header("Subject"))
 
     def test_every_field_with_a_members_own_address_gets_the_suffix(self):
         fields = ("Sender", "Reply-To", "Cc", "Resent-From", "Resent-To", "Mail-Followup-To", "Disposition-Notification-To",
@@ -73,13 +73,30 @@ class Addresses(CommunityTest):
         self.assertEqual([CLERKS], self.arrives(self.greenstone, "Within").recipients)
 
     def test_the_subject_is_tagged_once_in_whatever_form(self):
+        # tagging.yaml takes the tag off on entry and puts it on again for whom it is due
         for number, (given, expected) in enumerate((
-                ("Plain {}", "CJSM: Plain {}"), ("CJSM: Had {}", "CJSM: Had {}"), ("Re: CJSM: Reply {}", "Re: CJSM: Reply {}"),
-                ("AW: cjsm: Antwort {}", "AW: cjsm: Antwort {}"), ("Fwd: Re: CJSM: Both {}", "Fwd: Re: CJSM: Both {}"))):
+                ("Plain {}", "CJSM: Plain {}"), ("CJSM: Had {}", "CJSM: Had {}"), ("Re: CJSM: Reply {}", "CJSM: Re: Reply {}"),
+                ("AW: cjsm: Antwort {}", "CJSM: AW: Antwort {}"), ("Fwd: Re: CJSM: Both {}", "CJSM: Fwd: Re: Both {}"))):
             with self.subTest(given):
                 mark = f"number{number}"
                 self.send("greenstone", ERIC, LISTING_INSIDE, given.format(mark))
                 self.assertEqual(expected.format(mark), self.arrives(self.court, mark).header("Subject"))
+
+    def test_a_hosted_mailbox_sees_no_tag_in_a_reply_either(self):
+        self.send("greenstone", ERIC, OFFICE_INSIDE, "Re: CJSM: Untagged")
+        self.assertEqual("Re: Untagged", self.arrives(self.hosted, "Untagged").header("Subject"))
+
+    def test_a_tag_that_stays_is_not_put_on_twice(self):
+        text = self.community.policy.read("tagging.yaml")
+        self.community.policy.edit("tagging.yaml", "remove_on_entry: true", "remove_on_entry: false")
+        self.community.reload()
+        try:
+            for given in ("Re: CJSM: Kept one", "AW: cjsm: Kept two", "CJSM: Kept three"):
+                self.send("greenstone", ERIC, LISTING_INSIDE, given)
+                self.assertEqual(given, self.arrives(self.court, given[-5:]).header("Subject"))
+        finally:
+            self.community.policy.write("tagging.yaml", text)
+            self.community.reload()
 
     def test_an_encoded_subject_stays_readable_and_is_tagged_once(self):
         import email.header

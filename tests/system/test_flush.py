@@ -28,7 +28,7 @@ def events(text, port):
         if resumed := re.match(r"<\.\.\. \w+ resumed>(.*)", call):
             call = begun.pop(thread, "") + resumed[1]
         name = call.split("(")[0]
-        target = re.search(r"\(\d+<([^>]*(?:->[^>]*)?)>", call)
+        target = re.search(r"\(\d+<(TCP[^\]]*\]|[^>]*)>", call)
         if not target:
             continue
         target = target[1]

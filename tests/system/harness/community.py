@@ -61,6 +61,7 @@ class Community:
         for organisation, source in DEMO.items():
             self._join(organisation, source)
         self.policy.set("routing.yaml", "retry", retry)
+        self.policy.set("routing.yaml", "routes", None)      # the demo's depend on the time of day
         self.write_node()
 
     # --- policy ---

@@ -1,0 +1,269 @@
+"""The demo behind core/run: the community of rules/ on loopback, two real messages, and what became of them.
+
+Starts posternd and three members' mail servers (the same that the tests use), sends, shows, and stops all of it;
+with --stay it goes on until Ctrl-C. Lives in build/demo (or the folder that POSTERN_DEMO names), made anew each time.
+"""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+ROOT = pathlib.Path(os.path.abspath(__file__)).parent.parent
+sys.path.insert(0, str(ROOT / "tests/system"))
+sys.dont_write_bytecode = True
+from harness.certificates import Authority                       # noqa: E402
+from harness.member_client import MemberClient, make_message     # noqa: E402
+from harness.member_server import MemberServer                   # noqa: E402
+from harness.tools import wait_until                             # noqa: E402
+
+DEMO = pathlib.Path(os.environ.get("POSTERN_DEMO") or ROOT / "build/demo")
+BIN = pathlib.Path(os.environ.get("POSTERN_BIN") or ROOT / "build/release/bin")
+ERIC, LISTING = "eric.brown@greenstonechambers.co.uk", "listing@crowncourt.example.cjsm.net"
+GATEWAY = 2525
+# What rules/ declares: each member's server, the ports where it takes mail, the address that it connects from.
+MEMBERS = {
+    "mail.greenstonechambers.co.uk": ("Greenstone Chambers", [2601], "127.0.0.11"),
+    "mail.crowncourt.example": ("Crown Court Listing", [2602], "127.0.0.12"),
+    "mail.northshire.police.example": ("Northshire Police", [2603, 2604], "127.0.0.13"),
+}
+COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def bold(text):
+    return f"\033[1m{text}\033[0m" if COLOUR else text
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def step(title, why=""):
+    step.number += 1
+    say(f"\n{bold(f'{step.number}. {title}')}")
+    if why:
+        say(textwrap.fill(why, 100, initial_indent="   ", subsequent_indent="   "))
+
+
+step.number = 0
+
+
+def show(text):
+    say(textwrap.indent(text.rstrip(), "     "))
+
+
+def relative(path):
+    """As one would type it at the root of the checkout."""
+    return os.path.relpath(path, ROOT) if str(path).startswith(str(ROOT)) else str(path)
+
+
+class Trouble(Exception):
+    """What the user has to know and can mend."""
+
+
+class Demo:
+    def __init__(self):
+        self.policy, self.state, self.log = DEMO / "policy", DEMO / "state", DEMO / "posternd.log"
+        self.process, self.servers, self.certificates = None, {}, {}
+
+    # --- making ---
+    def prepare(self):
+        for name in ("posternd", "postern"):
+            if not (BIN / name).exists():
+                raise Trouble(f"{relative(BIN / name)} has not been built")
+        for port in [GATEWAY] + [port for _, ports, _ in MEMBERS.values() for port in ports]:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    raise Trouble(f"port {port} is taken on this machine: is another demo running?")
+        shutil.rmtree(DEMO, ignore_errors=True)
+        shutil.copytree(ROOT / "rules", self.policy)
+        self.state.mkdir()
+
+    def certify(self):
+        authority = Authority(DEMO / "ca", "Demo community", BIN / "postern")
+        tls = self.policy / "tls"
+        tls.mkdir(exist_ok=True)
+        own = authority.issue("mx.cjsm.net", DEMO / "certificates")
+        for source, target in ((own.chain, "mx.pem"), (own.key, "mx.key"), (authority.bundle, "members.pem")):
+            shutil.copy(source, tls / target)
+        for name in MEMBERS:
+            self.certificates[name] = authority.issue(name, DEMO / "certificates")
+
+    def start(self):
+        for name, (_, ports, _) in MEMBERS.items():
+            for port in ports:
+                # Without DSN of their own, as many members' servers are: so Postern reports for them.
+                self.servers[port] = MemberServer(self.certificates[name], name, port=port, without=("DSN",)).start()
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([BIN / "posternd", self.policy], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL)
+        wait_until(self.answers, 20, "posternd to answer")
+        self.postern("directory", "import", self.policy / "directory.yaml")
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise Trouble(f"posternd did not start:\n{self.log.read_text()}")
+        return self.command("status").returncode == 0
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        for server in self.servers.values():
+            server.stop()
+
+    # --- talking ---
+    def command(self, *arguments):
+        return subprocess.run([BIN / "postern", "--socket", self.state / "control", *arguments], capture_output=True,
+                              text=True, timeout=30)
+
+    def postern(self, *arguments):
+        done = self.command(*arguments)
+        if done.returncode:
+            raise Trouble(f"postern {' '.join(map(str, arguments))} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def swaks(self, subject):
+        certificate = self.certificates["mail.greenstonechambers.co.uk"]
+        shown = ["swaks", "--server", f"127.0.0.1:{GATEWAY}", "--local-interface", "127.0.0.11", "--tls", "--tls-cert",
+                 relative(certificate.chain), "--tls-key", relative(certificate.key), "--ehlo", "mail.greenstonechambers.co.uk",
+                 "--from", ERIC, "--to", LISTING, "--header", f"Subject: {subject}", "--body", "Room 4 at ten, please."]
+        quoted = " ".join(f"'{part}'" if " " in part else part for part in shown)
+        show("$ " + " \\\n      --".join(quoted.split(" --")))
+        done = subprocess.run(shown, capture_output=True, text=True, timeout=60, cwd=ROOT)
+        if done.returncode:
+            raise Trouble(f"swaks ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def arrived(self, port, mark):
+        return self.servers[port].wait_for(lambda m: mark in m.content.decode("utf-8", "replace"), 20)
+
+
+def dialogue(text):
+    """The lines of a swaks dialogue that tell the story: envelope and answers."""
+    kept = [line for line in text.splitlines() if line.startswith(("=== TLS started", "=== TLS peer DN", " ~> MAIL", " ~> RCPT"))
+            or (line.startswith(("<~ ", "<~* ", "<** ")) and line.split()[1][:3] in ("250", "354", "450", "550")
+                and not line.split()[1].startswith("250-"))]
+    return "\n".join(kept[:12])
+
+
+def head(message):
+    """The headers that people and Postern care for."""
+    wanted = ("received:", "from:", "to:", "subject:", "x-secure-email:", "auto-submitted:")
+    lines, keep = [], False
+    for line in message.content.split(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n"):
+        if line[:1] not in (" ", "\t"):
+            keep = line.lower().startswith(wanted)
+        if keep:
+            lines.append(line)
+    return "\n".join([f"(SMTP) MAIL FROM:<{message.sender}>  RCPT TO:<{'> <'.join(message.recipients)}>  over "
+                      f"{message.tls or 'clear text'}"] + lines)
+
+
+def text_of(report):
+    """The part of a report that is for people."""
+    import email
+    parsed = email.message_from_bytes(report.content)
+    part = next((p for p in parsed.walk() if p.get_content_type() == "text/plain"), parsed)
+    return (part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+
+
+def tell(demo):
+    step("The community's authority certifies each member's mail server", "postern ca init, then postern ca issue for each:")
+    demo.certify()
+    show("\n".join(f"{relative(c.chain)}" for c in demo.certificates.values()))
+
+    step("Postern starts", "posternd reads its policy, a copy of rules/, and imports the directory of people and desks.")
+    demo.start()
+    show(f"$ posternd {relative(demo.policy)}")
+    show(f"$ postern directory import {relative(demo.policy / 'directory.yaml')}")
+
+    step("Eric Brown writes to the listing office, from his own mail server",
+         "He uses his ordinary address; the recipient's ends in the community's suffix, so his server sends it here.")
+    show(dialogue(demo.swaks("Hearing on Monday")))
+
+    step("What arrived at the court's own server",
+         "Its own suffix is gone and Eric's address has one: replying just works. The subject tells it apart.")
+    show(head(demo.arrived(2602, "Hearing on Monday")))
+
+    step("Eric writes again and asks for a report", "MAIL FROM with RET=HDRS ENVID=demo-2, RCPT TO with NOTIFY=SUCCESS,FAILURE.")
+    client = MemberClient(GATEWAY, "127.0.0.11", demo.certificates["mail.greenstonechambers.co.uk"],
+                          "mail.greenstonechambers.co.uk").hello()
+    reply = client.message(ERIC, LISTING, make_message(ERIC, LISTING, "Bundle of papers"), "RET=HDRS ENVID=demo-2",
+                           "NOTIFY=SUCCESS,FAILURE")
+    client.quit()
+    show(str(reply))
+    if reply.code != 250:
+        raise Trouble("the message was not taken")
+    demo.arrived(2602, "Bundle of papers")
+
+    step("The report that came back to Eric's server")
+    report = demo.servers[2601].wait_for(lambda m: m.sender == "" and b"report" in m.content.lower(), 20)
+    show(head(report))
+    say()
+    show(text_of(report))
+
+    step("What became of his mail", f"$ postern trace --from {ERIC}.cjsm.net")
+    wait_until(lambda: demo.postern("trace", "--from", f"{ERIC}.cjsm.net").lower().count("relayed") >= 2, 10, "the ledger")
+    show(demo.postern("trace", "--from", f"{ERIC}.cjsm.net"))
+
+    step("How the gateway is", "$ postern status")
+    show(demo.postern("status"))
+
+
+def stay(demo):
+    certificate = demo.certificates["mail.greenstonechambers.co.uk"]
+    say(f"""
+{bold('It keeps running until you press Ctrl-C.')} From another terminal:
+
+   export PATH="$PWD/{relative(BIN)}:$PATH" POSTERN_SOCKET="$PWD/{relative(demo.state / 'control')}"
+   postern status
+   swaks --server 127.0.0.1:{GATEWAY} --local-interface 127.0.0.11 --tls --tls-cert {relative(certificate.chain)} \\
+         --tls-key {relative(certificate.key)} --from {ERIC} --to {LISTING}
+   postern trace --to {LISTING}
+
+Change a file in {relative(demo.policy)} and it goes live by itself. Mail that arrives at a member is named here:""")
+    seen = {port: len(server.messages) for port, server in demo.servers.items()}
+    while demo.process.poll() is None:
+        for port, server in demo.servers.items():
+            for message in server.messages[seen[port]:]:
+                member = MEMBERS[server.name][0]
+                say(f"   {time.strftime('%H:%M:%S')}  {member}: \"{message.header('Subject')}\" from <{message.sender}>")
+            seen[port] = len(server.messages)
+        time.sleep(0.2)
+    raise Trouble(f"posternd ended with {demo.process.returncode}; see {relative(demo.log)}")
+
+
+def main():
+    demo = Demo()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        say(bold("Postern with its demo community, on this machine's loopback only"))
+        demo.prepare()
+        tell(demo)
+        if "--stay" in sys.argv:
+            stay(demo)
+        say(f"\nEverything was stopped. Policy, log and databases are in {relative(DEMO)}; "
+            "core/run --stay keeps it running.")
+        return 0
+    except KeyboardInterrupt:
+        say("\nStopped.")
+        return 0
+    except (Trouble, AssertionError, OSError) as trouble:
+        say(f"\n{bold('The demo could not go on:')} {trouble}")
+        if demo.log.exists():
+            say(f"Its log is {relative(demo.log)}.")
+        return 1
+    finally:
+        demo.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
