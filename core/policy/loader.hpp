@@ -14,9 +14,9 @@
 namespace postern::policy {
 
 struct Loaded {
-    SnapshotPtr snapshot;      ///< null when `diagnostics` holds an error
-    Diagnostics diagnostics;   ///< errors, or warnings only
-    std::size_t files = 0;     ///< files that make up the policy
+    SnapshotPtr snapshot;        ///< null when `diagnostics` holds an error
+    Diagnostics diagnostics;     ///< errors, or warnings only
+    std::size_t files = 0;       ///< files that make up the policy
     std::size_t files_read = 0;  ///< of these, read and parsed now: the others had not changed
 };
 

@@ -21,10 +21,10 @@ namespace postern::policy {
 
 /// routing.yaml `community:`.
 struct Community {
-    mail::Domain suffix;                      ///< "cjsm.net"
-    mail::Address operator_address;           ///< who answers for the service
+    mail::Domain suffix;             ///< "cjsm.net"
+    mail::Address operator_address;  ///< who answers for the service
     enum class Redirects { carry, refuse } redirects = Redirects::refuse;
-    unsigned redirect_hops = 5;               ///< then 5.4.6
+    unsigned redirect_hops = 5;  ///< then 5.4.6
 };
 
 /// Whose domain it is, and in which of its two forms.
@@ -43,9 +43,9 @@ struct SizeLimit {
 /// What a connection has shown; `certificate` stays empty until the handshake.
 struct Shown {
     vocabulary::Ip peer;
-    bool certificate_trusted = false;             ///< issued by one of node.yaml's authorities, in date
-    std::vector<std::string> certificate_names;   ///< DNS names of the leaf, lower case
-    std::string certificate_sha256;               ///< lower-case hexadecimal; empty: none shown
+    bool certificate_trusted = false;            ///< issued by one of node.yaml's authorities, in date
+    std::vector<std::string> certificate_names;  ///< DNS names of the leaf, lower case
+    std::string certificate_sha256;              ///< lower-case hexadecimal; empty: none shown
 };
 
 /// Membership has four answers: `after_content` is for proofs that only the message can give (none is declared
@@ -58,16 +58,16 @@ struct Membership {
 
 /// A tag that held, with what it orders. Pointers into the snapshot.
 struct TagOrder {
-    std::string rule;                                             ///< "tagging.yaml:4 secure-subject"
-    std::string subject_prefix;                                   ///< empty: subject untouched
+    std::string rule;            ///< "tagging.yaml:4 secure-subject"
+    std::string subject_prefix;  ///< empty: subject untouched
     bool once = true;
-    std::vector<std::pair<std::string, std::string>> add_headers; ///< values with ${...} filled in
+    std::vector<std::pair<std::string, std::string>> add_headers;  ///< values with ${...} filled in
     std::vector<std::string> remove_headers;
     friend bool operator==(const TagOrder&, const TagOrder&) = default;
 };
 
 struct RouteOrder {
-    std::string rule;                 ///< "routing.yaml:6 archive-office", or "organisations/x.yaml:12 deliver_to"
+    std::string rule;  ///< "routing.yaml:6 archive-office", or "organisations/x.yaml:12 deliver_to"
     const vocabulary::NextHop* next_hop = nullptr;
 };
 

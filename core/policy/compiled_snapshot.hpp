@@ -1,0 +1,75 @@
+// The snapshot as the compiler makes it: typed documents with indices over them.
+//
+// Immutable after the compiler is done; all threads. Pointers that it hands out live as long as it does.
+#pragma once
+
+#include "base/text.hpp"
+#include "policy/compiler.hpp"
+#include "policy/domain_index.hpp"
+#include "policy/proof_index.hpp"
+#include "policy/snapshot.hpp"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace postern::policy {
+
+/// What the compiler fills in.
+struct Compiled {
+    std::uint64_t generation = 0;
+    std::string hash;
+    Community community;
+    std::shared_ptr<const NodeFile> node;
+    std::shared_ptr<const RoutingFile> routing;
+    std::shared_ptr<const TaggingFile> tagging;
+    std::shared_ptr<const LimitsFile> limits;
+    std::vector<vocabulary::Organisation> organisations;  ///< not moved any more once indexed
+    std::vector<std::string> deliver_rules;  ///< of each organisation: "organisations/x.yaml:12 deliver_to"
+    std::unordered_map<std::string_view, std::uint32_t> by_id;
+    DomainIndex domains;
+    ProofIndex proofs;
+    std::vector<std::string> prefixes_removed;
+};
+
+class CompiledSnapshot final : public Snapshot {
+public:
+    explicit CompiledSnapshot(std::unique_ptr<const Compiled> compiled) : c_(std::move(compiled)) {}
+
+    [[nodiscard]] std::uint64_t generation() const noexcept override { return c_->generation; }
+    [[nodiscard]] const std::string& hash() const noexcept override { return c_->hash; }
+    [[nodiscard]] const vocabulary::Node& node() const noexcept override { return c_->node->node; }
+    [[nodiscard]] const Community& community() const noexcept override { return c_->community; }
+    [[nodiscard]] const vocabulary::RetrySchedule& retry() const noexcept override { return c_->routing->retry; }
+    [[nodiscard]] const std::vector<vocabulary::Organisation>& organisations() const noexcept override
+    {
+        return c_->organisations;
+    }
+    [[nodiscard]] const vocabulary::Organisation* organisation(std::string_view id) const noexcept override;
+    [[nodiscard]] std::optional<DomainOwner> owner_of(const mail::Domain& domain) const noexcept override;
+    [[nodiscard]] Membership membership(const Shown& shown) const noexcept override
+    {
+        return c_->proofs.membership(shown);
+    }
+    [[nodiscard]] bool could_enter(const vocabulary::Ip& peer) const noexcept override
+    {
+        return c_->proofs.could_enter(peer);
+    }
+    [[nodiscard]] unsigned recipients_limit() const noexcept override { return c_->limits->recipients; }
+    [[nodiscard]] std::uint64_t message_size() const noexcept override { return c_->limits->message_size; }
+    [[nodiscard]] SizeLimit sending_limit(const vocabulary::Organisation& sender) const override;
+    [[nodiscard]] SizeLimit receiving_limit(const vocabulary::Facts& facts) const override;
+    [[nodiscard]] std::vector<TagOrder> tags(const vocabulary::Facts& facts) const override;
+    [[nodiscard]] const std::vector<std::string>& subject_prefixes_removed_on_entry() const noexcept override
+    {
+        return c_->prefixes_removed;
+    }
+    [[nodiscard]] Result<RouteOrder> route(const vocabulary::Facts& facts) const override;
+
+private:
+    [[nodiscard]] RouteOrder own_route(const vocabulary::Organisation& organisation) const;
+    std::unique_ptr<const Compiled> c_;
+};
+
+}  // namespace postern::policy

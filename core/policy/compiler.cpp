@@ -1,0 +1,195 @@
+#include "policy/compiler.hpp"
+
+#include "base/text.hpp"
+#include "policy/compiled_snapshot.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <set>
+
+namespace postern::policy {
+
+namespace {
+
+using vocabulary::Organisation;
+
+template <class Document>
+Source source_of(const FileOf<Document>& file, Diagnostics& diagnostics)
+{
+    return Source(file.file, file.bytes, diagnostics);
+}
+
+/// Organisations with their domains, as the files stand; those that could not be read are left out of `files`.
+std::vector<Organisation> build_organisations(const PolicyFiles& files, const std::optional<mail::Domain>& suffix,
+                                              Diagnostics& diagnostics)
+{
+    std::vector<Organisation> organisations;
+    organisations.reserve(files.organisations.size());
+    for (const auto& file : files.organisations) {
+        organisations.push_back(file.document->organisation);
+        if (suffix) DomainIndex::map_domains(file, *suffix, organisations.back(), diagnostics);
+    }
+    return organisations;
+}
+
+void index_ids(const PolicyFiles& files, Compiled& compiled, Diagnostics& diagnostics)
+{
+    compiled.by_id.reserve(compiled.organisations.size());
+    for (std::uint32_t o = 0; o < compiled.organisations.size(); ++o) {
+        const auto& id = compiled.organisations[o].id;
+        const auto& file = files.organisations[o];
+        compiled.deliver_rules.push_back(fmt::format("{}:{} deliver_to", file.file, file.document->deliver_to.line));
+        const auto [first, fresh] = compiled.by_id.try_emplace(id, o);
+        if (fresh || id.empty()) continue;
+        source_of(file, diagnostics)
+            .error(file.document->id, fmt::format("two organisations are called \"{}\"", id),
+                   fmt::format("the other is {}", files.organisations[first->second].file));
+    }
+}
+
+/// Administrators have addresses in their own organisation's domains; those of members hosted here may be directly
+/// under the suffix.
+void check_administrators(const FileOf<OrganisationFile>& file, const Organisation& organisation,
+                          const mail::Domain& suffix, Diagnostics& diagnostics)
+{
+    for (std::size_t i = 0; i < organisation.administrators.size(); ++i) {
+        const auto& domain = organisation.administrators[i].domain();
+        const bool own = std::ranges::any_of(organisation.domains,
+                                             [&](const auto& d) { return d.domain == domain || d.secure == domain; });
+        if (own || (organisation.kind == vocabulary::Kind::mailbox && domain == suffix)) continue;
+        source_of(file, diagnostics)
+            .error(file.document->administrators[i],
+                   fmt::format("administrator {} is not in the organisation's domains",
+                               printable(organisation.administrators[i].text())),
+                   "administrators are the organisation's own people");
+    }
+}
+
+/// What organisations need from node.yaml.
+void check_authorities(const PolicyFiles& files, Diagnostics& diagnostics)
+{
+    if (!files.node.document || !files.node.document->node.authorities.empty()) return;
+    for (const auto& file : files.organisations) {
+        const auto& proof = file.document->organisation.connects_from;
+        if (proof && proof->certificate && !proof->certificate->name.empty())
+            return source_of(file, diagnostics)
+                .error(file.document->proof, "a certificate name proves nothing without an authority",
+                       "declare certificates: { members: ca.pem } in node.yaml");
+    }
+}
+
+void check_hosted_members(const PolicyFiles& files, Diagnostics& diagnostics)
+{
+    if (!files.node.document || files.node.document->node.mailboxes) return;
+    std::vector<std::string> hosted;
+    for (const auto& file : files.organisations)
+        if (file.document->organisation.kind == vocabulary::Kind::mailbox)
+            hosted.push_back(file.document->organisation.id);
+    if (hosted.empty()) return;
+    const auto more = hosted.size() > 3 ? fmt::format(" and {} more", hosted.size() - 3) : std::string{};
+    if (hosted.size() > 3) hosted.resize(3);
+    source_of(files.node, diagnostics)
+        .warning({},
+                 fmt::format("no \"mailboxes\" are declared: mail for {}{} has nowhere to go", fmt::join(hosted, ", "),
+                             more),
+                 "mailboxes: { lmtp: /run/dovecot/lmtp }");
+}
+
+/// Names that conditions use must exist.
+class NameCheck {
+public:
+    NameCheck(const Compiled& compiled, Diagnostics& diagnostics) : compiled_(compiled), diagnostics_(diagnostics)
+    {
+        for (const auto& organisation : compiled.organisations)
+            for (const auto& role : organisation.roles) roles_.insert(to_lower(role));
+    }
+
+    template <class Document, class Rules>
+    void check(const FileOf<Document>& file, const Rules& rules)
+    {
+        for (const auto& rule : rules)
+            for (const auto& named : rule.when.names) check_one(source_of(file, diagnostics_), named);
+    }
+
+private:
+    void check_one(Source source, const NamedIn& named)
+    {
+        const bool role = named.what == NamedIn::What::role;
+        if (role ? roles_.contains(to_lower(named.name)) : compiled_.by_id.contains(named.name)) return;
+        std::vector<std::string> known(roles_.begin(), roles_.end());
+        if (!role) {
+            known.clear();
+            for (const auto& organisation : compiled_.organisations) known.push_back(organisation.id);
+        }
+        const auto near = nearest(named.name, known);
+        source.error(named.place,
+                     fmt::format("there is no {} \"{}\"", role ? "role" : "organisation", printable(named.name, 60)),
+                     !near.empty() ? fmt::format("did you mean \"{}\"?", near)
+                     : role        ? "roles are what organisations declare under roles:"
+                                   : "organisations are declared in organisations/*.yaml, and named by their id");
+    }
+
+    const Compiled& compiled_;
+    Diagnostics& diagnostics_;
+    std::set<std::string> roles_;
+};
+
+void check_names(const PolicyFiles& files, const Compiled& compiled, Diagnostics& diagnostics)
+{
+    NameCheck names(compiled, diagnostics);
+    if (files.routing.document) names.check(files.routing, files.routing.document->routes);
+    if (files.tagging.document) names.check(files.tagging, files.tagging.document->tags);
+    if (files.limits.document) names.check(files.limits, files.limits.document->limits);
+}
+
+Community community_of(const CommunityPart& part)
+{
+    Community community;
+    community.suffix = *part.suffix;
+    if (part.operator_address) community.operator_address = *part.operator_address;
+    community.redirects = part.carry_redirects ? Community::Redirects::carry : Community::Redirects::refuse;
+    community.redirect_hops = part.redirect_hops;
+    return community;
+}
+
+std::vector<std::string> prefixes_removed(const TaggingFile& tagging)
+{
+    std::vector<std::string> prefixes;
+    for (const auto& tag : tagging.tags)
+        if (tag.remove_on_entry && std::ranges::find(prefixes, tag.subject_prefix) == prefixes.end())
+            prefixes.push_back(tag.subject_prefix);
+    return prefixes;
+}
+
+}  // namespace
+
+SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::string hash, Diagnostics& diagnostics)
+{
+    PolicyFiles files = all;
+    std::erase_if(files.organisations, [](const auto& file) { return file.document == nullptr; });
+    auto compiled = std::make_unique<Compiled>();
+    const auto suffix = files.routing.document ? files.routing.document->community.suffix : std::nullopt;
+    compiled->organisations = build_organisations(files, suffix, diagnostics);
+    index_ids(files, *compiled, diagnostics);
+    compiled->domains.build(files, compiled->organisations, diagnostics);
+    compiled->proofs.build(files, compiled->organisations, diagnostics);
+    if (suffix)
+        for (std::size_t o = 0; o < compiled->organisations.size(); ++o)
+            check_administrators(files.organisations[o], compiled->organisations[o], *suffix, diagnostics);
+    check_authorities(files, diagnostics);
+    check_hosted_members(files, diagnostics);
+    check_names(files, *compiled, diagnostics);
+    if (has_errors(diagnostics) || !suffix || !files.node.document) return nullptr;
+
+    compiled->generation = generation;
+    compiled->hash = std::move(hash);
+    compiled->community = community_of(files.routing.document->community);
+    compiled->node = files.node.document;
+    compiled->routing = files.routing.document;
+    compiled->tagging = files.tagging.document ? files.tagging.document : std::make_shared<const TaggingFile>();
+    compiled->limits = files.limits.document ? files.limits.document : std::make_shared<const LimitsFile>();
+    compiled->prefixes_removed = prefixes_removed(*compiled->tagging);
+    return std::make_shared<const CompiledSnapshot>(std::move(compiled));
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,233 @@
+// From `when:` in YAML to a condition: by the table of fields, each value by its field's type.
+#include "base/text.hpp"
+#include "policy/condition.hpp"
+#include "policy/parse.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+namespace postern::policy {
+
+namespace {
+
+using vocabulary::FieldInfo;
+using vocabulary::FieldType;
+
+constexpr std::string_view header_prefix = "header.";
+
+class Reader {
+public:
+    Reader(Source& source, vocabulary::Stage stage, std::vector<NamedIn>& names)
+        : source_(source), stage_(stage), names_(names)
+    {
+    }
+
+    Condition map(const YamlNode& node)
+    {
+        Condition all;
+        if (!node.is_map()) {
+            source_.error(node.place, "a condition is a map of fields and values", "write { field: value }");
+            return all;
+        }
+        for (const auto& entry : node.entries) all.parts.push_back(this->entry(entry));
+        std::vector<std::string> canonical;
+        for (const auto& part : all.parts) canonical.push_back(part.canonical);
+        std::ranges::sort(canonical);
+        all.canonical = fmt::format("{{{}}}", fmt::join(canonical, ", "));
+        return all;
+    }
+
+private:
+    Condition entry(const Entry& entry)
+    {
+        if (entry.key == "any") return group(Condition::Op::any, entry);
+        if (entry.key == "all") return group(Condition::Op::all, entry);
+        if (entry.key == "not") return group(Condition::Op::none, entry);
+        return clause(entry);
+    }
+
+    Condition group(Condition::Op op, const Entry& entry)
+    {
+        Condition condition;
+        condition.op = op;
+        if (entry.value.is_list() && !entry.value.items.empty()) {
+            for (const auto& item : entry.value.items) condition.parts.push_back(map(item));
+        } else if (entry.value.is_map() && !entry.value.entries.empty() && op != Condition::Op::any) {
+            condition.parts.push_back(map(entry.value));
+        } else {
+            source_.error(entry.place, fmt::format("\"{}\" needs a list of conditions", entry.key),
+                          fmt::format("write {}: [{{ field: value }}, {{ field: value }}]", entry.key));
+        }
+        condition.canonical = entry.key + "[";
+        for (const auto& part : condition.parts) condition.canonical += part.canonical + ",";
+        condition.canonical += "]";
+        return condition;
+    }
+
+    Condition clause(const Entry& entry)
+    {
+        Condition condition;
+        condition.op = Condition::Op::clause;
+        const FieldInfo* field = find_field(entry);
+        if (field == nullptr) return condition;
+        condition.clause.field = field;
+        if (field->id == vocabulary::FieldId::header) condition.clause.header = entry.key.substr(header_prefix.size());
+        condition.canonical = to_lower(entry.key) + ":";
+        if (entry.value.is_list() && !entry.value.items.empty())
+            for (const auto& item : entry.value.items) take(condition, entry.key, item);
+        else
+            take(condition, entry.key, entry.value);
+        return condition;
+    }
+
+    const FieldInfo* find_field(const Entry& entry)
+    {
+        const FieldInfo* field = vocabulary::find_field(entry.key);
+        if (field == nullptr) {
+            auto names = vocabulary::field_names();
+            names.insert(names.end(), {"any", "all", "not"});
+            const auto near = nearest(entry.key, names);
+            source_.error(entry.place, fmt::format("unknown field \"{}\"", printable(entry.key, 60)),
+                          near.empty() ? fmt::format("fields: {}", fmt::join(names, ", "))
+                                       : fmt::format("did you mean \"{}\"?", near));
+            return nullptr;
+        }
+        if (field->from > stage_) {
+            source_.error(entry.place,
+                          fmt::format("\"{}\" is not known yet where this rule is decided (stage {})", entry.key,
+                                      vocabulary::stage_name(stage_)),
+                          fmt::format("it exists from stage {} on", vocabulary::stage_name(field->from)));
+            return nullptr;
+        }
+        if (field->id == vocabulary::FieldId::header &&
+            !is_header_name(std::string_view(entry.key).substr(header_prefix.size())))
+            source_.error(entry.place, fmt::format("\"{}\" names no header field", printable(entry.key, 60)));
+        return field;
+    }
+
+    void take(Condition& condition, const std::string& name, const YamlNode& value)
+    {
+        condition.canonical += value.is_map() ? "" : value.text + "|";
+        if (value.is_text() && !value.quoted && value.text == "absent") {
+            condition.clause.any_of.emplace_back(Absent{});
+        } else if (value.is_map()) {
+            between(condition, name, value);
+        } else if (!value.is_text()) {
+            source_.error(value.place, fmt::format("\"{}\" is compared with nothing here", name),
+                          "write a value, a list of values, or absent");
+        } else {
+            single(condition.clause, name, value);
+        }
+    }
+
+    /// { between: [from, to] } of sizes and times.
+    void between(Condition& condition, const std::string& name, const YamlNode& value)
+    {
+        const auto type = condition.clause.field->type;
+        const auto* ends = value.find("between");
+        const bool fits = type == FieldType::size || type == FieldType::time;
+        if (!fits || ends == nullptr || value.entries.size() != 1 || !ends->is_list() || ends->items.size() != 2 ||
+            !ends->items[0].is_text() || !ends->items[1].is_text()) {
+            source_.error(value.place, fmt::format("\"{}\" cannot be compared with this", name),
+                          type == FieldType::time   ? "write { between: [\"20:00\", \"06:00\"] }"
+                          : type == FieldType::size ? "write { between: [1 MiB, 4 MiB] }"
+                                                    : "write a value or a list of values");
+            return;
+        }
+        const auto& from = ends->items[0];
+        const auto& to = ends->items[1];
+        condition.canonical += from.text + ".." + to.text + "|";
+        if (type == FieldType::time)
+            between_times(condition.clause, from, to);
+        else
+            between_sizes(condition.clause, from, to);
+    }
+
+    void between_times(Clause& clause, const YamlNode& from, const YamlNode& to)
+    {
+        const auto first = checked(from, parse_time_of_day(from.text));
+        const auto second = checked(to, parse_time_of_day(to.text));
+        if (!first || !second) return;
+        if (*first == *second) source_.error(from.place, "from and to are the same time");
+        clause.any_of.emplace_back(TimeRange{*first, *second});
+    }
+
+    void between_sizes(Clause& clause, const YamlNode& from, const YamlNode& to)
+    {
+        const auto first = checked(from, vocabulary::parse_size(from.text));
+        const auto second = checked(to, vocabulary::parse_size(to.text));
+        if (!first || !second) return;
+        if (*first > *second) source_.error(from.place, "the first size is the larger", "no message is between them");
+        clause.any_of.emplace_back(SizeRange{*first, *second});
+    }
+
+    void single(Clause& clause, const std::string& name, const YamlNode& value)
+    {
+        switch (clause.field->type) {
+            case FieldType::text:
+                return add(clause, value, parse_text_matcher(value.text));
+            case FieldType::size:
+                return add(clause, value, parse_size_matcher(value.text));
+            case FieldType::network:
+                return add(clause, value, vocabulary::parse_network(value.text));
+            case FieldType::word:
+                return word(clause, name, value);
+            case FieldType::boolean:
+                if (const auto truth = parse_boolean(value)) return clause.any_of.emplace_back(*truth), void();
+                return source_.error(value.place, fmt::format("\"{}\" is true or false", name));
+            case FieldType::time:
+                return source_.error(value.place, "a time is compared with two others",
+                                     "write { between: [\"20:00\", \"06:00\"] }");
+            case FieldType::role:
+            case FieldType::organisation:
+                break;
+        }
+        const bool role = clause.field->type == FieldType::role;
+        names_.push_back({role ? NamedIn::What::role : NamedIn::What::organisation, value.text, value.place});
+        clause.any_of.emplace_back(Exactly{to_lower(value.text)});
+    }
+
+    void word(Clause& clause, const std::string& name, const YamlNode& value)
+    {
+        const std::vector<std::string> words(clause.field->words.begin(), clause.field->words.end());
+        if (std::ranges::find(words, value.text) == words.end()) {
+            const auto near = nearest(value.text, words);
+            return source_.error(value.place,
+                                 fmt::format("\"{}\" is no value of \"{}\"", printable(value.text, 60), name),
+                                 near.empty() ? fmt::format("values: {}", fmt::join(words, ", "))
+                                              : fmt::format("did you mean \"{}\"?", near));
+        }
+        clause.any_of.emplace_back(Exactly{value.text});
+    }
+
+    template <class T>
+    std::optional<T> checked(const YamlNode& value, const Result<T>& result)
+    {
+        if (result) return *result;
+        source_.error_from(value.place, result.error().detail());
+        return {};
+    }
+
+    template <class T>
+    void add(Clause& clause, const YamlNode& value, const Result<T>& result)
+    {
+        if (auto matcher = checked(value, result)) clause.any_of.emplace_back(std::move(*matcher));
+    }
+
+    Source& source_;
+    vocabulary::Stage stage_;
+    std::vector<NamedIn>& names_;
+};
+
+}  // namespace
+
+When read_condition(Source& source, const YamlNode* node, vocabulary::Stage stage)
+{
+    When when;
+    if (node == nullptr || node->type == YamlNode::Type::nothing) return when;
+    auto condition = Reader(source, stage, when.names).map(*node);
+    if (!condition.parts.empty()) when.condition = std::make_shared<const Condition>(std::move(condition));
+    return when;
+}
+
+}  // namespace postern::policy

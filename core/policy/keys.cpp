@@ -1,0 +1,275 @@
+#include "policy/keys.hpp"
+
+#include "vocabulary/fields.hpp"
+
+#include <utility>
+
+namespace postern::policy {
+
+namespace {
+
+using vocabulary::Stage;
+
+Shape simple(Form form)
+{
+    return {.form = form};
+}
+Shape count(std::uint64_t least, std::uint64_t most)
+{
+    return {.form = Form::count, .least = least, .most = most};
+}
+Shape words(std::vector<std::string> allowed)
+{
+    return {.form = Form::word, .words = std::move(allowed)};
+}
+Shape map(std::vector<Key> keys)
+{
+    return {.form = Form::map, .keys = std::move(keys)};
+}
+Shape list(Shape item)
+{
+    return {.form = Form::list, .items = {std::move(item)}};
+}
+Shape condition(Stage stage)
+{
+    return {.form = Form::condition, .stage = stage};
+}
+
+constexpr bool required = true;
+
+Key name_key()
+{
+    return {"name", simple(Form::id), "Unique name of the rule, as logs and `explain` call it.", required};
+}
+
+/// What a next hop may say beside where it is.
+std::vector<Key> hop_keys(std::vector<Key> keys)
+{
+    keys.push_back({"mx", simple(Form::domain), "Look up the MX records of this domain instead of naming hosts."});
+    keys.push_back(
+        {"tls", words({"verify", "dane", "pin", "none"}),
+         "How the host proves itself: a certificate for its name, TLSA records, or a pinned certificate. none only for "
+         "loopback. verify where absent."});
+    keys.push_back({"pins", list(simple(Form::sha256)), "SHA-256 of the accepted certificates, for tls: pin."});
+    keys.push_back(
+        {"verify_name", simple(Form::domain), "Name that the certificate must carry, if not the host's own."});
+    keys.push_back({"authorities", simple(Form::path), "PEM file of the authorities that are believed for this hop."});
+    keys.push_back({"concurrency", count(1, 1000), "Connections at one time; 10 where absent."});
+    keys.push_back({"messages_per_connection", count(1, 100'000), "Then a new connection is made; 100 where absent."});
+    return keys;
+}
+
+Shape suspension_shape()
+{
+    return map(
+        {{"kind", words({"outage", "sanction"}),
+          "outage: its own planned one, mail for it is held. sanction: mail from and for it is refused.", required},
+         {"reason", simple(Form::text), "Told to senders where it is an outage."},
+         {"until", simple(Form::instant), "End, in UTC. Required for an outage."}});
+}
+
+Shape domain_entry()
+{
+    Shape shape;
+    shape.form = Form::either;
+    shape.items.push_back(simple(Form::domain));
+    shape.items.push_back(
+        map({{"domain", simple(Form::domain), "The domain outside the community."},
+             {"secure", simple(Form::domain), "The same domain inside, if it is not domain + suffix."},
+             {"label", simple(Form::label),
+              "For members hosted here: a label under the suffix, york for york.cjsm.net."}}));
+    return shape;
+}
+
+Shape organisation_shape()
+{
+    return map({
+        {"organisation", simple(Form::id), "Id, unique in the community; never changes.", required},
+        {"name", simple(Form::text), "As people know it; told to senders.", required},
+        {"kind", words({"server", "mailbox"}), "server: has its own mail server. mailbox: hosted here.", required},
+        {"kind_of_body", simple(Form::text),
+         "What it is: court, police, chambers, charity. Conditions can ask for it."},
+        {"place", simple(Form::text), "Where it is, for the directory."},
+        {"roles", list(simple(Form::text)), "Words that conditions can ask for."},
+        {"users", words({"listed", "any", "ask"}),
+         "Which of its addresses exist: those in the directory, all, or those that its own server accepts. listed "
+         "where absent."},
+        {"ask",
+         map({{"remembers", simple(Form::duration), "How long a yes of its server counts; 24 hours where absent."},
+              {"remembers_no", simple(Form::duration), "How long a no counts; 15 minutes where absent."}}),
+         "For users: ask."},
+        {"domains", list(domain_entry()), "Its domains; inside the community they end in the suffix.", required},
+        {"administrators", list(simple(Form::address)), "Who answers for it: addresses in its own domains."},
+        {"connects_from",
+         map({{"networks", list(simple(Form::network)), "Where its server connects from."},
+              {"certificate",
+               map({{"name", simple(Form::domain), "DNS name in a certificate of a declared authority."},
+                    {"sha256", simple(Form::sha256), "SHA-256 of the certificate itself (DER)."}}),
+               "The client certificate that its server shows: by name or by digest."}}),
+         "How its server proves itself: every listed proof is required."},
+        {"deliver_to",
+         map(hop_keys({{"hosts", list(simple(Form::host_port)), "Its servers, tried in order: \"host:port\"."}})),
+         "Where its mail goes. Required for kind: server."},
+        {"limits", map({{"message_size", simple(Form::size), "Largest message that it sends or receives."}}),
+         "Limits of its own; the community's count as well."},
+        {"alerts", map({{"also_to", list(simple(Form::address)), "Non-secure addresses."}}),
+         "Where alerts go besides its administrators, without content."},
+        {"from_must_agree", simple(Form::boolean),
+         "Whether From: must be one address of this member; true where absent."},
+        {"suspended", suspension_shape(), "Stops its mail for a time."},
+    });
+}
+
+Shape routing_shape()
+{
+    auto then = map(hop_keys({{"next_hop", list(simple(Form::host_port)), "Hosts, tried in order: \"host:port\"."}}));
+    return map({
+        {"community",
+         map({{"suffix", simple(Form::domain), "What every address inside the community ends in.", required},
+              {"operator", simple(Form::address),
+               "Who answers for the service: reports come from this address's domain.", required},
+              {"redirects", words({"carry", "refuse"}),
+               "Mail that a member's person redirects to another; refuse where absent."},
+              {"redirect_hops", count(1, 50), "Redirects of one message that are carried; 5 where absent."}}),
+         "The community as a whole.", required},
+        {"routes",
+         list(map({name_key(),
+                   {"when", condition(Stage::recipient),
+                    "Which recipients. Mail leaves the members only as origin: alert.", required},
+                   {"then", std::move(then), "Where that mail goes.", required}})),
+         "Exceptions from the members' own deliver_to: the first that holds counts."},
+        {"retry",
+         map({{"first", simple(Form::duration), "Wait after the first failed attempt; 1 minute where absent."},
+              {"factor",
+               {.form = Form::factor, .least = 1, .most = 10},
+               "Each wait is this many times the one before; 2 where absent."},
+              {"at_most", simple(Form::duration), "Longest wait; 1 hour where absent."},
+              {"jitter", simple(Form::percent), "Share by which a wait varies; 20 % where absent."},
+              {"delay_report", simple(Form::duration),
+               "After this the sender is told that mail waits; 4 hours where absent."},
+              {"give_up", simple(Form::duration), "After this it bounces; 2 days where absent."}}),
+         "How often and how long delivery is tried."},
+    });
+}
+
+Shape tagging_shape()
+{
+    auto subject = map({{"prefix", simple(Form::text), "Put in front of the subject.", required},
+                        {"once", simple(Form::boolean),
+                         "Not on a subject that carries it already, in replies too; true where absent."},
+                        {"remove_on_entry", simple(Form::boolean),
+                         "Taken off again when a member sends it back; false where absent."}});
+    auto headers = map({{"add", simple(Form::header_map), "Header fields to add: name: text, with ${...} for values."},
+                        {"remove", list(simple(Form::header_name)), "Header fields to remove."}});
+    return map({{"tags",
+                 list(map({name_key(),
+                           {"when", condition(Stage::message), "Which recipients' copies; all where absent."},
+                           {"subject", std::move(subject), "Marks the subject."},
+                           {"headers", std::move(headers), "Adds and removes header fields."}})),
+                 "All that hold apply, in order.", required}});
+}
+
+Shape limits_shape()
+{
+    auto rule = map({name_key(),
+                     {"when", condition(Stage::recipient), "Which recipients; all where absent."},
+                     {"message_size", simple(Form::size), "Largest message for these recipients.", required}});
+    return map({{"message_size", simple(Form::size), "Largest message in the community; 10 MiB where absent."},
+                {"recipients", count(1, 100'000), "Recipients of one message; 200 where absent."},
+                {"limits", list(std::move(rule)), "Smaller limits for some mail: the smallest that holds counts."}});
+}
+
+Shape intake_shape()
+{
+    return map({{"connections", count(1, 1'000'000), "At one time; 1000 where absent."},
+                {"connections_per_address", count(1, 1'000'000), "At one time; 50 where absent."},
+                {"commands", count(10, 1'000'000), "Per connection, between messages; 1000 where absent."},
+                {"errors", count(1, 10'000), "Per connection, then it is closed; 20 where absent."},
+                {"command_line", simple(Form::size), "Longest command; 4 KiB where absent."},
+                {"line", simple(Form::size), "Longest line of content; 64 KiB where absent."},
+                {"header", simple(Form::size), "Largest header section; 256 KiB where absent."},
+                {"header_fields", count(10, 100'000), "1000 where absent."},
+                {"received_fields", count(5, 1000), "More is a loop; 50 where absent."},
+                {"memory", simple(Form::size),
+                 "Content being received at one time, all connections together; 256 MiB where absent."},
+                {"command_time", simple(Form::duration), "For one command; 5 minutes where absent."},
+                {"transaction_time", simple(Form::duration), "From MAIL to the end of DATA; 30 minutes where absent."},
+                {"handshake_time", simple(Form::duration), "For TLS; 30 seconds where absent."},
+                {"call_outs", simple(Form::rate),
+                 "RCPT without DATA under a null sender, per member; 60 per minute where absent."}});
+}
+
+Shape listener_shape()
+{
+    return map(
+        {{"name", simple(Form::id), "Unique name, as logs call it.", required},
+         {"address", simple(Form::host_port), "IP address and port: \"0.0.0.0:25\", \"[::]:25\".", required},
+         {"tls",
+          map({{"certificate", simple(Form::path), "PEM chain.", required},
+               {"key", simple(Form::path), "PEM.", required},
+               {"clients", words({"none", "request"}),
+                "Whether members' servers are asked for a certificate; request where absent."}}),
+          "STARTTLS with this certificate."},
+         {"clear_text", simple(Form::boolean), "Members may send without TLS: only on loopback, for measurements."},
+         {"limits", intake_shape(), "What one client may cost."}});
+}
+
+Shape node_shape()
+{
+    return map({
+        {"name", simple(Form::domain), "This machine's name: greeting, Received, Message-ID.", required},
+        {"listeners", list(listener_shape()), "Where members' servers connect to.", required},
+        {"storage",
+         map({{"directory", simple(Form::path), "Databases and large bodies. Takes effect at a start.", required},
+              {"body_in_database", simple(Form::size),
+               "Larger bodies are files; 64 KiB where absent. Takes effect at a start."}}),
+         "Where mail is kept while it is here.", required},
+        {"threads", count(0, 256), "0: one for each core. Takes effect at a start."},
+        {"resolver",
+         map({{"servers", list(simple(Form::ip)), "DNS servers; the system's where absent."},
+              {"trust_anchor", simple(Form::path), "DNSSEC root key; the system's where absent."}}),
+         "DNS. Takes effect at a start."},
+        {"certificates",
+         map({{"members", simple(Form::path),
+               "PEM: who may certify members' servers as clients, as `postern ca` does."},
+              {"next_hops", simple(Form::path),
+               "PEM: who may certify next hops; the system's authorities where absent."}}),
+         "Authorities that are believed."},
+        {"mailboxes",
+         map({{"lmtp", simple(Form::local_endpoint), "Path of a socket, or host:port on loopback.", required}}),
+         "Where mail for members hosted here goes."},
+        {"control",
+         map({{"socket", simple(Form::path), "Local socket of the command line. Takes effect at a start.", required},
+              {"group", simple(Form::text), "Group that may use it; the owner only where absent."}}),
+         "How the running gateway is asked and told.", required},
+        {"metrics", simple(Form::host_port), "Prometheus, on loopback. Takes effect at a start."},
+        {"user", simple(Form::text), "Run as this user when started as root."},
+        {"log", simple(Form::path), "stderr (where absent) or a file."},
+    });
+}
+
+}  // namespace
+
+const Shape& shape_of(FileKind kind)
+{
+    static const Shape node = node_shape();
+    static const Shape routing = routing_shape();
+    static const Shape tagging = tagging_shape();
+    static const Shape limits = limits_shape();
+    static const Shape organisation = organisation_shape();
+    switch (kind) {
+        case FileKind::node:
+            return node;
+        case FileKind::routing:
+            return routing;
+        case FileKind::tagging:
+            return tagging;
+        case FileKind::limits:
+            return limits;
+        case FileKind::organisation:
+            break;
+    }
+    return organisation;
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,75 @@
+// What each policy file may hold: the one table of keys that the readers check against and from which the JSON
+// Schemas in yaml-schema/ are made.
+//
+// Built once, immutable, all threads.
+#pragma once
+
+#include "policy/document.hpp"
+#include "policy/source.hpp"
+#include "vocabulary/facts.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace postern::policy {
+
+enum class FileKind { node, routing, tagging, limits, organisation };
+
+/// What a value may be. Everything but boolean, count, factor, list, map is text in YAML.
+enum class Form {
+    text,   ///< 1 to 200 bytes
+    id,     ///< [a-z0-9-]{1,64}
+    label,  ///< one label of a domain
+    boolean,
+    count,   ///< whole number from `least` to `most`
+    factor,  ///< decimal number from `least` to `most`
+    size,
+    duration,
+    rate,
+    percent,
+    network,
+    ip,  ///< address, optionally "@port"
+    host_port,
+    local_endpoint,  ///< path of a socket, or host:port
+    domain,
+    address,
+    instant,  ///< 2026-12-01T06:00:00Z
+    sha256,
+    path,
+    header_name,
+    word,        ///< one of `words`
+    map,         ///< with `keys`
+    list,        ///< of `items[0]`, at least one
+    either,      ///< one of `items`, told apart by being text, list or map
+    condition,   ///< with fields up to `stage`
+    header_map,  ///< header name -> text with ${...}
+};
+
+struct Key;
+
+struct Shape {
+    Form form = Form::text;
+    std::vector<Key> keys{};
+    std::vector<Shape> items{};
+    std::vector<std::string> words{};
+    std::uint64_t least = 0;
+    std::uint64_t most = 0;
+    vocabulary::Stage stage = vocabulary::Stage::delivery;
+};
+
+struct Key {
+    std::string name;
+    Shape shape;
+    std::string description;
+    bool required = false;
+};
+
+/// The shape of a whole file.
+[[nodiscard]] const Shape& shape_of(FileKind kind);
+
+/// Checks a document against a shape and names everything that does not fit. `what` is how a fault calls the
+/// value: the key's name.
+void check_shape(Source& source, const YamlNode& node, const Shape& shape, const std::string& what);
+
+}  // namespace postern::policy

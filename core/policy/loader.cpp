@@ -1,0 +1,320 @@
+#include "policy/loader.hpp"
+
+#include "base/text.hpp"
+#include "policy/compiler.hpp"
+#include "policy/file_reader.hpp"
+#include "policy/keys.hpp"
+#include "policy/readers.hpp"
+#include "policy/yaml_reader.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <map>
+#include <thread>
+
+namespace postern::policy {
+
+namespace {
+
+using Digest = std::array<unsigned char, 32>;
+
+constexpr std::string_view organisations_folder = "organisations";
+constexpr std::size_t worth_a_second_thread = 64;  ///< files
+
+struct KnownFile {
+    std::string_view name;
+    FileKind kind;
+    bool required;
+};
+constexpr std::array<KnownFile, 4> known_files{{{"node.yaml", FileKind::node, true},
+                                                {"routing.yaml", FileKind::routing, true},
+                                                {"tagging.yaml", FileKind::tagging, false},
+                                                {"limits.yaml", FileKind::limits, false}}};
+/// Belongs to the directory's import, which reads it itself.
+constexpr std::string_view import_file = "directory.yaml";
+constexpr std::array<std::string_view, 3> later_files{"permissions.yaml", "alerts.yaml", "content.yaml"};
+
+/// What is kept of a file for as long as it does not change.
+struct CachedFile {
+    FileIdentity identity;
+    bool fresh = false;  ///< see Directory::Content
+    bool readable = false;
+    std::string bytes;
+    Digest digest{};
+    Diagnostics diagnostics;
+    std::shared_ptr<const NodeFile> node;
+    std::shared_ptr<const RoutingFile> routing;
+    std::shared_ptr<const TaggingFile> tagging;
+    std::shared_ptr<const LimitsFile> limits;
+    std::shared_ptr<const OrganisationFile> organisation;
+};
+
+struct Listed {
+    std::string name;  ///< relative to the policy's directory
+    FileKind kind;
+};
+
+Digest sha256(std::string_view bytes)
+{
+    Digest digest{};
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+        throw std::runtime_error("OpenSSL has no SHA-256");
+    return digest;
+}
+
+Diagnostic about_file(std::string file, std::string what, std::string remedy = {})
+{
+    return {Severity::error, std::move(file), 0, 0, 0, std::move(what), std::move(remedy), {}};
+}
+
+bool is_yaml(std::string_view name)
+{
+    return name.ends_with(".yaml");
+}
+
+/// Dot-files, and what editors leave beside the file they edit.
+bool is_ignored(std::string_view name)
+{
+    return name.starts_with('.') || name.starts_with('#') || name.ends_with('~');
+}
+
+/// ".yml", ".YAML": meant as policy, but never read.
+bool is_nearly_yaml(const std::string& name)
+{
+    const auto lower = to_lower(name);
+    return !is_yaml(name) && (lower.ends_with(".yml") || lower.ends_with(".yaml"));
+}
+
+void parse_into(CachedFile& file, const Listed& listed, const std::filesystem::path& directory)
+{
+    Source source(listed.name, file.bytes, file.diagnostics);
+    const auto tree = read_yaml(source);
+    if (!tree) return;
+    switch (listed.kind) {
+        case FileKind::node:
+            file.node = std::make_shared<const NodeFile>(read_node_file(source, *tree, directory));
+            break;
+        case FileKind::routing:
+            file.routing = std::make_shared<const RoutingFile>(read_routing_file(source, *tree, directory));
+            break;
+        case FileKind::tagging:
+            file.tagging = std::make_shared<const TaggingFile>(read_tagging_file(source, *tree));
+            break;
+        case FileKind::limits:
+            file.limits = std::make_shared<const LimitsFile>(read_limits_file(source, *tree));
+            break;
+        case FileKind::organisation:
+            file.organisation =
+                std::make_shared<const OrganisationFile>(read_organisation_file(source, *tree, directory));
+            break;
+    }
+}
+
+CachedFile read_file(const Directory& directory, const Listed& listed, const std::filesystem::path& path)
+{
+    CachedFile file;
+    auto content = directory.read(listed.name, largest_file);
+    if (!content) {
+        file.diagnostics.push_back(about_file(listed.name, content.error().detail()));
+        return file;
+    }
+    file.readable = true;
+    file.identity = content->identity;
+    file.fresh = content->fresh;
+    file.bytes = std::move(content->bytes);
+    file.digest = sha256(file.bytes);
+    parse_into(file, listed, path);
+    return file;
+}
+
+/// What the policy consists of; names that are none of it are errors.
+std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnostics)
+{
+    std::vector<Listed> files;
+    const auto top = directory.list({});
+    if (!top) diagnostics.push_back(about_file({}, top.error().detail()));
+    bool has_organisations = false;
+    for (const auto& item : top ? *top : std::vector<Directory::Item>{}) {
+        has_organisations |= item.directory && item.name == organisations_folder;
+        if (item.directory || is_ignored(item.name) || item.name == import_file) continue;
+        const auto known = std::ranges::find(known_files, item.name, &KnownFile::name);
+        if (known != known_files.end()) {
+            files.push_back({item.name, known->kind});
+        } else if (std::ranges::find(later_files, item.name) != later_files.end()) {
+            diagnostics.push_back(about_file(item.name, "this version does not know this file",
+                                             "take it out until it does: nothing in it would be in force"));
+        } else if (is_yaml(item.name) || is_nearly_yaml(item.name)) {
+            const auto near =
+                nearest(item.name, {"node.yaml", "routing.yaml", "tagging.yaml", "limits.yaml", "directory.yaml"});
+            diagnostics.push_back(about_file(item.name, "unknown file",
+                                             near.empty() ? "known files: node.yaml, routing.yaml, tagging.yaml, "
+                                                            "limits.yaml, directory.yaml, organisations/*.yaml"
+                                                          : fmt::format("did you mean \"{}\"?", near)));
+        }
+    }
+    for (const auto& known : known_files)
+        if (top && known.required && std::ranges::find(files, known.name, &Listed::name) == files.end())
+            diagnostics.push_back(about_file(std::string(known.name), "the file is missing"));
+    if (top && !has_organisations)
+        diagnostics.push_back(about_file(std::string(organisations_folder), "the folder is missing",
+                                         "one file for each member: organisations/NAME.yaml"));
+    if (!has_organisations) return files;
+
+    const auto members = directory.list(std::string(organisations_folder));
+    if (!members) diagnostics.push_back(about_file(std::string(organisations_folder), members.error().detail()));
+    for (const auto& item : members ? *members : std::vector<Directory::Item>{}) {
+        if (is_ignored(item.name)) continue;
+        auto name = fmt::format("{}/{}", organisations_folder, item.name);
+        if (item.directory)
+            diagnostics.push_back(
+                about_file(std::move(name), "a folder among the organisations is not read", "move its files up"));
+        else if (is_nearly_yaml(item.name))
+            diagnostics.push_back(about_file(std::move(name), "not read under this name", "rename it to end in .yaml"));
+        else if (is_yaml(item.name))
+            files.push_back({std::move(name), FileKind::organisation});
+    }
+    return files;
+}
+
+void check_named_files(Source source, const std::vector<NamedFile>& named)
+{
+    for (const auto& file : named)
+        if (::access(file.path.c_str(), R_OK) != 0)
+            source.warning(file.place, fmt::format("{} is not there or not readable", file.path),
+                           "the policy does not go live without it");
+}
+
+/// SHA-256 over names and digests of all files, in order of name.
+std::string hash_of(const std::map<std::string, CachedFile>& files)
+{
+    std::string all;
+    for (const auto& [name, file] : files) {
+        all += name;
+        all += '\0';
+        all.append(file.digest.begin(), file.digest.end());
+    }
+    const auto digest = sha256(all);
+    std::string bytes(digest.begin(), digest.end());
+    return to_hex(bytes);
+}
+
+}  // namespace
+
+struct Loader::Cache {
+    std::filesystem::path directory;  ///< resolved, that the files were read from
+    std::map<std::string, CachedFile> files;
+
+    std::size_t refresh(const Directory& opened, const std::vector<Listed>& listed);
+    void read(const Directory& opened, const std::vector<const Listed*>& changed);
+    void collect(const std::vector<Listed>& listed, PolicyFiles& policy, Diagnostics& diagnostics) const;
+};
+
+/// Brings the cache up to the listed files; returns how many were read.
+std::size_t Loader::Cache::refresh(const Directory& opened, const std::vector<Listed>& listed)
+{
+    std::vector<const Listed*> changed;
+    std::map<std::string, CachedFile> kept;
+    for (const auto& file : listed) {
+        const auto cached = files.find(file.name);
+        const auto identity = opened.identify(file.name);
+        const bool same = cached != files.end() && cached->second.readable && !cached->second.fresh && identity &&
+                          *identity == cached->second.identity;
+        if (!same) {
+            changed.push_back(&file);
+            kept.emplace_hint(kept.end(), file.name, CachedFile{});
+        } else {
+            kept.insert(kept.end(), files.extract(cached));
+        }
+    }
+    files = std::move(kept);
+    read(opened, changed);
+    return changed.size();
+}
+
+/// Files are independent: with many of them two threads share the work.
+void Loader::Cache::read(const Directory& opened, const std::vector<const Listed*>& changed)
+{
+    std::atomic<std::size_t> next{0};
+    std::exception_ptr failure;
+    const auto work = [&](std::exception_ptr& failed) {
+        try {
+            for (std::size_t i = next++; i < changed.size(); i = next++)
+                files.at(changed[i]->name) = read_file(opened, *changed[i], directory);
+        } catch (...) {
+            failed = std::current_exception();
+        }
+    };
+    std::exception_ptr own_failure;
+    {
+        std::jthread helper;
+        if (changed.size() >= worth_a_second_thread) helper = std::jthread([&] { work(failure); });
+        work(own_failure);
+    }
+    if (failure) std::rethrow_exception(failure);
+    if (own_failure) std::rethrow_exception(own_failure);
+}
+
+void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& policy, Diagnostics& diagnostics) const
+{
+    for (const auto& item : listed) {
+        const auto& file = files.at(item.name);
+        diagnostics.insert(diagnostics.end(), file.diagnostics.begin(), file.diagnostics.end());
+        const auto source = [&] { return Source(item.name, file.bytes, diagnostics); };
+        switch (item.kind) {
+            case FileKind::node:
+                policy.node = {item.name, file.bytes, file.node};
+                if (file.node) check_named_files(source(), file.node->named_files);
+                break;
+            case FileKind::routing:
+                policy.routing = {item.name, file.bytes, file.routing};
+                if (file.routing) check_named_files(source(), file.routing->named_files);
+                break;
+            case FileKind::tagging:
+                policy.tagging = {item.name, file.bytes, file.tagging};
+                break;
+            case FileKind::limits:
+                policy.limits = {item.name, file.bytes, file.limits};
+                break;
+            case FileKind::organisation:
+                policy.organisations.push_back({item.name, file.bytes, file.organisation});
+                if (file.organisation) check_named_files(source(), file.organisation->named_files);
+                break;
+        }
+    }
+}
+
+Loader::Loader(std::filesystem::path directory) : directory_(std::move(directory)), cache_(std::make_unique<Cache>()) {}
+
+Loader::~Loader() = default;
+
+Loaded Loader::load(std::uint64_t generation)
+{
+    Loaded loaded;
+    std::error_code error;
+    const auto resolved = std::filesystem::canonical(directory_, error);
+    const auto opened =
+        error ? Result<Directory>(std::unexpected(Fault(Retry::later, "cannot be read: " + error.message())))
+              : Directory::open(resolved.string());
+    if (!opened) {
+        loaded.diagnostics.push_back(about_file({}, opened.error().detail()));
+        return loaded;
+    }
+    // Paths in a policy count from where it lies: what was read elsewhere means something else here.
+    if (cache_->directory != resolved) *cache_ = Cache{resolved, {}};
+
+    const auto listed = list_files(*opened, loaded.diagnostics);
+    loaded.files = listed.size();
+    loaded.files_read = cache_->refresh(*opened, listed);
+    PolicyFiles policy;
+    cache_->collect(listed, policy, loaded.diagnostics);
+    loaded.snapshot = compile(policy, generation, hash_of(cache_->files), loaded.diagnostics);
+    return loaded;
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,174 @@
+#include "policy/keys.hpp"
+#include "policy/readers.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+namespace postern::policy {
+
+namespace {
+
+using vocabulary::IntakeLimits;
+using vocabulary::Listener;
+
+/// What sockaddr_un holds, less its terminating zero.
+constexpr std::size_t longest_socket_path = 107;
+
+IntakeLimits read_intake_limits(const Values& map)
+{
+    IntakeLimits limits;
+    limits.connections = map.small("connections", limits.connections);
+    limits.connections_per_address = map.small("connections_per_address", limits.connections_per_address);
+    limits.commands = map.small("commands", limits.commands);
+    limits.errors = map.small("errors", limits.errors);
+    limits.command_line = map.size("command_line").value_or(limits.command_line);
+    limits.line = map.size("line").value_or(limits.line);
+    limits.header = map.size("header").value_or(limits.header);
+    limits.header_fields = map.small("header_fields", limits.header_fields);
+    limits.received_fields = map.small("received_fields", limits.received_fields);
+    limits.memory = map.size("memory").value_or(limits.memory);
+    limits.command_time = map.duration("command_time", limits.command_time);
+    limits.transaction_time = map.duration("transaction_time", limits.transaction_time);
+    limits.handshake_time = map.duration("handshake_time", limits.handshake_time);
+    limits.call_outs = map.rate("call_outs", limits.call_outs);
+    return limits;
+}
+
+/// RFC 5321 section 4.5.3.1 says what every server must take; more than a megabyte of command is nobody's.
+void check_intake_limits(Source& source, const Values& map, const IntakeLimits& limits)
+{
+    const auto within = [&](const char* key, std::uint64_t value, std::uint64_t least, std::uint64_t most) {
+        if (value < least || value > most)
+            source.error(map.place(key), fmt::format("\"{}\" is from {} to {}", key, vocabulary::print_size(least),
+                                                     vocabulary::print_size(most)));
+    };
+    within("command_line", limits.command_line, 512, 64ULL << 10);
+    within("line", limits.line, 1000, 16ULL << 20);
+    within("header", limits.header, 16ULL << 10, 16ULL << 20);
+    within("memory", limits.memory, 1ULL << 20, 1ULL << 40);
+    const auto at_least_second = [&](const char* key, Duration value) {
+        if (value < std::chrono::seconds{1})
+            source.error(map.place(key), fmt::format("\"{}\" is shorter than a second", key));
+    };
+    at_least_second("command_time", limits.command_time);
+    at_least_second("transaction_time", limits.transaction_time);
+    at_least_second("handshake_time", limits.handshake_time);
+}
+
+void check_listener(Source& source, const Values& map, const Listener& listener)
+{
+    const auto ip = vocabulary::parse_ip(listener.address.host);
+    if (map.host_port("address") && !ip)
+        source.error(map.place("address"), "a listener has an IP address and a port", "\"0.0.0.0:25\" or \"[::]:25\"");
+    if (listener.clear_text && !(ip && ip->is_loopback()))
+        source.error(map.place("clear_text"), "clear text is possible only on loopback",
+                     "address: \"127.0.0.1:2525\", or take clear_text out");
+    if (!listener.tls && !listener.clear_text)
+        source.error(map.place("name"), fmt::format("listener \"{}\" has no \"tls\"", listener.name),
+                     "tls: { certificate: mx.pem, key: mx.key }");
+}
+
+Listener read_listener(Source& source, const Values& map, const std::filesystem::path& directory,
+                       std::vector<NamedFile>& named_files)
+{
+    Listener listener;
+    listener.name = map.text("name");
+    listener.address = map.host_port("address").value_or(vocabulary::HostPort{});
+    listener.clear_text = map.boolean("clear_text", false);
+    if (map.has("tls")) {
+        const auto tls = map.map("tls");
+        vocabulary::ListenerTls declared;
+        declared.certificate = read_path(tls, "certificate", directory, &named_files);
+        declared.key = read_path(tls, "key", directory, &named_files);
+        declared.clients = tls.text("clients") == "none" ? vocabulary::ListenerTls::Clients::none
+                                                         : vocabulary::ListenerTls::Clients::request;
+        listener.tls = std::move(declared);
+    }
+    listener.limits = read_intake_limits(map.map("limits"));
+    check_intake_limits(source, map.map("limits"), listener.limits);
+    check_listener(source, map, listener);
+    return listener;
+}
+
+void read_listeners(Source& source, const Values& top, const std::filesystem::path& directory, NodeFile& file)
+{
+    std::set<std::string> names;
+    for (const auto& node : top.items("listeners")) {
+        const Values map(node);
+        auto listener = read_listener(source, map, directory, file.named_files);
+        static_cast<void>(read_rule_name(source, map, names));
+        const auto same = [&](const Listener& other) {
+            return other.address == listener.address && listener.address.port != 0;
+        };
+        if (std::ranges::any_of(file.node.listeners, same))
+            source.error(map.place("address"), "two listeners have this address");
+        file.node.listeners.push_back(std::move(listener));
+    }
+}
+
+void check_socket_path(Source& source, const Place& place, const std::string& path)
+{
+    if (path.size() > longest_socket_path)
+        source.error(place, fmt::format("the socket's path has more than {} bytes: {}", longest_socket_path, path),
+                     "choose a shorter one");
+}
+
+void read_mailboxes(Source& source, const Values& top, const std::filesystem::path& directory, vocabulary::Node& node)
+{
+    if (!top.has("mailboxes")) return;
+    const auto map = top.map("mailboxes");
+    vocabulary::Mailboxes mailboxes;
+    auto& lmtp = mailboxes.lmtp;
+    lmtp.name = "mailboxes";
+    lmtp.protocol = vocabulary::HopProtocol::lmtp;
+    lmtp.tls = vocabulary::HopTls::none;
+    if (map.text("lmtp").find('/') != std::string::npos) {
+        lmtp.unix_socket = read_path(map, "lmtp", directory, nullptr);
+        check_socket_path(source, map.place("lmtp"), lmtp.unix_socket);
+    } else if (const auto host = map.host_port("lmtp")) {
+        lmtp.hosts.push_back(*host);
+    }
+    node.mailboxes = std::move(mailboxes);
+}
+
+void read_metrics(Source& source, const Values& top, vocabulary::Node& node)
+{
+    node.metrics = top.host_port("metrics");
+    if (!node.metrics) return;
+    const auto ip = vocabulary::parse_ip(node.metrics->host);
+    if (!ip || !ip->is_loopback())
+        source.error(top.place("metrics"), "metrics are shown on loopback only",
+                     "\"127.0.0.1:9125\"; put a proxy with access control in front");
+}
+
+}  // namespace
+
+NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesystem::path& directory)
+{
+    check_shape(source, tree, shape_of(FileKind::node), {});
+    const Values top(tree);
+    NodeFile file;
+    auto& node = file.node;
+    node.name = top.text("name");
+    read_listeners(source, top, directory, file);
+    node.storage = read_path(top.map("storage"), "directory", directory, nullptr);
+    node.body_in_database = top.map("storage").size("body_in_database").value_or(node.body_in_database);
+    if (node.body_in_database > 16ULL << 20)
+        source.error(top.map("storage").place("body_in_database"), "bodies in the database are at most 16 MiB");
+    node.threads = top.small("threads", 0);
+    node.resolvers = top.map("resolver").texts("servers");
+    node.trust_anchor = read_path(top.map("resolver"), "trust_anchor", directory, &file.named_files);
+    node.authorities = read_path(top.map("certificates"), "members", directory, &file.named_files);
+    node.hop_authorities = read_path(top.map("certificates"), "next_hops", directory, &file.named_files);
+    read_mailboxes(source, top, directory, node);
+    node.control_socket = read_path(top.map("control"), "socket", directory, nullptr);
+    check_socket_path(source, top.map("control").place("socket"), node.control_socket);
+    node.control_group = top.map("control").text("group");
+    read_metrics(source, top, node);
+    node.user = top.text("user");
+    const auto log = top.text("log");
+    node.log = log.empty() || log == "stderr" ? "stderr" : read_path(top, "log", directory, nullptr);
+    return file;
+}
+
+}  // namespace postern::policy

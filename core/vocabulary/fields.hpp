@@ -1,0 +1,66 @@
+// The one table of what conditions can ask: field, type, stage, description.
+//
+// policy/ reads and evaluates by it, the JSON Schemas and the reference are made from it. Immutable; all threads.
+#pragma once
+
+#include "vocabulary/facts.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postern::vocabulary {
+
+/// One for each line of the table; `header` stands for header.NAME with any name.
+enum class FieldId {
+    connection_address,
+    connection_tls,
+    origin,
+    time,
+    time_weekday,
+    sender_address,
+    sender_domain,
+    sender_organisation,
+    sender_organisation_kind,
+    sender_organisation_kind_of_body,
+    sender_organisation_role,
+    recipient_address,
+    recipient_domain,
+    recipient_inside,
+    recipient_function,
+    recipient_organisation,
+    recipient_organisation_kind,
+    recipient_organisation_kind_of_body,
+    recipient_organisation_role,
+    message_size,
+    message_subject,
+    header,
+};
+
+/// What a value may be. text: glob or /regular expression/; word: one of a fixed set; role: a word that some
+/// organisation declares; organisation: an id, checked at load.
+enum class FieldType { text, size, time, word, role, network, organisation, boolean };
+
+struct FieldInfo {
+    FieldId id;
+    std::string_view name;
+    FieldType type;
+    Stage from;  ///< exists from this stage on; asking earlier is an error at load
+    std::string_view description;
+    std::span<const std::string_view> words = {};  ///< for type word
+};
+
+/// In the order of the reference.
+[[nodiscard]] std::span<const FieldInfo> fields() noexcept;
+/// "header.X-Anything" finds the line of header; null if there is no such field.
+[[nodiscard]] const FieldInfo* find_field(std::string_view name) noexcept;
+/// All names, with "header.NAME" for headers: for "did you mean".
+[[nodiscard]] std::vector<std::string> field_names();
+/// "connect", "sender", "recipient", "message", "delivery".
+[[nodiscard]] std::string_view stage_name(Stage stage) noexcept;
+/// Monday is 0.
+[[nodiscard]] std::span<const std::string_view> weekdays() noexcept;
+
+}  // namespace postern::vocabulary
