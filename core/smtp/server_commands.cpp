@@ -54,7 +54,7 @@ std::optional<Event> ServerMachine::next_in_command()
         scanned_ = 0;
         mode_ = Mode::discard;
         error(Reply::of(500, {5, 2}, too_long ? "The command line is too long" : "A line ends in CR LF, not in LF"));
-        if (may_be_bdat(text)) closing_ = true;
+        if (may_be_bdat(text.substr(0, lf))) closing_ = true;
         return std::nullopt;
     }
     if (!complete) {
