@@ -53,7 +53,7 @@ void put_text(std::string& out, std::string_view name, std::string_view text)
         if (word.empty()) continue;
         if (line.size() + 1 + word.size() > usual_line && !trim(line).empty()) {
             out += line + "\r\n";
-            line = "   ";
+            line.clear();
         }
         line += ' ';
         line += word;

@@ -10,7 +10,8 @@ namespace postern::report {
 
 namespace {
 
-constexpr std::size_t usual_width = 76;
+constexpr std::size_t text_width = 72;
+constexpr std::size_t encoded_width = 76;  // RFC 2045 section 6.7 (5)
 constexpr std::size_t longest_line = 998;
 
 bool begins_character(char c) noexcept
@@ -35,7 +36,7 @@ void wrap_line(std::string& out, std::string_view line)
         at = end + 1;
         if (word.empty()) continue;
         const std::size_t columns = width(word);
-        if (!first && used + 1 + columns > usual_width) {
+        if (!first && used + 1 + columns > text_width) {
             out += "\r\n";
             out.append(indent, ' ');
             used = indent;
@@ -117,7 +118,7 @@ std::string quoted_printable(std::string_view text)
         const bool blank = c == ' ' || c == '\t';
         const bool plain = blank ? !last : c > ' ' && c < 0x7F && c != '=';
         const std::size_t size = plain ? 1 : 3;
-        if (used + size > usual_width - 1) {
+        if (used + size > encoded_width - 1) {
             out += "=\r\n";
             used = 0;
         }

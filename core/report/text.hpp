@@ -11,7 +11,7 @@ namespace postern::report {
 /// well-formed UTF-8 stays; without, every byte over 0x7F becomes '?'.
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t longest, bool utf8);
 
-/// Text with LF or CRLF lines as CRLF lines of at most 76 characters where words allow; a line that goes on is
+/// Text with LF or CRLF lines as CRLF lines of at most 72 characters where words allow; a line that goes on is
 /// indented as far as it began. Blanks at line ends go, and so do all but one of several empty lines.
 [[nodiscard]] std::string wrapped(std::string_view text);
 
