@@ -66,7 +66,7 @@ class Intake(CommunityTest):
     @classmethod
     def prepare(cls, community):
         community.write_node(limits="{ connections: 12, connections_per_address: 4, commands: 30, errors: 5, line: 2 KiB, "
-                                    "header: 8 KiB, header_fields: 50, received_fields: 10, command_time: 2 seconds, "
+                                    "header: 16 KiB, header_fields: 50, received_fields: 10, command_time: 2 seconds, "
                                     "transaction_time: 4 seconds, handshake_time: 1 second }")
         community.policy.set("limits.yaml", "recipients", "5")
 
@@ -83,7 +83,7 @@ class Intake(CommunityTest):
         self.assertReply(self.message(make_message(ERIC, LISTING_INSIDE, body=b"x" * 3000 + b"\r\n")), 5)
 
     def test_a_header_that_is_too_large_is_refused(self):
-        self.assertReply(self.message(make_message(ERIC, LISTING_INSIDE, X_Long="\r\n ".join(["y" * 70] * 150))), 5)
+        self.assertReply(self.message(make_message(ERIC, LISTING_INSIDE, X_Long="\r\n ".join(["y" * 70] * 300))), 5)
 
     def test_too_many_fields_are_refused(self):
         content = b"X-Many: yes\r\n" * 60 + make_message(ERIC, LISTING_INSIDE)

@@ -7,7 +7,7 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, OFFICE_INSIDE, C
 
 
 class Reports(CommunityTest):
-    settings = {"retry": "{ first: 300 ms, factor: 1.2, at_most: 500 ms, jitter: 0 %, delay_report: 1500 ms, give_up: 5 seconds }"}
+    settings = {"retry": "{ first: 1 second, factor: 1, at_most: 1 second, jitter: 0 %, delay_report: 2 seconds, give_up: 6 seconds }"}
 
     def send(self, recipient, subject, mail="", rcpt="", **headers):
         content = make_message(ERIC, recipient, subject, "The body of " + subject + "\r\n", **headers)

@@ -21,7 +21,7 @@ from .policy_text import Policy, value_of
 from .tools import WorkFolder, free_port, program_folder, sanitized, source_root, wait_until
 
 NODE_NAME = "mx.cjsm.net"
-FAST_RETRY = "{ first: 300 ms, factor: 1.5, at_most: 1 second, jitter: 10 %, delay_report: 1 hour, give_up: 2 hours }"
+FAST_RETRY = "{ first: 1 second, factor: 1.5, at_most: 2 seconds, jitter: 10 %, delay_report: 1 hour, give_up: 2 hours }"
 
 # The demo's members with servers of their own: where each connects from.
 DEMO = {"greenstone": "127.0.0.11", "crown-court": "127.0.0.12", "northshire-police": "127.0.0.13"}
