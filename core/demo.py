@@ -132,9 +132,29 @@ class Demo:
 
     def swaks(self, subject):
         certificate = self.certificates["mail.greenstonechambers.co.uk"]
-        shown = ["swaks", "--server", f"127.0.0.1:{GATEWAY}", "--local-interface", "127.0.0.11", "--tls", "--tls-cert",
-                 relative(certificate.chain), "--tls-key", relative(certificate.key), "--ehlo", "mail.greenstonechambers.co.uk",
-                 "--from", ERIC, "--to", LISTING, "--header", f"Subject: {subject}", "--body", "Room 4 at ten, please."]
+        shown = [
+    "swaks",
+    "--server",
+    f"127.0.0.1:{GATEWAY}",
+    "--local-interface",
+    "127.0.0.11",
+    "--tls",
+    "--tls-cert",
+    relative(
+        certificate.chain),
+        "--tls-key",
+        relative(
+            certificate.key),
+            "--ehlo",
+            "mail.greenstonechambers.co.uk",
+            "--from",
+            ERIC,
+            "--to",
+            LISTING,
+            "--header",
+            f"Subject: {subject}",
+            "--body",
+             "Room 4 at ten, please."]
         quoted = " ".join(f"'{part}'" if " " in part else part for part in shown)
         show("$ " + " \\\n      --".join(quoted.split(" --")))
         done = subprocess.run(shown, capture_output=True, text=True, timeout=60, cwd=ROOT)
@@ -176,7 +196,8 @@ def text_of(report):
 
 
 def tell(demo):
-    step("The community's authority certifies each member's mail server", "postern ca init, then postern ca issue for each:")
+    step("The community's authority certifies each member's mail server",
+         "postern ca init, then postern ca issue for each:")
     demo.certify()
     show("\n".join(f"{relative(c.chain)}" for c in demo.certificates.values()))
 
@@ -193,7 +214,8 @@ def tell(demo):
          "Its own suffix is gone and Eric's address has one: replying just works. The subject tells it apart.")
     show(head(demo.arrived(2602, "Hearing on Monday")))
 
-    step("Eric writes again and asks for a report", "MAIL FROM with RET=HDRS ENVID=demo-2, RCPT TO with NOTIFY=SUCCESS,FAILURE.")
+    step("Eric writes again and asks for a report",
+     "MAIL FROM with RET=HDRS ENVID=demo-2, RCPT TO with NOTIFY=SUCCESS,FAILURE.")
     client = MemberClient(GATEWAY, "127.0.0.11", demo.certificates["mail.greenstonechambers.co.uk"],
                           "mail.greenstonechambers.co.uk").hello()
     reply = client.message(ERIC, LISTING, make_message(ERIC, LISTING, "Bundle of papers"), "RET=HDRS ENVID=demo-2",
@@ -211,7 +233,13 @@ def tell(demo):
     show(text_of(report))
 
     step("What became of his mail", f"$ postern trace --from {ERIC}.cjsm.net")
-    wait_until(lambda: demo.postern("trace", "--from", f"{ERIC}.cjsm.net").lower().count("relayed") >= 2, 10, "the ledger")
+    wait_until(
+    lambda: demo.postern(
+        "trace",
+        "--from",
+        f"{ERIC}.cjsm.net").lower().count("relayed") >= 2,
+        10,
+         "the ledger")
     show(demo.postern("trace", "--from", f"{ERIC}.cjsm.net"))
 
     step("How the gateway is", "$ postern status")

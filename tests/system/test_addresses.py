@@ -2,8 +2,18 @@
 import re
 import unittest
 
-from harness import (ADMIN_INSIDE, CLERKS, CUSTODY, CUSTODY_INSIDE, ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, OFFICE_INSIDE,
-                     CommunityTest, make_message)
+from harness import (
+    ADMIN_INSIDE,
+    CLERKS,
+    CUSTODY,
+    CUSTODY_INSIDE,
+    ERIC,
+    ERIC_INSIDE,
+    LISTING,
+    LISTING_INSIDE,
+    OFFICE_INSIDE,
+    CommunityTest,
+     make_message)
 
 
 class Addresses(CommunityTest):
@@ -22,8 +32,15 @@ class Addresses(CommunityTest):
         self.assertEqual("CJSM: Re: There", back.header("Subject"))
 
     def test_every_field_with_a_members_own_address_gets_the_suffix(self):
-        fields = ("Sender", "Reply-To", "Cc", "Resent-From", "Resent-To", "Mail-Followup-To", "Disposition-Notification-To",
-                  "Return-Receipt-To")
+        fields = (
+    "Sender",
+    "Reply-To",
+    "Cc",
+    "Resent-From",
+    "Resent-To",
+    "Mail-Followup-To",
+    "Disposition-Notification-To",
+     "Return-Receipt-To")
         self.send("greenstone", ERIC, LISTING_INSIDE, "Fields", **{name.replace("-", "_"): CLERKS for name in fields})
         message = self.arrives(self.court, "Fields")
         for name in fields:
@@ -75,8 +92,10 @@ class Addresses(CommunityTest):
     def test_the_subject_is_tagged_once_in_whatever_form(self):
         # tagging.yaml takes the tag off on entry and puts it on again for whom it is due
         for number, (given, expected) in enumerate((
-                ("Plain {}", "CJSM: Plain {}"), ("CJSM: Had {}", "CJSM: Had {}"), ("Re: CJSM: Reply {}", "CJSM: Re: Reply {}"),
-                ("AW: cjsm: Antwort {}", "CJSM: AW: Antwort {}"), ("Fwd: Re: CJSM: Both {}", "CJSM: Fwd: Re: Both {}"))):
+                ("Plain {}", "CJSM: Plain {}"), ("CJSM: Had {}", "CJSM: Had {}"),
+                ("Re: CJSM: Reply {}", "CJSM: Re: Reply {}"),
+                ("AW: cjsm: Antwort {}", "CJSM: AW: Antwort {}"),
+                ("Fwd: Re: CJSM: Both {}", "CJSM: Fwd: Re: Both {}"))):
             with self.subTest(given):
                 mark = f"number{number}"
                 self.send("greenstone", ERIC, LISTING_INSIDE, given.format(mark))
@@ -111,7 +130,8 @@ class Addresses(CommunityTest):
                 self.assertIn("Anhörung encoded", text)
 
     def test_a_message_without_subject_gets_one_or_none_but_arrives(self):
-        content = make_message(ERIC, LISTING_INSIDE, Subject=None, X_Mark="no-subject").replace(b"Subject: A test\r\n", b"")
+        content = make_message(ERIC, LISTING_INSIDE, Subject=None,
+                               X_Mark="no-subject").replace(b"Subject: A test\r\n", b"")
         self.assertReply(self.community.send("greenstone", ERIC, LISTING_INSIDE, content), 250)
         self.assertEqual("no-subject", self.court.wait()[0].header("X-Mark"))
 
@@ -129,7 +149,8 @@ class Addresses(CommunityTest):
         file = self.community.policy.organisation_file("northshire-police")
         before = self.community.policy.read(file)
         try:
-            self.community.policy.set(file, "domains", f"\n  - {{ domain: {police.domain}, secure: northshire.cjsm.net }}")
+            self.community.policy.set(
+    file, "domains", f"\n  - {{ domain: {police.domain}, secure: northshire.cjsm.net }}")
             self.community.reload()
             self.send("northshire-police", CUSTODY, LISTING_INSIDE, "Mapped")
             self.assertEqual("custody@northshire.cjsm.net", self.arrives(self.court, "Mapped").sender)

@@ -8,8 +8,11 @@ class Entry(CommunityTest):
     def test_a_stranger_gets_a_polite_550_and_learns_nothing(self):
         with MemberClient(self.community.port, "127.0.0.99", helo="mail.stranger.example") as client:
             client.hello()
-            replies = [client.mail("x@stranger.example"), client.rcpt(LISTING_INSIDE), client.command(f"VRFY {LISTING}"),
-                       client.command(f"EXPN {LISTING}")]
+            replies = [
+    client.mail("x@stranger.example"),
+    client.rcpt(LISTING_INSIDE),
+    client.command(f"VRFY {LISTING}"),
+     client.command(f"EXPN {LISTING}")]
             self.assertReply(replies[0], "550 5.7.1")
             for reply in replies:
                 self.assertNotIn(reply.code, (250, 251, 252))
@@ -105,11 +108,27 @@ class Entry(CommunityTest):
         self.assertEqual("", self.arrives(self.court, "From nobody").sender)
 
     def test_a_report_may_have_the_null_sender(self):
-        report = b"\r\n".join((b"From: postmaster@greenstonechambers.co.uk", b"To: " + LISTING_INSIDE.encode(), b"Subject: Report",
-                               b"MIME-Version: 1.0", b'Content-Type: multipart/report; report-type=delivery-status; boundary="x"',
-                               b"", b"--x", b"", b"Sorry.", b"--x", b"Content-Type: message/delivery-status", b"",
-                               b"Reporting-MTA: dns; mail.greenstonechambers.co.uk", b"", b"Final-Recipient: rfc822; a@b.example",
-                               b"Action: failed", b"Status: 5.1.1", b"", b"--x--", b""))
+        report = b"\r\n".join(
+    (b"From: postmaster@greenstonechambers.co.uk",
+    b"To: " + LISTING_INSIDE.encode(),
+    b"Subject: Report",
+    b"MIME-Version: 1.0",
+    b'Content-Type: multipart/report; report-type=delivery-status; boundary="x"',
+    b"",
+    b"--x",
+    b"",
+    b"Sorry.",
+    b"--x",
+    b"Content-Type: message/delivery-status",
+    b"",
+    b"Reporting-MTA: dns; mail.greenstonechambers.co.uk",
+    b"",
+    b"Final-Recipient: rfc822; a@b.example",
+    b"Action: failed",
+    b"Status: 5.1.1",
+    b"",
+    b"--x--",
+     b""))
         self.assertReply(self.community.send("greenstone", "", LISTING_INSIDE, report), 250)
         self.arrives(self.court, "Report")
 
@@ -146,7 +165,15 @@ class CallOuts(CommunityTest):
                 client.command("RSET")
         self.assertEqual([250] * 5, replies[:5])
         self.assertEqual(4, replies[-1] // 100)
-        self.assertReply(self.community.send("crown-court", LISTING, ERIC_INSIDE, make_message(LISTING, ERIC_INSIDE)), 250)
+        self.assertReply(
+    self.community.send(
+        "crown-court",
+        LISTING,
+        ERIC_INSIDE,
+        make_message(
+            LISTING,
+            ERIC_INSIDE)),
+             250)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from harness.member_client import stuff
 
 ODD_BODY = (b"--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + bytes(range(128, 256)) + b"\r\n" +
             b"l" * 5000 + b"\r\n" + b"trailing spaces  \t \r\n\r\n\r\n.\r\n..\r\n.leading\r\n\0 nul \x7f\r\n" +
-            b"--x\r\nContent-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nMIIB\r\n--wrong--\r\n\r\n \r\n")
+            b"--x\r\nContent-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nMIIB\r\n"
+            b"--wrong--\r\n\r\n \r\n")
 
 
 class Extensions(CommunityTest):
@@ -18,10 +19,12 @@ class Extensions(CommunityTest):
 
     # --- bytes ---
     def odd(self, subject):
-        head = (f"Received: from a by b\r\n\twith odd   folding ; Mon, 1 Jan 2024 00:00:00 +0000\r\nfrom:{ERIC}\r\n"
-                f"X-Odd:no space\r\nX-8bit: \u00fc raw\r\nDKIM-Signature: v=1; a=rsa-sha256;\r\n  b=abc\r\n\tdef\r\n"
-                f"TO: <{LISTING_INSIDE}>\r\nSubject: {subject}\r\nX-Empty:\r\nMIME-Version: 1.0\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
-                "Message-ID: <odd@greenstonechambers.co.uk>\r\nContent-Type: multipart/mixed;\r\n\tboundary=x\r\n\r\n").encode()
+        head = (
+    f"Received: from a by b\r\n\twith odd   folding ; Mon, 1 Jan 2024 00:00:00 +0000\r\nfrom:{ERIC}\r\n"
+    f"X-Odd:no space\r\nX-8bit: \u00fc raw\r\nDKIM-Signature: v=1; a=rsa-sha256;\r\n  b=abc\r\n\tdef\r\n"
+    f"TO: <{LISTING_INSIDE}>\r\nSubject: {subject}\r\nX-Empty:\r\nMIME-Version: 1.0\r\n"
+                "Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+    "Message-ID: <odd@greenstonechambers.co.uk>\r\nContent-Type: multipart/mixed;\r\n\tboundary=x\r\n\r\n").encode()
         return head + ODD_BODY
 
     def test_the_body_and_every_field_not_edited_leave_as_they_came(self):
@@ -31,7 +34,9 @@ class Extensions(CommunityTest):
         message = self.arrives(self.court, "Odd bytes")
         self.assertEqual(ODD_BODY, message.body)
         for field in content.split(b"\r\n\r\n")[0].split(b"\r\nX-Odd")[0:1]:
-            self.assertIn(b"Received: from a by b\r\n\twith odd   folding ; Mon, 1 Jan 2024 00:00:00 +0000\r\n", message.content)
+            self.assertIn(
+    b"Received: from a by b\r\n\twith odd   folding ; Mon, 1 Jan 2024 00:00:00 +0000\r\n",
+     message.content)
         for field in (b"\r\nX-Odd:no space\r\n", "\r\nX-8bit: \u00fc raw\r\n".encode(), b"\r\nX-Empty:\r\n",
                       b"\r\nDKIM-Signature: v=1; a=rsa-sha256;\r\n  b=abc\r\n\tdef\r\n",
                       b"\r\nContent-Type: multipart/mixed;\r\n\tboundary=x\r\n", f"\r\nfrom:{ERIC_INSIDE}\r\n".encode(),
@@ -82,7 +87,8 @@ class Extensions(CommunityTest):
 
     def test_commands_out_of_order_and_nonsense_get_clear_answers(self):
         with self.community.client("greenstone") as client:
-            for line, code in (("DATA", 503), ("RCPT TO:<a@b>", 503), ("BOGUS", 500), ("MAIL", 501), ("MAIL FROM:", 501),
+            for line, code in (("DATA", 503), ("RCPT TO:<a@b>", 503), ("BOGUS", 500), ("MAIL", 501),
+                               ("MAIL FROM:", 501),
                                ("MAIL FROM:<a b@c>", 501), ("NOOP anything", 250), ("RSET", 250), ("HELP", 214),
                                ("BDAT", 501), ("BDAT x LAST", 501), ("AUTH PLAIN x", 502), ("VRFY eric.brown", 252)):
                 with self.subTest(line):

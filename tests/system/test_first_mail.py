@@ -7,8 +7,8 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest
 
 class FirstMail(CommunityTest):
     def test_swaks_sends_and_the_member_gets_it(self):
-        code, dialogue = self.community.swaks("greenstone", ERIC, LISTING_INSIDE, "--header", "Subject: Hearing on Monday",
-                                              "--body", "Room 4 at ten.")
+        code, dialogue = self.community.swaks("greenstone", ERIC, LISTING_INSIDE,
+                                              "--header", "Subject: Hearing on Monday", "--body", "Room 4 at ten.")
         self.assertEqual(0, code, dialogue)
         message = self.arrives(self.court, "Hearing on Monday")
         self.assertEqual(ERIC_INSIDE, message.sender)

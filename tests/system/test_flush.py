@@ -11,7 +11,7 @@ import unittest
 
 from harness import ERIC, LISTING_INSIDE, Community, make_message
 
-CALLS = "write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,fdatasync,fsync,sync_file_range,openat,rename,renameat,renameat2"
+CALLS = "write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,fdatasync,fsync"
 
 
 def events(text, port):

@@ -76,7 +76,8 @@ class HarnessTest(unittest.TestCase):
 
     def test_postfix_as_a_member_sends_and_takes_mail_over_tls(self):
         with MemberServer(self.certificate, "mx.cjsm.net") as postern:
-            with PostfixMember("mail.member.example", "member.example", "127.0.0.11", self.other, postern.port) as member:
+            with PostfixMember("mail.member.example", "member.example", "127.0.0.11", self.other,
+                               postern.port) as member:
                 member.submit("a@member.example", ["b@other.example.cjsm.net"],
                               make_message("a@member.example", "b@other.example.cjsm.net", "Out"))
                 out = postern.wait_for(lambda m: m.header("Subject") == "Out")

@@ -85,7 +85,8 @@ class Kills(unittest.TestCase):
             self.assertGreater(len(accepted), self.kills * 2)
             self.assertEqual([], lost)
             self.assertEqual(0, damaged)
-            self.assertLessEqual(duplicates, self.kills * 40, "the window between the peer's 250 and the record is too wide")
+            self.assertLessEqual(duplicates, self.kills *
+     40, "the window between the peer's 250 and the record is too wide")
             self.assertEqual([], files, "bodies without a message were left behind")
 
 

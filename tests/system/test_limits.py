@@ -36,7 +36,14 @@ class Sizes(CommunityTest):
     def test_exactly_the_limit_passes(self):
         content = filled(LISTING, ERIC_INSIDE, "Just right", 4 * MEBI)
         self.assertEqual(4 * MEBI, len(content))
-        self.assertReply(self.community.send("crown-court", LISTING, ERIC_INSIDE, content, mail=f"SIZE={4 * MEBI}"), 250)
+        self.assertReply(
+    self.community.send(
+        "crown-court",
+        LISTING,
+        ERIC_INSIDE,
+        content,
+        mail=f"SIZE={4 * MEBI}"),
+         250)
         self.arrives(self.greenstone, "Just right")
 
     def test_a_lie_about_the_size_helps_nobody(self):
@@ -65,9 +72,10 @@ class Sizes(CommunityTest):
 class Intake(CommunityTest):
     @classmethod
     def prepare(cls, community):
-        community.write_node(limits="{ connections: 12, connections_per_address: 4, commands: 30, errors: 5, line: 2 KiB, "
-                                    "header: 16 KiB, header_fields: 50, received_fields: 10, command_time: 2 seconds, "
-                                    "transaction_time: 4 seconds, handshake_time: 1 second }")
+        community.write_node(
+    limits="{ connections: 12, connections_per_address: 4, commands: 30, errors: 5, line: 2 KiB, "
+    "header: 16 KiB, header_fields: 50, received_fields: 10, command_time: 2 seconds, "
+    "transaction_time: 4 seconds, handshake_time: 1 second }")
         community.policy.set("limits.yaml", "recipients", "5")
 
     def message(self, content):

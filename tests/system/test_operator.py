@@ -7,13 +7,23 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest, m
 
 
 class Operator(CommunityTest):
-    settings = {"retry": "{ first: 1 hour, factor: 2, at_most: 1 hour, jitter: 0 %, delay_report: 20 hours, give_up: 2 days }"}
+    settings = {"retry": "{ first: 1 hour, factor: 2, at_most: 1 hour, jitter: 0 %, delay_report: 20 hours, "
+                         "give_up: 2 days }"}
 
     def stuck(self, subject, name="stuck"):
         """A message that waits for an hour; its row of the queue."""
         recipient = f"{name}@crowncourt.example.cjsm.net"
         self.court.order("rcpt", "450 4.2.1 not now", matching=f"<{name}@")
-        self.assertReply(self.community.send("greenstone", ERIC, recipient, make_message(ERIC, recipient, subject)), 250)
+        self.assertReply(
+    self.community.send(
+        "greenstone",
+        ERIC,
+        recipient,
+        make_message(
+            ERIC,
+            recipient,
+            subject)),
+             250)
         return wait_until(lambda: next((row for row in self.community.queue() if recipient in json.dumps(row)
                                         and "not now" in json.dumps(row)), None), 15, "it in the queue")
 
@@ -94,15 +104,23 @@ class Operator(CommunityTest):
         self.assertEqual([], self.community.trace("--from", "nobody@*"))
 
     def test_trace_finds_by_the_message_id_header(self):
-        self.community.send("greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "By header",
-                                                                             Message_ID="<find-me@greenstonechambers.co.uk>"))
+        self.community.send(
+    "greenstone",
+    ERIC,
+    LISTING_INSIDE,
+    make_message(
+        ERIC,
+        LISTING_INSIDE,
+        "By header",
+         Message_ID="<find-me@greenstonechambers.co.uk>"))
         self.assertTrue(wait_until(lambda: self.community.trace("<find-me@greenstonechambers.co.uk>")))
 
     def test_a_refused_recipient_is_in_the_log_with_its_reason(self):
         with self.community.client("crown-court") as client:
             client.mail(LISTING)
             client.rcpt("eric.browne@greenstonechambers.co.uk.cjsm.net")
-        wait_until(lambda: [line for line in self.community.log() if "eric.browne@" in json.dumps(line)], 5, "the log line")
+        wait_until(lambda: [line for line in self.community.log()
+                   if "eric.browne@" in json.dumps(line)], 5, "the log line")
 
     # --- status, metrics, log ---
     def test_status_says_how_it_goes(self):

@@ -12,7 +12,12 @@ class Postfix(CommunityTest):
         cls.boxes = {}
         for organisation in ("greenstone", "crown-court"):
             member = cls.community.members[organisation]
-            box = PostfixMember(member.name, member.domain, member.source, member.certificate, cls.community.port).start()
+            box = PostfixMember(
+    member.name,
+    member.domain,
+    member.source,
+    member.certificate,
+     cls.community.port).start()
             cls.addClassCleanup(box.stop)
             cls.boxes[organisation] = box
             cls.community.deliver_to(organisation, box.port)
@@ -54,8 +59,10 @@ class Postfix(CommunityTest):
 
     def test_a_report_asked_of_postfix_comes_back_through_postern(self):
         greenstone = self.boxes["greenstone"]
-        greenstone.submit(ERIC, [LISTING_INSIDE], make_message(ERIC, LISTING_INSIDE, "Asked"), ["RET=HDRS", "ENVID=ask"],
-                          ["NOTIFY=SUCCESS"])
+        greenstone.submit(
+    ERIC, [LISTING_INSIDE], make_message(
+        ERIC, LISTING_INSIDE, "Asked"), [
+            "RET=HDRS", "ENVID=ask"], ["NOTIFY=SUCCESS"])
         report = self.arrives_at("greenstone", "Successful Mail Delivery Report|Delivery")
         self.assertIn(b"listing@crowncourt.example", report)
 

@@ -81,7 +81,11 @@ class Readme(unittest.TestCase):
         done = subprocess.run(["core/run"], cwd=self.work.path, env=self.environment, capture_output=True, text=True,
                               timeout=120)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        for part in ("CJSM: Hearing on Monday", "eric.brown@greenstonechambers.co.uk.cjsm.net", "relayed", "generation"):
+        for part in (
+    "CJSM: Hearing on Monday",
+    "eric.brown@greenstonechambers.co.uk.cjsm.net",
+    "relayed",
+     "generation"):
             self.assertIn(part, done.stdout)
         left = subprocess.run(["pgrep", "-f", f"posternd {self.work.path}"], capture_output=True, text=True)
         self.assertEqual("", left.stdout)

@@ -33,9 +33,21 @@ class Recipients(CommunityTest):
 
     def test_malformed_addresses_get_a_clear_answer(self):
         with self.community.client("crown-court") as client:
-            for line in ("RCPT TO:<a@b.example", "RCPT TO:a b", "RCPT TO:<>", "RCPT TO:<@>", "RCPT TO:<a@-b.example>",
-                         "RCPT TO:<" + "a" * 65 + "@greenstonechambers.co.uk.cjsm.net>", "RCPT TO:<a@b> NOTIFY=SOMETIMES",
-                         "RCPT TO:<a@" + "b." * 200 + "example>"):
+            for line in (
+    "RCPT TO:<a@b.example",
+    "RCPT TO:a b",
+    "RCPT TO:<>",
+    "RCPT TO:<@>",
+    "RCPT TO:<a@-b.example>",
+    "RCPT TO:<" +
+    "a" *
+    65 +
+    "@greenstonechambers.co.uk.cjsm.net>",
+    "RCPT TO:<a@b> NOTIFY=SOMETIMES",
+    "RCPT TO:<a@" +
+    "b." *
+    200 +
+     "example>"):
                 with self.subTest(line[:40]):
                     client.command("RSET")
                     self.assertReply(client.mail(LISTING), 250)

@@ -90,7 +90,9 @@ class Reload(CommunityTest):
         self.assertEqual(size, self.size_limit())
         self.assertIn("mesage_size", str(self.community.postern("status")))
         self.assertTrue([line for line in self.community.log() if "mesage_size" in str(line)])
-        reply = self.community.send("greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "Under the old"))
+        reply = self.community.send(
+    "greenstone", ERIC, LISTING_INSIDE, make_message(
+        ERIC, LISTING_INSIDE, "Under the old"))
         self.assertReply(reply, 250)
         self.policy.set("limits.yaml", "mesage_size", None)
         self.community.reload()
@@ -108,9 +110,12 @@ class Reload(CommunityTest):
         before = self.community.generation()
         with self.community.client("greenstone") as client:
             client.mail(ERIC)
-            self.policy.set("tagging.yaml", "tags", '\n  - name: other\n    when: { recipient.organisation.kind: server }\n'
-                                                    '    subject: { prefix: "NEW: " }\n    headers: { add: { X-Secure-Email: '
-                                                    '"generation=${policy.generation}" } }')
+            self.policy.set(
+    "tagging.yaml",
+    "tags",
+    '\n  - name: other\n    when: { recipient.organisation.kind: server }\n'
+    '    subject: { prefix: "NEW: " }\n    headers: { add: { X-Secure-Email: '
+    '"generation=${policy.generation}" } }')
             self.community.reload()
             client.rcpt(LISTING_INSIDE)
             self.assertReply(client.data(make_message(ERIC, LISTING_INSIDE, "Began before")), 250)
@@ -129,7 +134,8 @@ class Reload(CommunityTest):
         fresh = self.community.authority.issue("mx.cjsm.net", self.community.folder / f"fresh{time.time_ns()}")
         old = self.shown()
         with self.community.client("greenstone") as open_before:
-            for source, target in ((fresh.key, self.community.certificate.key), (fresh.chain, self.community.certificate.chain)):
+            for source, target in ((fresh.key, self.community.certificate.key),
+                                   (fresh.chain, self.community.certificate.chain)):
                 shutil.copy(source, f"{target}.new")
                 os.replace(f"{target}.new", target)
             self.community.reload()
@@ -173,7 +179,9 @@ class Reload(CommunityTest):
             while not stop.is_set():
                 subject = f"During {number}-{len(sent)}"
                 try:
-                    reply = self.community.send("greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, subject))
+                    reply = self.community.send(
+    "greenstone", ERIC, LISTING_INSIDE, make_message(
+        ERIC, LISTING_INSIDE, subject))
                     (sent if reply.code == 250 else faults).append(str(reply))
                 except Exception as error:      # whatever it was, it is what the test looks for
                     faults.append(repr(error))

@@ -1,4 +1,4 @@
-"""Reports: success, relayed, delay and failure, with RET, ENVID, NOTIFY and ORCPT honoured; never one about a report."""
+"""Reports: success, relayed, delay and failure; RET, ENVID, NOTIFY and ORCPT honoured; none about a report."""
 import email
 import email.policy
 import unittest
@@ -7,7 +7,8 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, OFFICE_INSIDE, C
 
 
 class Reports(CommunityTest):
-    settings = {"retry": "{ first: 1 second, factor: 1, at_most: 1 second, jitter: 0 %, delay_report: 2 seconds, give_up: 6 seconds }"}
+    settings = {"retry": "{ first: 1 second, factor: 1, at_most: 1 second, jitter: 0 %, delay_report: 2 seconds, "
+                         "give_up: 6 seconds }"}
 
     def send(self, recipient, subject, mail="", rcpt="", **headers):
         content = make_message(ERIC, recipient, subject, "The body of " + subject + "\r\n", **headers)
@@ -118,7 +119,8 @@ class Reports(CommunityTest):
         self.court.order("rcpt", "550 5.1.1 no", matching="thread@")
         self.send("thread@crowncourt.example.cjsm.net", "Threaded", Message_ID="<original-1@greenstonechambers.co.uk>")
         received, parsed, _, _ = self.report("failed", "Threaded")
-        self.assertIn("<original-1@greenstonechambers.co.uk>", (parsed["In-Reply-To"] or "") + (parsed["References"] or ""))
+        self.assertIn("<original-1@greenstonechambers.co.uk>",
+     (parsed["In-Reply-To"] or "") + (parsed["References"] or ""))
 
     def test_the_headers_of_the_report_name_the_sender_inside(self):
         self.court.order("rcpt", "550 5.1.1 no", matching="named@")
@@ -138,7 +140,11 @@ class Reports(CommunityTest):
             self.assertReply(client.rcpt(LISTING_INSIDE, f"NOTIFY=success,delay ORCPT=rfc822;{LISTING}"), 250)
 
     def test_parameters_are_passed_on_to_a_server_that_speaks_dsn(self):
-        self.send(LISTING_INSIDE, "Passed on", "RET=HDRS ENVID=pass+2Bon", f"NOTIFY=DELAY ORCPT=rfc822;{LISTING_INSIDE}")
+        self.send(
+    LISTING_INSIDE,
+    "Passed on",
+    "RET=HDRS ENVID=pass+2Bon",
+     f"NOTIFY=DELAY ORCPT=rfc822;{LISTING_INSIDE}")
         message = wait_until(lambda: next((m for m in self.court.messages if "Passed on" in m.header("Subject")), None))
         self.assertEqual(("HDRS", "pass+2Bon"), (message.sender_parameters["RET"], message.sender_parameters["ENVID"]))
         parameters = message.recipient_parameters[LISTING]

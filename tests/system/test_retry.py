@@ -1,9 +1,18 @@
-"""What happens when a next hop does not take mail: retries with back-off, other hosts, held proofs, several verdicts."""
+"""What happens when a next hop does not take mail: back-off, other hosts, missing proofs, several verdicts."""
 import time
 import unittest
 
-from harness import (CUSTODY_INSIDE, ERIC, LISTING, LISTING_INSIDE, OFFICE_INSIDE, Authority, CommunityTest, MemberServer,
-                     make_message, wait_until)
+from harness import (
+    CUSTODY_INSIDE,
+    ERIC,
+    LISTING,
+    LISTING_INSIDE,
+    OFFICE_INSIDE,
+    Authority,
+    CommunityTest,
+    MemberServer,
+    make_message,
+     wait_until)
 
 
 class Retry(CommunityTest):
@@ -69,7 +78,10 @@ class Retry(CommunityTest):
                 self.send(LISTING_INSIDE, subject)
                 wait_until(lambda: server.connections >= 2, 20, "a second attempt")
                 self.assertEqual([], server.messages)
-                self.assertEqual([], [c for _, c in server.commands if c.upper().startswith(("MAIL", "RCPT", "DATA", "BDAT"))])
+                self.assertEqual(
+    [], [
+        c for _, c in server.commands if c.upper().startswith(
+            ("MAIL", "RCPT", "DATA", "BDAT"))])
                 self.assertTrue(self.community.queue())
                 self.assertIn("tls", self.community.log_tail(400).lower())
             finally:
@@ -82,13 +94,25 @@ class Retry(CommunityTest):
 
     def test_a_server_with_another_authoritys_certificate_gets_no_mail(self):
         other = Authority(self.community.folder / "wrong-ca", "Somebody else")
-        self.unproved(MemberServer(other.issue("mail.crowncourt.example", self.community.folder / "wrong")), "Wrong authority")
+        self.unproved(
+    MemberServer(
+        other.issue(
+            "mail.crowncourt.example",
+            self.community.folder /
+            "wrong")),
+             "Wrong authority")
 
     def test_a_server_with_another_name_gets_no_mail(self):
         self.unproved(MemberServer(self.community.members["greenstone"].certificate), "Wrong name")
 
     def test_a_pinned_certificate_is_believed_and_any_other_is_not(self):
-        other = Authority(self.community.folder / "pin-ca", "Self made").issue("whatever.example", self.community.folder / "pin")
+        other = Authority(
+    self.community.folder /
+    "pin-ca",
+    "Self made").issue(
+        "whatever.example",
+        self.community.folder /
+         "pin")
         ours = self.court.port
         with MemberServer(other) as server:
             file = self.community.policy.organisation_file("crown-court")
@@ -106,11 +130,15 @@ class Retry(CommunityTest):
     def test_several_verdicts_on_one_message(self):
         self.court.order("rcpt", "550 5.1.1 gone", matching="gone@")
         self.court.order("rcpt", "450 4.2.1 later", matching="later@", times=2)
-        recipients = [LISTING_INSIDE, "gone@crowncourt.example.cjsm.net", "later@crowncourt.example.cjsm.net", OFFICE_INSIDE]
+        recipients = [
+    LISTING_INSIDE,
+    "gone@crowncourt.example.cjsm.net",
+    "later@crowncourt.example.cjsm.net",
+     OFFICE_INSIDE]
         self.send(recipients, "Several verdicts")
         self.arrives(self.hosted, "Several verdicts")
-        copies = wait_until(lambda: (found := [m for m in self.court.messages if "Several verdicts" in m.header("Subject")])
-                            and len({r for m in found for r in m.recipients}) == 2 and found, 30, "both recipients")
+        copies = wait_until(lambda: (found := [m for m in self.court.messages if "Several verdicts" in m.header(
+            "Subject")]) and len({r for m in found for r in m.recipients}) == 2 and found, 30, "both recipients")
         self.assertEqual(sorted([LISTING, "later@crowncourt.example"]), sorted(r for m in copies for r in m.recipients))
         report = self.greenstone.wait_for(lambda m: b"gone@crowncourt.example.cjsm.net" in m.content and m.sender == "")
         self.assertNotIn(b"Final-Recipient: rfc822;later@", report.content.replace(b"; ", b";"))

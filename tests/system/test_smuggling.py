@@ -1,5 +1,5 @@
 # builds: asan release
-"""A message has one end, whatever a sender writes: bare CR and LF are refused however they are split (SMTP smuggling)."""
+"""A message has one end, whatever a sender writes: bare CR and LF are refused, however split (SMTP smuggling)."""
 import time
 import unittest
 
@@ -7,7 +7,16 @@ from harness import ERIC, LISTING_INSIDE, CommunityTest, make_message
 
 SECOND = (f"MAIL FROM:<{ERIC}>\r\nRCPT TO:<{LISTING_INSIDE}>\r\nDATA\r\n".encode() +
           make_message(ERIC, LISTING_INSIDE, "Smuggled in"))
-FALSE_ENDS = (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r.\r\n", b"\n\n.\r\n", b"\r\n\0.\r\n", b"\r\r\n.\r\r\n")
+FALSE_ENDS = (
+    b"\n.\n",
+    b"\n.\r\n",
+    b"\r\n.\n",
+    b"\r.\r",
+    b"\r\n.\r",
+    b"\r.\r\n",
+    b"\n\n.\r\n",
+    b"\r\n\0.\r\n",
+     b"\r\r\n.\r\r\n")
 
 
 class Smuggling(CommunityTest):

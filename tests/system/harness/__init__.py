@@ -7,8 +7,18 @@ MemberClient     a member's mail server as a sender, command by command or a mes
 PostfixMember    a private Postfix that plays a member's server, both ways
 Standard library only.
 """
-from .case import (ADMIN_INSIDE, CLERKS, CUSTODY, CUSTODY_INSIDE, ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, OFFICE_INSIDE,
-                   SAFETY_INSIDE, CommunityTest)
+from .case import (
+    ADMIN_INSIDE,
+    CLERKS,
+    CUSTODY,
+    CUSTODY_INSIDE,
+    ERIC,
+    ERIC_INSIDE,
+    LISTING,
+    LISTING_INSIDE,
+    OFFICE_INSIDE,
+    SAFETY_INSIDE,
+     CommunityTest)
 from .certificates import Authority, Certificate
 from .community import Community, DEMO, Member
 from .member_client import MemberClient, Reply, make_message, swaks

@@ -21,7 +21,8 @@ from .policy_text import Policy, value_of
 from .tools import WorkFolder, free_port, program_folder, sanitized, source_root, wait_until
 
 NODE_NAME = "mx.cjsm.net"
-FAST_RETRY = "{ first: 1 second, factor: 1.5, at_most: 2 seconds, jitter: 10 %, delay_report: 1 hour, give_up: 2 hours }"
+FAST_RETRY = ("{ first: 1 second, factor: 1.5, at_most: 2 seconds, jitter: 10 %, delay_report: 1 hour, "
+              "give_up: 2 hours }")
 
 # The demo's members with servers of their own: where each connects from.
 DEMO = {"greenstone": "127.0.0.11", "crown-court": "127.0.0.12", "northshire-police": "127.0.0.13"}
@@ -43,7 +44,7 @@ class Member:
 
 class Community:
     def __init__(self, name="test", retry=FAST_RETRY, tls=True, folder=None, ports=None):
-        """`tls=False`: clear text on loopback both ways, as measurements declare it. `folder`: work there and keep it."""
+        """`tls=False`: clear text on loopback both ways, as measurements have it. `folder`: work there, keep it."""
         self.work = WorkFolder(name) if folder is None else None
         self.folder = self.work.path if self.work else folder
         self.bin, self.tls = program_folder(), tls
@@ -69,7 +70,9 @@ class Community:
         """Gives a member of rules/ a certificate and a server on loopback."""
         file = self.policy.organisation_file(organisation)
         text = self.policy.read(file)
-        domain = value_of(text, r"^domains:\s*\[\s*([^,\]\s}]+)") or value_of(text, r"^\s*-\s*(?:\{\s*domain:\s*)?([\w.-]+)")
+        domain = value_of(text,
+    r"^domains:\s*\[\s*([^,\]\s}]+)") or value_of(text,
+     r"^\s*-\s*(?:\{\s*domain:\s*)?([\w.-]+)")
         name = value_of(text, r"certificate:\s*\{\s*name:\s*([^\s},]+)") or f"mail.{domain}"
         certificate = self.authority.issue(name, self.folder / "certificates")
         server = MemberServer(certificate if self.tls else None, name, port=self.ports.get(organisation)).start()
@@ -186,7 +189,8 @@ class Community:
         """What the command prints as JSON; AssertionError if it fails."""
         done = self.run(*arguments, "--json")
         if done.returncode:
-            raise AssertionError(f"postern {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"postern {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def queue(self, *arguments):
@@ -219,7 +223,8 @@ class Community:
         return found
 
     def log_tail(self, lines=25):
-        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:]) if self.log_file.exists() else ""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()
+                         [-lines:]) if self.log_file.exists() else ""
 
     # --- members ---
     def client(self, organisation, hello=True, **more):

@@ -100,8 +100,8 @@ class PostfixMember:
         (self.folder / "etc/master.cf").write_text(MASTER.format(**values))
 
     def _postfix(self, word):
-        return subprocess.run(["/usr/sbin/postfix", "-c", str(self.folder / "etc"), word], capture_output=True, text=True,
-                              timeout=60)
+        return subprocess.run(["/usr/sbin/postfix", "-c", str(self.folder / "etc"), word],
+                              capture_output=True, text=True, timeout=60)
 
     def start(self):
         done = self._postfix("start")
