@@ -6,10 +6,14 @@
 #include "policy/diagnostic.hpp"
 #include "vocabulary/directory_entry.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <string_view>
 
 namespace postern::policy {
+
+/// Bytes: enough for some 200,000 entries.
+constexpr std::size_t largest_directory_file = std::size_t{32} << 20;
 
 struct DirectoryFile {
     vocabulary::ImportDocument document;  ///< usable only without errors

@@ -51,6 +51,18 @@ bool outside_is_fine(Source& source, const DomainEntry& entry, const mail::Domai
     return true;
 }
 
+/// Where a mapped domain was declared.
+Place place_of(const FileOf<OrganisationFile>& file, const vocabulary::MappedDomain& mapped)
+{
+    for (const auto& entry : file.document->domains) {
+        const bool labelled = !entry.label.empty() && mapped.secure.text().starts_with(entry.label + ".");
+        const bool named =
+            entry.outside && *entry.outside == mapped.domain && (!entry.secure || *entry.secure == mapped.secure);
+        if (mapped.domain == mapped.secure ? labelled : named) return entry.place;
+    }
+    return file.document->id;
+}
+
 }  // namespace
 
 void DomainIndex::map_domains(const FileOf<OrganisationFile>& file, const mail::Domain& suffix,
@@ -72,25 +84,23 @@ void DomainIndex::build(const PolicyFiles& files, const std::vector<vocabulary::
                         Diagnostics& diagnostics)
 {
     owners_.reserve(organisations.size() * 3);
-    const auto place_of = [&](std::uint32_t organisation, const mail::Domain& domain) {
-        for (const auto& entry : files.organisations[organisation].document->domains)
-            if (entry.outside == domain || (entry.secure && *entry.secure == domain)) return entry.place;
-        return files.organisations[organisation].document->id;
-    };
     const auto claim = [&](const mail::Domain& domain, Owner owner) {
         const auto [first, fresh] = owners_.try_emplace(domain.key(), owner);
-        if (fresh) return;
+        if (fresh) return true;
         const auto& mine = files.organisations[owner.organisation];
         const auto& other = files.organisations[first->second.organisation];
+        const auto& others_domain = organisations[first->second.organisation].domains[first->second.domain];
         Source(mine.file, mine.bytes, diagnostics)
-            .error(place_of(owner.organisation, domain), fmt::format("the domain \"{}\" has two owners", domain.text()),
-                   fmt::format("the other is {}:{}", other.file, place_of(first->second.organisation, domain).line));
+            .error(place_of(mine, organisations[owner.organisation].domains[owner.domain]),
+                   fmt::format("the domain \"{}\" has two owners", domain.text()),
+                   fmt::format("the other is {}:{}", other.file, place_of(other, others_domain).line));
+        return false;
     };
     for (std::uint32_t o = 0; o < organisations.size(); ++o)
         for (std::uint32_t d = 0; d < organisations[o].domains.size(); ++d) {
             const auto& mapped = organisations[o].domains[d];
-            claim(mapped.secure, {o, d, true});
-            if (!(mapped.domain == mapped.secure)) claim(mapped.domain, {o, d, false});
+            if (claim(mapped.secure, {o, d, true}) && !(mapped.domain == mapped.secure))
+                claim(mapped.domain, {o, d, false});
         }
 }
 

@@ -21,7 +21,7 @@ LimitsFile read_limits_file(Source& source, const YamlNode& tree)
         rule.place = map.place("name");
         rule.when = read_condition(source, map.node("when"), vocabulary::Stage::recipient);
         rule.message_size = map.size("message_size").value_or(file.message_size);
-        if (rule.message_size >= file.message_size && map.has("message_size"))
+        if (map.size("message_size") && rule.message_size >= file.message_size)
             source.warning(map.place("message_size"), fmt::format("limit \"{}\" is never the smallest", rule.name),
                            fmt::format("the community's is {}", vocabulary::print_size(file.message_size)));
         file.limits.push_back(std::move(rule));

@@ -37,7 +37,7 @@ std::vector<Door> doors_of(const std::vector<Organisation>& organisations)
     std::vector<Door> doors;
     for (std::uint32_t o = 0; o < organisations.size(); ++o) {
         const auto& proof = organisations[o].connects_from;
-        if (!proof) continue;
+        if (!proof || (proof->networks.empty() && !proof->certificate)) continue;
         if (proof->networks.empty()) doors.push_back({{{}, 0}, o, 0});
         for (std::uint32_t n = 0; n < proof->networks.size(); ++n) doors.push_back({proof->networks[n], o, n});
     }

@@ -226,8 +226,7 @@ void check_shape(Source& source, const YamlNode& node, const Shape& shape, const
     }
     if (shape.form == Form::map) return check_map(source, node, shape, what);
     if (shape.form != Form::list) return check_text(source, node, shape, what);
-    if (node.items.empty())
-        source.error(node.place, fmt::format("\"{}\" is an empty list", what), "leave the key out where there is none");
+    if (node.items.empty()) source.error(node.place, fmt::format("\"{}\" is an empty list", what));
     for (const auto& item : node.items) check_shape(source, item, shape.items.front(), what);
 }
 

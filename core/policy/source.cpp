@@ -19,6 +19,14 @@ std::size_t characters(std::string_view text)
         std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+/// A tab takes one column here, whatever an editor makes of it.
+std::string shown(std::string_view line)
+{
+    std::string text(line.substr(0, longest_line_shown + 1));
+    std::ranges::replace(text, '\t', ' ');
+    return printable(text, longest_line_shown);
+}
+
 }  // namespace
 
 std::string_view Source::line_text(std::size_t line)
@@ -46,8 +54,7 @@ void Source::add(Severity severity, const Place& place, std::string what, std::s
     const std::size_t before = std::min<std::size_t>(place.column > 0 ? place.column - 1 : 0, line.size());
     const auto marked = line.substr(before, std::max<std::size_t>(place.length, 1));
     into_.push_back({severity, file_, place.line, place.line == 0 ? 0 : characters(line.substr(0, before)) + 1,
-                     std::max<std::size_t>(characters(marked), 1), std::move(what), std::move(remedy),
-                     printable(line, longest_line_shown)});
+                     std::max<std::size_t>(characters(marked), 1), std::move(what), std::move(remedy), shown(line)});
 }
 
 void Source::error(const Place& place, std::string what, std::string remedy)

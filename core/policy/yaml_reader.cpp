@@ -171,11 +171,11 @@ private:
 };
 
 /// Refuses what no policy needs and what would confuse places or cost yaml-cpp memory. Returns false if unreadable.
-bool check_bytes(Source& source)
+bool check_bytes(Source& source, std::size_t largest)
 {
     const auto bytes = source.bytes();
-    if (bytes.size() > largest_file) {
-        source.error({}, fmt::format("the file is larger than {} bytes", largest_file), "split it");
+    if (bytes.size() > largest) {
+        source.error({}, fmt::format("the file is larger than {} bytes", largest), "split it");
         return false;
     }
     std::uint32_t line = 1, column = 0;
@@ -249,9 +249,9 @@ std::optional<YamlNode> parse(Source& source)
 
 }  // namespace
 
-std::optional<YamlNode> read_yaml(Source& source)
+std::optional<YamlNode> read_yaml(Source& source, std::size_t largest)
 {
-    if (!check_bytes(source) || !check_utf8(source)) return {};
+    if (!check_bytes(source, largest) || !check_utf8(source)) return {};
     try {
         auto tree = parse(source);
         if (!tree || tree->type == YamlNode::Type::nothing) {

@@ -12,12 +12,12 @@
 
 namespace postern::policy {
 
-/// Largest file that is read at all, bytes.
+/// Largest policy file that is read at all, bytes.
 constexpr std::size_t largest_file = 1024 * 1024;
 constexpr std::size_t deepest_nesting = 32;
 
 /// The document in `source`, or nothing after an error that left no tree. Errors are added to the source; a tree
 /// may come back together with errors, so that its other mistakes can be named too.
-[[nodiscard]] std::optional<YamlNode> read_yaml(Source& source);
+[[nodiscard]] std::optional<YamlNode> read_yaml(Source& source, std::size_t largest = largest_file);
 
 }  // namespace postern::policy
