@@ -82,29 +82,32 @@ class Recipients(CommunityTest):
         with self.community.client("northshire-police") as client:
             self.assertEqual(5, client.mail("custody@northshire.police.example").code // 100)
 
+    def with_people(self, *entries):
+        """The demo's directory with more people at Greenstone Chambers, as a file to import."""
+        text = self.community.policy.read("directory.yaml")
+        place = text.index("      - { address: eric.brown@")
+        added = "".join(f"      - {{ {entry} }}\n" for entry in entries)
+        file = self.community.folder / "people.yaml"
+        file.write_text(text[:place] + added + text[place:])
+        return file
+
     def test_a_suspended_or_removed_person_is_refused_and_never_suggested(self):
-        file = self.community.folder / "more.yaml"
-        file.write_text("organisations:\n  greenstone:\n    users:\n"
-                        "      - { address: anna.grey@greenstonechambers.co.uk, name: Anna Grey, status: suspended }\n"
-                        "      - { address: bert.gold@greenstonechambers.co.uk, name: Bert Gold, status: removed }\n")
-        self.community.import_directory(file)
+        self.community.import_directory(self.with_people(
+            "address: anna.grey@greenstonechambers.co.uk, name: Anna Grey, status: suspended",
+            "address: bert.gold@greenstonechambers.co.uk, name: Bert Gold, status: removed"))
         self.assertEqual(5, self.rcpt("anna.grey@greenstonechambers.co.uk.cjsm.net").code // 100)
         self.assertEqual(5, self.rcpt("bert.gold@greenstonechambers.co.uk.cjsm.net").code // 100)
         self.assertNotIn("anna.grey@", self.rcpt("anna.gray@greenstonechambers.co.uk.cjsm.net").text)
 
     def test_one_who_moved_is_named_with_the_new_address(self):
-        file = self.community.folder / "moved.yaml"
-        file.write_text("organisations:\n  greenstone:\n    users:\n"
-                        "      - { address: cora.lind@greenstonechambers.co.uk, name: Cora Lind, status: removed, "
-                        "moved_to: cora.lind@smithsolicitors.co.uk.cjsm.net }\n")
-        self.community.import_directory(file)
+        self.community.import_directory(self.with_people(
+            "address: cora.lind@greenstonechambers.co.uk, name: Cora Lind, status: removed, "
+            "moved_to: cora.lind@smithsolicitors.co.uk.cjsm.net"))
         self.assertReply(self.rcpt("cora.lind@greenstonechambers.co.uk.cjsm.net"), 55,
                          "cora.lind@smithsolicitors.co.uk.cjsm.net")
 
     def test_importing_with_dry_run_changes_nothing(self):
-        file = self.community.folder / "dry.yaml"
-        file.write_text("organisations:\n  greenstone:\n    users:\n"
-                        "      - { address: dora.dry@greenstonechambers.co.uk, name: Dora Dry, status: active }\n")
+        file = self.with_people("address: dora.dry@greenstonechambers.co.uk, name: Dora Dry, status: active")
         self.community.postern("directory", "import", file, "--dry-run")
         self.assertReply(self.rcpt("dora.dry@greenstonechambers.co.uk.cjsm.net"), "550 5.1.1")
         self.community.import_directory(file)
