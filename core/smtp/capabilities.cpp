@@ -1,3 +1,4 @@
+// EHLO replies, written and read. Pure functions, on any thread.
 #include "smtp/capabilities.hpp"
 
 #include "base/text.hpp"

@@ -1,3 +1,4 @@
+// Verbs, hello names and chunk sizes. Pure functions, linear in the line, on any thread.
 #include "smtp/command.hpp"
 
 #include "base/text.hpp"

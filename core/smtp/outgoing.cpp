@@ -1,3 +1,4 @@
+// Pieces to write, and dot-stuffing that looks only at dots: most lines are never touched.
 #include "smtp/outgoing.hpp"
 
 #include <cstring>

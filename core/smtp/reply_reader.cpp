@@ -1,3 +1,4 @@
+// Lines of replies put together, within the limits; linear in the input however it is split.
 #include "smtp/reply_reader.hpp"
 
 #include "base/text.hpp"

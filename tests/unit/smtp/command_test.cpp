@@ -1,3 +1,4 @@
+// Command lines: what is read from them, and what is refused with which reply.
 #include "smtp/command.hpp"
 
 #include "mail/reply.hpp"

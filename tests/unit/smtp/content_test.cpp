@@ -1,3 +1,4 @@
+// Framing of content, in and out: ends, flaws, limits, splits.
 #include "smtp/content.hpp"
 
 #include "smtp/outgoing.hpp"

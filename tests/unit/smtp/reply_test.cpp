@@ -1,3 +1,4 @@
+// Replies as servers send them, well and badly.
 #include "smtp/reply_reader.hpp"
 
 #include <catch2/catch.hpp>

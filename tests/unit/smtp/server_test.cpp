@@ -1,3 +1,4 @@
+// Dialogues with the server machine: order, limits, answers of the session.
 #include "server_dialogue.hpp"
 
 #include <catch2/catch.hpp>
