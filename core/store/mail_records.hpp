@@ -24,53 +24,57 @@ using Content = std::shared_ptr<const std::string>;
 enum class State { queued, held, relayed, delivered, failed, expired, refused, removed };
 [[nodiscard]] std::string_view name_of(State state) noexcept;
 [[nodiscard]] std::optional<State> state_named(std::string_view name) noexcept;
-[[nodiscard]] constexpr bool is_final(State state) noexcept { return state > State::held; }
+[[nodiscard]] constexpr bool is_final(State state) noexcept
+{
+    return state > State::held;
+}
 
 /// One recipient of a message.
 struct RecipientRecord {
-    std::int64_t id = 0;               ///< given by the store
-    std::string address;               ///< in its form inside the community
-    std::string hop_address;           ///< as its next hop knows it (suffix stripped for a server member)
-    std::string organisation;          ///< id of its organisation; empty: outside
+    std::int64_t id = 0;       ///< given by the store
+    std::string address;       ///< in its form inside the community
+    std::string hop_address;   ///< as its next hop knows it (suffix stripped for a server member)
+    std::string organisation;  ///< id of its organisation; empty: outside
     mail::Notify notify;
-    std::string original_recipient;    ///< ORCPT as it came (xtext)
+    std::string original_recipient;  ///< ORCPT as it came (xtext)
     State state = State::queued;
-    std::string last_reply;            ///< what was last said about it: a peer's reply or our reason
+    std::string last_reply;  ///< what was last said about it: a peer's reply or our reason
     Instant changed{};
     bool delay_reported = false;
 };
 
 /// Recipients that get the same bytes at the same member: one row of the queue.
 struct DeliveryRecord {
-    std::int64_t id = 0;               ///< given by the store
-    std::string organisation;          ///< of its recipients
-    mail::Edits edits;                 ///< against the content
-    Instant due{};                     ///< next attempt not before
+    std::int64_t id = 0;       ///< given by the store
+    std::string organisation;  ///< of its recipients
+    mail::Edits edits;         ///< against the content
+    Instant due{};             ///< next attempt not before
     unsigned attempts = 0;
     bool held = false;
     std::string hold_reason;
+    std::string bounce_reason;  ///< not empty: the next attempt gives up with this reason instead of trying
     std::vector<RecipientRecord> recipients;
 };
 
 /// One accepted message.
 struct MessageRecord {
-    std::string id;                    ///< make_message_id
+    std::string id;  ///< make_message_id
     Instant received{};
     vocabulary::Origin origin = vocabulary::Origin::member;
-    std::uint64_t generation = 0;      ///< whose content decision it carries
-    std::string organisation;          ///< that sent it; empty for reports and alerts
-    std::string sender;                ///< reverse-path in its form inside the community; empty: null
-    std::string header_message_id;     ///< Message-ID as it stands, at most 998 bytes
-    std::string peer;                  ///< "192.0.2.1"
+    std::uint64_t generation = 0;   ///< whose content decision it carries
+    std::string organisation;       ///< that sent it; empty for reports and alerts
+    std::string sender;             ///< reverse-path in its form inside the community; empty: null
+    std::string header_message_id;  ///< Message-ID as it stands, at most 998 bytes
+    std::string peer;               ///< "192.0.2.1"
     std::string helo;
-    std::string tls;                   ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: clear text
-    std::uint64_t size = 0;            ///< bytes of content
+    std::string tls;         ///< "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: clear text
+    std::uint64_t size = 0;  ///< bytes of content
     mail::Body body = mail::Body::seven_bit;
     bool smtputf8 = false;
     bool require_tls = false;
     mail::Return ret = mail::Return::unspecified;
     std::string envelope_id;
-    std::string rules;                 ///< rules that held, JSON array of texts
+    std::string rules;  ///< rules that held, JSON array of texts
 };
 
 /// A message on its way into the store.
@@ -78,7 +82,7 @@ struct NewMessage {
     MessageRecord message;
     Content content;
     std::vector<DeliveryRecord> deliveries;
-    std::vector<RecipientRecord> refused;   ///< recipients that mixed verdicts refused after DATA: ledger only
+    std::vector<RecipientRecord> refused;  ///< recipients that mixed verdicts refused after DATA: ledger only
 };
 
 /// A delivery on its way out: everything an attempt needs except the content.
@@ -90,9 +94,9 @@ struct QueuedDelivery {
 /// What one attempt made of one recipient.
 struct RecipientOutcome {
     std::int64_t recipient_id = 0;
-    State state = State::queued;       ///< queued: try again at `next_attempt`
-    std::string reply;                 ///< at most 1,000 bytes
-    bool delay_reported = false;       ///< set with the delay report
+    State state = State::queued;  ///< queued: try again at `next_attempt`
+    std::string reply;            ///< at most 1,000 bytes
+    bool delay_reported = false;  ///< set with the delay report
 };
 
 /// One attempt, recorded whole or not at all; reports it causes are stored in the same commit.
@@ -100,12 +104,12 @@ struct AttemptOutcome {
     std::string message_id;
     std::int64_t delivery_id = 0;
     Instant at{};
-    std::uint64_t generation = 0;      ///< in force at the attempt
-    std::string next_hop;              ///< "mail.greenstonechambers.co.uk [192.0.2.1]:25"; empty: none was reached
+    std::uint64_t generation = 0;  ///< in force at the attempt
+    std::string next_hop;          ///< "mail.greenstonechambers.co.uk [192.0.2.1]:25"; empty: none was reached
     std::string tls;
     std::vector<RecipientOutcome> recipients;
-    Instant next_attempt{};            ///< for those still queued
-    bool hold = false;                 ///< the rest is held until released
+    Instant next_attempt{};  ///< for those still queued
+    bool hold = false;       ///< the rest is held until released
     std::string hold_reason;
     std::vector<NewMessage> reports;
 };
@@ -113,22 +117,22 @@ struct AttemptOutcome {
 /// One line of a message's history.
 struct Event {
     Instant at{};
-    std::string kind;                  ///< "received", "attempt", "held", "released", "removed", "bounced", "report"
-    std::string recipient;             ///< address inside the community; empty: the whole message
+    std::string kind;       ///< "received", "attempt", "held", "released", "removed", "bounced", "report"
+    std::string recipient;  ///< address inside the community; empty: the whole message
     std::string state;
     std::string next_hop;
     std::string tls;
     std::string reply;
     std::uint64_t generation = 0;
-    std::string actor;                 ///< who did it, for acts of administrators
+    std::string actor;  ///< who did it, for acts of administrators
 };
 
 /// Which queued messages an administrator means; empty members do not restrict.
 struct QueueFilter {
     std::vector<std::string> ids;
-    std::string sender;                ///< glob, case-blind
-    std::string recipient;             ///< glob, case-blind
-    std::string organisation;          ///< of the recipient
+    std::string sender;        ///< glob, case-blind
+    std::string recipient;     ///< glob, case-blind
+    std::string organisation;  ///< of the recipient
     std::optional<bool> held;
     std::optional<Duration> older_than;
     std::size_t limit = 1000;
@@ -140,9 +144,9 @@ struct QueueEntry {
 };
 
 struct TraceFilter {
-    std::string id;                    ///< message id, or a Message-ID header
-    std::string from;                  ///< glob over the sender, case-blind
-    std::string to;                    ///< glob over recipients, case-blind
+    std::string id;    ///< message id, or a Message-ID header
+    std::string from;  ///< glob over the sender, case-blind
+    std::string to;    ///< glob over recipients, case-blind
     std::optional<Instant> since;
     std::size_t limit = 100;
 };

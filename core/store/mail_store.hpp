@@ -18,6 +18,7 @@ struct MailStoreOptions {
     std::filesystem::path directory;             ///< created if missing, 0700
     std::uint64_t body_in_database = 64 * 1024;  ///< bytes; larger contents are files, synced before their row
     std::string owner = "postern";               ///< of claims
+    const Clock* clock = nullptr;  ///< of events that no caller dates; none: the system's. Outlives the store
 };
 
 class MailStore {
@@ -33,7 +34,8 @@ public:
 
     /// Durable when it returns: content, deliveries, recipients and the "received" events. With `claim`, the
     /// deliveries come back with their ids, claimed by this process until `lease_until`; without, due now.
-    [[nodiscard]] Async<Result<std::vector<DeliveryRecord>>> commit(NewMessage message, std::optional<Instant> lease_until);
+    [[nodiscard]] Async<Result<std::vector<DeliveryRecord>>> commit(NewMessage message,
+                                                                    std::optional<Instant> lease_until);
 
     /// Claims up to `limit` deliveries that are due, oldest due first.
     [[nodiscard]] Async<Result<std::vector<QueuedDelivery>>> claim(Instant now, Instant lease_until, std::size_t limit);
@@ -56,7 +58,8 @@ public:
     /// Marks the deliveries due now and to be given up at the attempt, with `reason` for the sender's report.
     [[nodiscard]] Async<Result<std::size_t>> bounce(QueueFilter filter, std::string reason, std::string actor);
     /// Releases everything held for an organisation with the given hold reason (end of an outage).
-    [[nodiscard]] Async<Result<std::size_t>> release_organisation(std::string organisation, std::string hold_reason, Instant now);
+    [[nodiscard]] Async<Result<std::size_t>> release_organisation(std::string organisation, std::string hold_reason,
+                                                                  Instant now);
 
     // --- the ledger --------------------------------------------------------------------------------------------
     [[nodiscard]] Async<Result<std::vector<Trace>>> trace(TraceFilter filter);
@@ -70,15 +73,17 @@ public:
         std::string author;
     };
     /// The number for this content: that of the newest row when the hash is the same, else one more. Blocking.
-    [[nodiscard]] Result<std::uint64_t> register_generation(const std::string& hash, Instant at, const std::string& author);
+    [[nodiscard]] Result<std::uint64_t> register_generation(const std::string& hash, Instant at,
+                                                            const std::string& author);
     [[nodiscard]] Result<std::uint64_t> newest_generation();
 
-    /// Whether the last write failed: intake answers 452 until a write succeeds again (probed by the store once a second).
+    /// Whether the last write failed: intake answers 452 until a write succeeds again (probed by the store once a
+    /// second).
     [[nodiscard]] bool failing() const noexcept;
 
     struct Counters {
-        std::uint64_t commits = 0;       ///< database transactions
-        std::uint64_t jobs = 0;          ///< calls that shared them
+        std::uint64_t commits = 0;  ///< database transactions
+        std::uint64_t jobs = 0;     ///< calls that shared them
         std::uint64_t failures = 0;
     };
     [[nodiscard]] Counters counters() const noexcept;

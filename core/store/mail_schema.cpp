@@ -1,0 +1,122 @@
+#include "store/mail_schema.hpp"
+
+#include <array>
+
+namespace postern::store {
+
+namespace {
+
+// Rows refer to each other by number: small integers, given by MailStore in order, so that rows of one message lie
+// together and every insertion but those into the three hash indices goes to the end of its tree.
+constexpr const char* first_schema = R"sql(
+-- One accepted message: the ledger's head. Outlives delivery.
+CREATE TABLE message(
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  received INTEGER NOT NULL,
+  origin INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  organisation TEXT NOT NULL,
+  sender TEXT NOT NULL,
+  sender_hash INTEGER,              -- of the lower-case address; NULL: null sender
+  header_message_id TEXT NOT NULL,
+  header_hash INTEGER,              -- of header_message_id, which may have 998 bytes; NULL: none
+  peer TEXT NOT NULL,
+  helo TEXT NOT NULL,
+  tls TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  body INTEGER NOT NULL,
+  smtputf8 INTEGER NOT NULL,
+  require_tls INTEGER NOT NULL,
+  ret INTEGER NOT NULL,
+  envelope_id TEXT NOT NULL,
+  rules TEXT NOT NULL,
+  first_recipient INTEGER NOT NULL, -- recipients first..last are this message's
+  last_recipient INTEGER NOT NULL,
+  first_delivery INTEGER NOT NULL,  -- deliveries first..last are, or were, this message's
+  last_delivery INTEGER NOT NULL
+);
+CREATE INDEX message_sender ON message(sender_hash) WHERE sender_hash IS NOT NULL;
+CREATE INDEX message_header ON message(header_hash) WHERE header_hash IS NOT NULL;
+
+-- One recipient and what became of it. Outlives delivery.
+CREATE TABLE recipient(
+  number INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  address_hash INTEGER NOT NULL,    -- of the lower-case address
+  hop_address TEXT NOT NULL,
+  organisation TEXT NOT NULL,
+  notify INTEGER NOT NULL,          -- bits: specified 1, never 2, success 4, failure 8, delay 16
+  original_recipient TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  delay_reported INTEGER NOT NULL,
+  changed INTEGER NOT NULL,
+  last_reply TEXT NOT NULL
+);
+CREATE INDEX recipient_address ON recipient(address_hash);
+
+-- The queue: recipients first..last go together. Gone when none of them is open.
+CREATE TABLE delivery(
+  number INTEGER PRIMARY KEY,
+  message INTEGER NOT NULL,
+  first_recipient INTEGER NOT NULL,
+  last_recipient INTEGER NOT NULL,
+  first_sibling INTEGER NOT NULL,   -- deliveries first..last are the message's
+  last_sibling INTEGER NOT NULL,
+  in_file INTEGER NOT NULL,         -- whether the content is a file
+  status INTEGER NOT NULL,          -- DeliveryStatus
+  wake INTEGER,                     -- waiting: due; claimed: end of the lease; held: NULL
+  due INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  pending INTEGER NOT NULL,         -- Pending
+  owner TEXT NOT NULL,              -- of the claim
+  organisation TEXT NOT NULL,
+  hold_reason TEXT NOT NULL,
+  bounce_reason TEXT NOT NULL,
+  edits BLOB NOT NULL
+);
+CREATE INDEX delivery_wake ON delivery(wake) WHERE wake IS NOT NULL;
+
+-- What is to be sent; NULL: it is a file. Gone with the message's last delivery.
+CREATE TABLE content(message INTEGER PRIMARY KEY, bytes BLOB);
+
+-- What happened to a message, in order. That it was received is not repeated here: the message row says it.
+CREATE TABLE event(
+  message INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  recipient INTEGER NOT NULL,       -- 0: the whole message
+  state INTEGER NOT NULL,           -- -1: none
+  generation INTEGER NOT NULL,
+  next_hop TEXT NOT NULL,
+  tls TEXT NOT NULL,
+  reply TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  PRIMARY KEY(message, at, sequence)
+) WITHOUT ROWID;
+
+CREATE TABLE generation(
+  number INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  author TEXT NOT NULL
+);
+
+-- Written once a second while writes fail, to know when they work again.
+CREATE TABLE probe(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+)sql";
+
+constexpr std::array steps{
+    Migration{1, "spool, queue, ledger and generations", first_schema},
+};
+
+}  // namespace
+
+std::span<const Migration> mail_schema() noexcept
+{
+    return steps;
+}
+
+}  // namespace postern::store

@@ -1,0 +1,124 @@
+// What MailStore is made of; for the files of MailStore only.
+//
+// `numbers` and everything that takes a Database& for writing belong to the writer's thread (before that, to open()).
+#pragma once
+
+#include "store/body_files.hpp"
+#include "store/glob.hpp"
+#include "store/mail_rows.hpp"
+#include "store/mail_store.hpp"
+#include "store/tally.hpp"
+#include "store/workers.hpp"
+#include "store/writer.hpp"
+
+namespace postern::store {
+
+/// A NewMessage made ready on the caller's thread: what can be done before the writer's turn is done.
+struct Incoming {
+    NewMessage message;
+    std::vector<std::string> edits;  ///< encoded, one for each delivery
+    std::optional<Instant> lease;
+    Instant now{};
+    bool in_file = false;
+    std::vector<bool> claimed;  ///< for each delivery; set by the insertion
+};
+[[nodiscard]] std::shared_ptr<Incoming> prepare(NewMessage message, std::optional<Instant> lease, Instant now,
+                                                std::uint64_t body_in_database);
+
+/// The directory's lock: one engine at a time. Released by the kernel however the process ends.
+class DirectoryLock {
+public:
+    [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory);
+    DirectoryLock(DirectoryLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    DirectoryLock& operator=(DirectoryLock&&) = delete;
+    ~DirectoryLock();
+
+private:
+    explicit DirectoryLock(int descriptor) : descriptor_(descriptor) {}
+    int descriptor_;
+};
+
+struct EventRow {
+    Instant at{};
+    EventKind kind = EventKind::attempt;
+    std::int64_t recipient = 0;
+    std::optional<State> state{};
+    std::uint64_t generation = 0;
+    std::string_view next_hop{}, tls{}, reply{}, actor{};
+};
+
+/// Threads that only touch body files own nothing.
+struct Nothing {};
+using FileWorkers = Workers<Nothing>;
+
+enum class Act { retry, hold, release, remove, bounce };
+
+struct MailStore::Impl {
+    Impl(MailStoreOptions given, DirectoryLock lock);
+
+    // --- at open (mail_store.cpp) ---
+    [[nodiscard]] Result<void> start();
+    void free_claims(Database& database);
+    void count(Database& database);
+    [[nodiscard]] Result<void> sweep_bodies(Database& database);
+    [[nodiscard]] Result<void> probe(Database& database) const;
+    [[nodiscard]] Instant now() const;
+
+    // --- spool (mail_store_spool.cpp) ---
+    void insert(Database& database, Incoming& incoming);
+    void insert_recipient(Database& database, std::int64_t message, RecipientRecord& recipient, Instant received);
+    void insert_delivery(Database& database, std::int64_t message, Incoming& incoming, std::size_t index);
+    [[nodiscard]] Async<Result<void>> write_body(std::shared_ptr<Incoming> incoming);
+    [[nodiscard]] Result<Content> read_content(Database& database, const std::string& id) const;
+
+    // --- queue (mail_store_queue.cpp) ---
+    [[nodiscard]] std::vector<QueuedDelivery> claim(Database& database, Instant now, Instant lease_until,
+                                                    std::size_t limit);
+    void record(Database& database, const AttemptOutcome& outcome, std::vector<std::shared_ptr<Incoming>>& reports);
+    [[nodiscard]] bool apply_outcomes(Database& database, const AttemptOutcome& outcome, const DeliveryRow& row);
+    /// Ends a claim: what an administrator asked for meanwhile takes effect, else it waits until `due`. Returns
+    /// whether it waits.
+    bool come_back(Database& database, const DeliveryRow& row, Instant at, Instant due, unsigned attempts);
+    void keep_waiting(Database& database, const DeliveryRow& row, Instant due, unsigned attempts);
+    void keep_held(Database& database, const DeliveryRow& row, Instant at, const std::string& reason,
+                   unsigned attempts);
+    /// Every open recipient gets `state`; the delivery goes, and the content with the message's last.
+    void close(Database& database, const DeliveryRow& row, Instant at, State state);
+    void settle(Database& database, const DeliveryRow& row);
+    void move_recipients(Database& database, const DeliveryRow& row, State state, Instant at);
+
+    // --- acts (mail_store_admin.cpp) ---
+    [[nodiscard]] bool act(Database& database, std::int64_t delivery, Act what, Instant at, const std::string& reason,
+                           const std::string& actor);
+    void note_act(Database& database, const DeliveryRow& row, EventKind kind, Instant at, std::string_view reason,
+                  std::string_view actor);
+    [[nodiscard]] Async<Result<std::size_t>> act_on(std::vector<std::int64_t> deliveries, Act what, Instant at,
+                                                    std::string reason, std::string actor);
+    [[nodiscard]] Async<Result<std::size_t>> act_on(QueueFilter filter, Act what, Instant at, std::string reason,
+                                                    std::string actor);
+
+    // --- ledger (mail_store_ledger.cpp) ---
+    void add_event(Database& database, std::int64_t message, const EventRow& event);
+    void count_later(Database& database, TallyChange change);
+
+    struct Numbers {
+        std::int64_t message = 1, recipient = 1, delivery = 1, event = 1;
+    };
+
+    MailStoreOptions options;
+    DirectoryLock lock;
+    SystemClock system_clock;
+    BodyFiles bodies;
+    Numbers numbers;
+    Tally tally;
+    // The writer goes first: its last commits may still hand work to the others.
+    std::unique_ptr<FileWorkers> files;
+    std::unique_ptr<Readers> readers;       ///< contents, totals: short
+    std::unique_ptr<Readers> long_readers;  ///< list and trace: may take seconds, and must not keep contents waiting
+    std::unique_ptr<Writer> writer;
+};
+
+/// Numbers of the deliveries that match, oldest message first, at most filter.limit.
+[[nodiscard]] std::vector<std::int64_t> select_deliveries(Database& database, const QueueFilter& filter, Instant now);
+
+}  // namespace postern::store
