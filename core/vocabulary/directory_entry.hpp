@@ -35,6 +35,7 @@ struct DirectoryEntry {
     std::string name;           ///< as shown in the directory; may be empty
     std::string function;       ///< of a function: "custody"; else empty
     std::string owner;          ///< address of who answers for a function or a group; empty for a user
+    std::string moved_to;       ///< told to whoever writes to a removed entry; may be empty
     bool ex_directory = false;  ///< reachable, but never shown or suggested to anybody but administrators
     std::map<std::string, std::string> details;  ///< telephone, place, ...: free names and texts
 

@@ -74,7 +74,7 @@ TEST_CASE("everything that is wrong with a directory file is said at once, with 
         "d.yaml");
     const auto shown = render(file.diagnostics, "");
     INFO(shown);
-    for (const auto* part : {"d.yaml:2:3: \"Smith Ltd\" is no id", "d.yaml:4:18: \"nobody\" is not an address",
+    for (const auto* part : {"d.yaml:2:3: \"Smith Ltd\" is no id", "d.yaml:4:20: \"nobody\" is not an address",
                              "d.yaml:5:11: unknown key \"adress\"", "did you mean \"address\"?",
                              "\"activ\" is no value of \"status\"", "\"owner\" is missing in \"function\"",
                              "unknown key \"people\"", "d.yaml:10:10: \"jones\" is a map", "unknown key \"more\""})
