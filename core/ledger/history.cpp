@@ -1,0 +1,247 @@
+#include "ledger/history.hpp"
+
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+
+namespace postern::ledger {
+
+namespace {
+
+using store::Event;
+using store::RecipientRecord;
+using store::State;
+
+constexpr std::size_t longest_reply = 1000;
+
+std::string clean(std::string_view text)
+{
+    return printable(text, longest_reply);
+}
+
+std::string_view origin_name(vocabulary::Origin origin)
+{
+    switch (origin) {
+        case vocabulary::Origin::member:
+            return "member";
+        case vocabulary::Origin::report:
+            return "report";
+        case vocabulary::Origin::alert:
+            return "alert";
+    }
+    return "member";
+}
+
+std::string sender_of(const store::MessageRecord& message)
+{
+    return message.sender.empty() ? "<>" : clean(message.sender);
+}
+
+/// Whose reply an outcome was, in words: " by HOP: REPLY".
+std::string by_whom(const Event& event)
+{
+    std::string text;
+    if (!event.next_hop.empty()) text += fmt::format(" by {}", clean(event.next_hop));
+    if (!event.tls.empty()) text += fmt::format(" over {}", clean(event.tls));
+    if (!event.reply.empty()) text += fmt::format(": {}", clean(event.reply));
+    return text;
+}
+
+std::string attempt_words(const Event& event)
+{
+    const std::string whom = by_whom(event);
+    if (event.state == "relayed") return "handed over, taken" + whom;
+    if (event.state == "delivered") return "delivered, taken" + whom;
+    if (event.state == "failed") return "refused" + whom;
+    if (event.state == "expired") return "given up, time ran out" + whom;
+    if (event.state == "queued") return "put off" + whom;
+    return event.state + whom;
+}
+
+std::string words_of(const Event& event)
+{
+    const std::string reason = event.reply.empty() ? std::string() : ": " + clean(event.reply);
+    if (event.kind == "attempt") return attempt_words(event);
+    if (event.kind == "received" && event.state == "refused") return "refused after DATA" + reason;
+    if (event.kind == "received")
+        return fmt::format("received{}{}", event.next_hop.empty() ? "" : " from " + clean(event.next_hop),
+                           event.tls.empty() ? " in clear text" : " over " + clean(event.tls));
+    if (event.kind == "held") return "held" + reason;
+    if (event.kind == "released") return "released" + reason;
+    if (event.kind == "removed") return "removed from the queue" + reason;
+    if (event.kind == "bounced") return "to be given up at the next attempt" + reason;
+    if (event.kind == "retry") return "put in front for another attempt" + reason;
+    if (event.kind == "report") return "report sent as " + clean(event.reply);
+    return event.kind + reason;
+}
+
+std::string outcome_words(const RecipientRecord& recipient)
+{
+    const auto at = to_iso8601(recipient.changed);
+    switch (recipient.state) {
+        case State::queued:
+            return "waits in the queue; no outcome yet";
+        case State::held:
+            return fmt::format("held since {}", at);
+        case State::relayed:
+            return fmt::format("handed over to its server at {}", at);
+        case State::delivered:
+            return fmt::format("delivered at {}", at);
+        case State::failed:
+            return fmt::format("not delivered: refused at {}", at);
+        case State::expired:
+            return fmt::format("not delivered: given up at {}", at);
+        case State::refused:
+            return "never accepted";
+        case State::removed:
+            return fmt::format("removed by an administrator at {}", at);
+    }
+    return {};
+}
+
+std::string with_reply(const RecipientRecord& recipient)
+{
+    const std::string words = outcome_words(recipient);
+    return recipient.last_reply.empty() ? words : fmt::format("{} ({})", words, clean(recipient.last_reply));
+}
+
+std::string event_line(const Event& event)
+{
+    std::string line = fmt::format("  {}  ", to_iso8601(event.at));
+    if (!event.recipient.empty()) line += clean(event.recipient) + " ";
+    line += words_of(event);
+    if (!event.actor.empty()) line += fmt::format(", by {}", clean(event.actor));
+    if (event.generation > 0) line += fmt::format(" [generation {}]", event.generation);
+    return line + "\n";
+}
+
+void put(boost::json::object& object, std::string_view name, std::string_view text)
+{
+    if (text.empty()) return;
+    object[name] = is_utf8(text) ? std::string(text) : clean(text);
+}
+
+boost::json::object message_json(const store::MessageRecord& message)
+{
+    boost::json::object object;
+    put(object, "id", message.id);
+    put(object, "received", to_iso8601(message.received));
+    put(object, "origin", origin_name(message.origin));
+    object["generation"] = message.generation;
+    put(object, "organisation", message.organisation);
+    object["sender"] = is_utf8(message.sender) ? message.sender : clean(message.sender);  // "" is the null sender
+    put(object, "message_id", message.header_message_id);
+    put(object, "peer", message.peer);
+    put(object, "helo", message.helo);
+    put(object, "tls", message.tls);
+    object["size"] = message.size;
+    put(object, "envelope_id", message.envelope_id);
+    if (message.require_tls) object["require_tls"] = true;
+    boost::system::error_code malformed;
+    const auto rules = boost::json::parse(message.rules, malformed);
+    if (!malformed) object["rules"] = rules;
+    return object;
+}
+
+boost::json::object recipient_json(const RecipientRecord& recipient)
+{
+    boost::json::object object;
+    put(object, "address", recipient.address);
+    put(object, "hop_address", recipient.hop_address);
+    put(object, "organisation", recipient.organisation);
+    put(object, "state", store::name_of(recipient.state));
+    put(object, "changed", to_iso8601(recipient.changed));
+    put(object, "reply", recipient.last_reply);
+    if (recipient.delay_reported) object["delay_reported"] = true;
+    return object;
+}
+
+boost::json::object event_json(const Event& event)
+{
+    boost::json::object object;
+    put(object, "time", to_iso8601(event.at));
+    put(object, "kind", event.kind);
+    put(object, "recipient", event.recipient);
+    put(object, "state", event.state);
+    put(object, event.kind == "received" ? "peer" : "next_hop", event.next_hop);
+    put(object, "tls", event.tls);
+    put(object, "reply", event.reply);
+    if (event.generation > 0) object["generation"] = event.generation;
+    put(object, "actor", event.actor);
+    return object;
+}
+
+boost::json::array recipients_json(const std::vector<RecipientRecord>& recipients)
+{
+    boost::json::array array;
+    for (const RecipientRecord& recipient : recipients) array.push_back(recipient_json(recipient));
+    return array;
+}
+
+}  // namespace
+
+std::string trace_text(const store::Trace& trace)
+{
+    const store::MessageRecord& message = trace.message;
+    std::string text = fmt::format("{}  {} bytes from {}{}\n", message.id, message.size, sender_of(message),
+                                   message.organisation.empty() ? "" : " of " + clean(message.organisation));
+    if (!message.header_message_id.empty()) text += fmt::format("  Message-ID {}\n", clean(message.header_message_id));
+    if (!message.rules.empty() && message.rules != "[]")
+        text += fmt::format("  rules that held {}\n", clean(message.rules));
+    for (const Event& event : trace.events) text += event_line(event);
+    text += "  outcome\n";
+    for (const RecipientRecord& recipient : trace.recipients)
+        text += fmt::format("    {}  {}\n", clean(recipient.address), with_reply(recipient));
+    return text;
+}
+
+boost::json::object trace_json(const store::Trace& trace)
+{
+    boost::json::object object;
+    object["message"] = message_json(trace.message);
+    object["recipients"] = recipients_json(trace.recipients);
+    boost::json::array events;
+    for (const Event& event : trace.events) events.push_back(event_json(event));
+    object["events"] = std::move(events);
+    return object;
+}
+
+std::string queue_text(const store::QueueEntry& entry)
+{
+    const store::DeliveryRecord& delivery = entry.delivery;
+    std::string text = fmt::format("{}  {}  {} bytes from {} to {}\n", entry.message.id,
+                                   to_iso8601(entry.message.received), entry.message.size, sender_of(entry.message),
+                                   delivery.organisation.empty() ? "outside" : clean(delivery.organisation));
+    if (delivery.held)
+        text += fmt::format("  held{}\n", delivery.hold_reason.empty() ? "" : ": " + clean(delivery.hold_reason));
+    else if (!delivery.bounce_reason.empty())
+        text += fmt::format("  to be given up: {}\n", clean(delivery.bounce_reason));
+    else
+        text += fmt::format("  {} attempt{} so far, next not before {}\n", delivery.attempts,
+                            delivery.attempts == 1 ? "" : "s", to_iso8601(delivery.due));
+    for (const RecipientRecord& recipient : delivery.recipients)
+        text += fmt::format("    {}  {}{}\n", clean(recipient.address), store::name_of(recipient.state),
+                            recipient.last_reply.empty() ? "" : " (" + clean(recipient.last_reply) + ")");
+    return text;
+}
+
+boost::json::object queue_json(const store::QueueEntry& entry)
+{
+    boost::json::object object = message_json(entry.message);
+    boost::json::object delivery;
+    delivery["id"] = entry.delivery.id;
+    put(delivery, "organisation", entry.delivery.organisation);
+    delivery["attempts"] = entry.delivery.attempts;
+    delivery["held"] = entry.delivery.held;
+    put(delivery, "hold_reason", entry.delivery.hold_reason);
+    put(delivery, "bounce_reason", entry.delivery.bounce_reason);
+    if (!entry.delivery.held) put(delivery, "due", to_iso8601(entry.delivery.due));
+    delivery["recipients"] = recipients_json(entry.delivery.recipients);
+    object["delivery"] = std::move(delivery);
+    return object;
+}
+
+}  // namespace postern::ledger
