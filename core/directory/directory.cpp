@@ -1,0 +1,274 @@
+#include "directory/directory.hpp"
+
+#include "directory/cache.hpp"
+#include "directory/importing.hpp"
+#include "directory/rows.hpp"
+#include "directory/schema.hpp"
+#include "directory/suggestions.hpp"
+#include "store/workers.hpp"
+#include "store/writer.hpp"
+
+namespace postern::directory {
+
+namespace {
+
+using store::Database;
+
+/// What a member's server said about one of its addresses.
+struct Answer {
+    bool exists = false;
+    Instant until{};
+};
+
+/// The third answer of a look-up: neither found nor absent.
+Fault unavailable(const mail::Address& address, Fault cause)
+{
+    return fault(Retry::later, "the directory cannot be asked")
+        .tell_peer(50, {3, 0}, "The directory is not available; please try again later")
+        .about(address.text())
+        .because(std::move(cause));
+}
+
+/// Several queries that must see the same state of the database.
+class OneView {
+public:
+    explicit OneView(Database& database) : database_(database) { database_.run("BEGIN"); }
+    OneView(const OneView&) = delete;
+    OneView& operator=(const OneView&) = delete;
+    ~OneView()
+    {
+        try {
+            if (database_.in_transaction()) database_.run("ROLLBACK");
+        } catch (const store::StorageFailure&) {
+            // Nothing was written, so there is nothing to lose; the next BEGIN on this connection says what is wrong.
+        }
+    }
+
+private:
+    Database& database_;
+};
+
+std::optional<Answer> read_answer(Database& database, std::string_view key)
+{
+    auto row = database.query("SELECT stands, until FROM remembered WHERE key = ?", key);
+    if (!row.next()) return std::nullopt;
+    return Answer{row.flag(0), row.instant(1)};
+}
+
+/// Each answer that comes takes a few lapsed ones away, so that no purge ever holds the writer.
+void write_answer(Database& database, std::string_view key, const Answer& answer, Instant now)
+{
+    database.run(
+        "DELETE FROM remembered WHERE key IN (SELECT key FROM remembered WHERE until <= ? ORDER BY until LIMIT 16)",
+        now);
+    database.run("INSERT OR REPLACE INTO remembered(key, stands, until) VALUES(?, ?, ?)", key, answer.exists,
+                 answer.until);
+}
+
+Counts read_counts(Database& database)
+{
+    const OneView view(database);
+    Counts counts;
+    auto rows = database.query("SELECT status, kind, count(*) FROM entries GROUP BY status, kind");
+    while (rows.next()) {
+        const auto number = static_cast<std::uint64_t>(rows.integer(2));
+        const auto status = vocabulary::entry_status_named(rows.text(0)).value_or(EntryStatus::removed);
+        const auto kind = vocabulary::entry_kind_named(rows.text(1)).value_or(EntryKind::user);
+        const std::array by_status{&counts.invited, &counts.active, &counts.suspended, &counts.removed};
+        const std::array by_kind{&counts.users, &counts.functions, &counts.groups};
+        counts.entries += number;
+        *by_status.at(static_cast<std::size_t>(status)) += number;
+        *by_kind.at(static_cast<std::size_t>(kind)) += number;
+    }
+    auto others =
+        database.query("SELECT (SELECT count(DISTINCT organisation) FROM entries), (SELECT count(*) FROM remembered)");
+    if (others.next()) {
+        counts.organisations = static_cast<std::uint64_t>(others.integer(0));
+        counts.remembered = static_cast<std::uint64_t>(others.integer(1));
+    }
+    auto last = database.query("SELECT at, actor FROM imports ORDER BY number DESC LIMIT 1");
+    if (last.next()) {
+        counts.last_import = last.instant(0);
+        counts.last_import_by = last.string(1);
+    }
+    return counts;
+}
+
+}  // namespace
+
+// The threads stand last, so that they end before what their work touches.
+struct Directory::Impl {
+    explicit Impl(const DirectoryOptions& options)
+        : present(options.cached_entries), absent(options.cached_absent), answers(options.cached_answers)
+    {
+    }
+
+    Cache<DirectoryEntryPtr> present;
+    Cache<bool> absent;
+    Cache<Answer> answers;
+    std::unique_ptr<store::Writer> writer;
+    std::unique_ptr<store::Readers> lookups;   ///< short questions, on which mail waits
+    std::unique_ptr<store::Readers> overview;  ///< long ones, on which only an administrator waits
+
+    [[nodiscard]] DirectoryEntryPtr look_up(Database& database, const std::string& key)
+    {
+        const auto present_version = present.version();
+        const auto absent_version = absent.version();
+        auto entry = read_entry(database, key);
+        if (entry)
+            present.put(key, entry, present_version);
+        else
+            absent.put(key, true, absent_version);
+        return entry;
+    }
+
+    void entries_changed()
+    {
+        present.invalidate();
+        absent.invalidate();
+    }
+
+    /// What an import would do, and the state of the entries that this holds for.
+    struct Planned {
+        Difference difference;
+        std::int64_t after_import = 0;
+    };
+    [[nodiscard]] Async<Result<Planned>> plan(std::shared_ptr<const ImportDocument> document, EntryCheck check);
+};
+
+Result<std::unique_ptr<Directory>> Directory::open(DirectoryOptions options)
+{
+    auto database = Database::open(options.file, {});
+    if (!database) return std::unexpected(database.error());
+    if (auto migrated = store::migrate(*database, migrations()); !migrated) return std::unexpected(migrated.error());
+    auto lookups = store::open_readers(options.file, 2, "directory");
+    if (!lookups) return std::unexpected(lookups.error());
+    auto overview = store::open_readers(options.file, 1, "directory-long");
+    if (!overview) return std::unexpected(overview.error());
+
+    auto impl = std::make_unique<Impl>(options);
+    store::Writer::Options writing;
+    writing.name = "directory-write";
+    impl->writer = std::make_unique<store::Writer>(std::move(*database), std::move(writing));
+    impl->lookups = std::move(*lookups);
+    impl->overview = std::move(*overview);
+    return std::unique_ptr<Directory>(new Directory(std::move(impl)));
+}
+
+std::optional<DirectoryEntryPtr> Directory::cached(std::string_view key)
+{
+    if (auto entry = impl_->present.find(key)) return entry;
+    if (impl_->absent.find(key)) return DirectoryEntryPtr();
+    return std::nullopt;
+}
+
+Directory::Async<Result<DirectoryEntryPtr>> Directory::find(mail::Address address)
+{
+    if (auto known = cached(address.key())) co_return *known;
+    std::function<Result<DirectoryEntryPtr>(Database&)> work = [impl = impl_.get(),
+                                                                key = address.key()](Database& database) {
+        return Result<DirectoryEntryPtr>(impl->look_up(database, key));
+    };
+    auto found = co_await impl_->lookups->run<DirectoryEntryPtr>(std::move(work));
+    if (!found) co_return std::unexpected(unavailable(address, std::move(found.error())));
+    co_return found;
+}
+
+Directory::Async<Result<std::vector<std::string>>> Directory::similar(mail::Address address, std::string organisation,
+                                                                      std::size_t at_most)
+{
+    using Addresses = std::vector<std::string>;
+    std::function<Result<Addresses>(Database&)> work = [address, organisation, at_most](Database& database) {
+        return Result<Addresses>(suggest(database, address, organisation, at_most));
+    };
+    auto found = co_await impl_->lookups->run<Addresses>(std::move(work));
+    if (!found) co_return std::unexpected(unavailable(address, std::move(found.error())));
+    co_return found;
+}
+
+Directory::Async<Result<void>> Directory::remember(mail::Address address, bool exists, Instant until, Instant now)
+{
+    const Answer answer{exists, until};
+    impl_->answers.put(address.key(), answer, impl_->answers.version());
+    std::function<Result<void>(Database&)> work = [key = address.key(), answer, now](Database& database) {
+        write_answer(database, key, answer, now);
+        return Result<void>();
+    };
+    co_return co_await impl_->writer->run<void>(std::move(work), store::Urgency::relaxed);
+}
+
+Directory::Async<Result<std::optional<bool>>> Directory::recalled(mail::Address address, Instant now)
+{
+    using Kept = std::optional<Answer>;
+    auto kept = Result<Kept>(impl_->answers.find(address.key()));
+    if (!*kept) {
+        std::function<Result<Kept>(Database&)> work = [impl = impl_.get(), key = address.key()](Database& database) {
+            const auto version = impl->answers.version();
+            auto answer = read_answer(database, key);
+            // A newer one that came meanwhile stands in memory already.
+            if (answer && !impl->answers.find(key)) impl->answers.put(key, *answer, version);
+            return Result<Kept>(answer);
+        };
+        kept = co_await impl_->lookups->run<Kept>(std::move(work));
+    }
+    if (!kept) co_return std::unexpected(unavailable(address, std::move(kept.error())));
+    if (!*kept || (*kept)->until <= now) co_return std::optional<bool>();
+    co_return std::optional<bool>((*kept)->exists);
+}
+
+Directory::Async<Result<Directory::Impl::Planned>> Directory::Impl::plan(std::shared_ptr<const ImportDocument> document,
+                                                                         EntryCheck check)
+{
+    std::function<Result<Planned>(Database&)> work = [document, check](Database& database) {
+        const OneView view(database);
+        const std::int64_t newest = newest_import(database);
+        return Result<Planned>(Planned{compare(database, *document, check), newest});
+    };
+    co_return co_await overview->run<Planned>(std::move(work));
+}
+
+Directory::Async<Result<Difference>> Directory::plan(ImportDocument document, EntryCheck check)
+{
+    auto shared = std::make_shared<const ImportDocument>(std::move(document));
+    auto planned = co_await impl_->plan(std::move(shared), std::move(check));
+    if (!planned) co_return std::unexpected(std::move(planned.error()));
+    co_return std::move(planned->difference);
+}
+
+// The comparison runs beside the writer and is taken as it is unless another import came between; so the writer,
+// on which remembered answers wait, has only the writing to do.
+Directory::Async<Result<Difference>> Directory::apply(ImportDocument document, EntryCheck check, std::string actor,
+                                                      Instant at)
+{
+    const auto shared = std::make_shared<const ImportDocument>(std::move(document));
+    auto planned = co_await impl_->plan(shared, check);
+    if (!planned) co_return std::unexpected(std::move(planned.error()));
+    if (!planned->difference.valid()) co_return std::move(planned->difference);
+
+    const auto plan = std::make_shared<Impl::Planned>(std::move(*planned));
+    std::function<Result<void>(Database&)> work = [impl = impl_.get(), shared, check, plan, actor,
+                                                   at](Database& database) {
+        if (const auto newest = newest_import(database); newest != plan->after_import)
+            *plan = {compare(database, *shared, check), newest};
+        if (!plan->difference.valid()) return Result<void>();
+        write_difference(database, plan->difference, *shared, actor, at);
+        database.after_commit([impl] { impl->entries_changed(); });
+        return Result<void>();
+    };
+    const auto written = co_await impl_->writer->run<void>(std::move(work));
+    if (!written) co_return std::unexpected(written.error());
+    co_return std::move(plan->difference);
+}
+
+Directory::Async<Result<Counts>> Directory::counts()
+{
+    std::function<Result<Counts>(Database&)> work = [](Database& database) {
+        return Result<Counts>(read_counts(database));
+    };
+    co_return co_await impl_->overview->run<Counts>(std::move(work));
+}
+
+Directory::Directory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Directory::~Directory() = default;
+
+}  // namespace postern::directory
