@@ -44,6 +44,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(UNBOUND REQUIRED IMPORTED_TARGET libunbound)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 
 # Asio's own coroutine frames are reused by thread; the classic (non-strand) polymorphic executor is not needed.

@@ -69,6 +69,7 @@ struct Log::Impl {
     std::string queue;
     bool stop = false;
     bool reopen = false;
+    bool writing = false;
     std::thread thread;
 
     void open()
@@ -106,10 +107,13 @@ struct Log::Impl {
             if (queue.empty() && stop) return;
             taken.clear();
             taken.swap(queue);
+            writing = true;
             lock.unlock();
             drained.notify_all();
             write_out(taken);
             lock.lock();
+            writing = false;
+            drained.notify_all();
         }
     }
 };
@@ -153,6 +157,12 @@ void Log::write(Level level, std::string_view event, std::initializer_list<LogFi
     impl_->queue.append(line.data(), line.size());
     lock.unlock();
     if (was_empty) impl_->filled.notify_one();
+}
+
+void Log::flush()
+{
+    std::unique_lock lock(impl_->mutex);
+    impl_->drained.wait(lock, [this] { return impl_->queue.empty() && !impl_->writing; });
 }
 
 void Log::reopen()

@@ -50,6 +50,8 @@ public:
     }
     void error(std::string_view event, std::initializer_list<LogField> fields = {}) { write(Level::error, event, fields); }
 
+    /// Returns when everything written before has left the process.
+    void flush();
     /// Opens a target file anew, for log rotation. Harmless for stderr.
     void reopen();
 

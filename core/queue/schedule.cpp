@@ -224,6 +224,12 @@ unsigned Schedule::failures(Lane& lane) const
     return lane.failures_;
 }
 
+bool Schedule::busy() const
+{
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(lanes_, [](const auto& lane) { return lane.second->workers_ > 0; });
+}
+
 std::vector<Schedule::LaneView> Schedule::lanes() const
 {
     const std::lock_guard lock(mutex_);

@@ -92,6 +92,8 @@ public:
     [[nodiscard]] std::vector<LaneView> lanes() const;
     [[nodiscard]] std::uint64_t in_memory() const noexcept { return places_.taken(); }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+    /// Whether a worker has not ended yet.
+    [[nodiscard]] bool busy() const;
 
 private:
     [[nodiscard]] Async<std::size_t> claim_some();

@@ -1,0 +1,105 @@
+#include "app/commands.hpp"
+#include "control/client.hpp"
+
+#include <fmt/format.h>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+namespace postern::app {
+
+void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body, bool json)
+{
+    const auto answer = control::ask(context.socket, method, target, body, !json);
+    if (!answer) {
+        std::cerr << "postern: " << answer.error().describe() << "\n";
+        context.exit_code = no_engine;
+        return;
+    }
+    if (!answer->good()) context.exit_code = refused;
+    (answer->good() || json ? std::cout : std::cerr) << answer->body;
+}
+
+namespace {
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+std::string with_query(std::string path, const Parameters& parameters)
+{
+    char separator = '?';
+    for (const auto& [name, value] : parameters) {
+        if (value.empty()) continue;
+        path += separator + name + "=" + control::percent_encode(value);
+        separator = '&';
+    }
+    return path;
+}
+
+struct TraceOptions {
+    std::string id, from, to, since, limit;
+    bool json = false;
+};
+
+struct ImportOptions {
+    std::string file;
+    bool dry_run = false, json = false;
+};
+
+void import_directory(Context& context, const ImportOptions& options)
+{
+    std::ifstream file(options.file, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    if (!file) {
+        std::cerr << "postern: " << options.file << ": can't be read\n";
+        context.exit_code = refused;
+        return;
+    }
+    const auto target = with_query("/v1/directory/import", {{"name", options.file}, {"dry_run", options.dry_run ? "1" : ""}});
+    ask_and_print(context, "POST", target, text.str(), options.json);
+}
+
+void add_plain(CLI::App& app, Context& context, const std::string& name, const std::string& help, const std::string& method,
+               const std::string& target)
+{
+    auto* command = app.add_subcommand(name, help);
+    auto json = std::make_shared<bool>(false);
+    command->add_flag("--json", *json, "print JSON");
+    command->callback([&context, method, target, json] { ask_and_print(context, method, target, "", *json); });
+}
+
+}  // namespace
+
+void add_engine_commands(CLI::App& app, Context& context)
+{
+    add_plain(app, context, "status", "how the engine is doing: generation, queue, next hops, alarms", "GET", "/v1/status");
+    add_plain(app, context, "reload", "read the policy anew; it goes live whole or not at all", "POST", "/v1/reload");
+
+    auto trace_options = std::make_shared<TraceOptions>();
+    auto* trace = app.add_subcommand("trace", "what became of messages: received, each attempt, the outcome per recipient");
+    trace->add_option("ID", trace_options->id, "message id, or a Message-ID header");
+    trace->add_option("--from", trace_options->from, "sender, as the community knows it; * and ? match");
+    trace->add_option("--to", trace_options->to, "recipient, as the community knows it; * and ? match");
+    trace->add_option("--since", trace_options->since, "a time (2026-11-23T10:00:00Z) or a duration (\"2 hours\")");
+    trace->add_option("--limit", trace_options->limit, "at most so many messages, newest first (100)");
+    trace->add_flag("--json", trace_options->json, "print JSON");
+    trace->callback([&context, trace_options] {
+        const auto& o = *trace_options;
+        ask_and_print(context, "GET",
+                      with_query("/v1/trace", {{"id", o.id}, {"from", o.from}, {"to", o.to}, {"since", o.since}, {"limit", o.limit}}),
+                      "", o.json);
+    });
+
+    auto* directory = app.add_subcommand("directory", "the people and desks of the community");
+    directory->require_subcommand(1);
+    auto import_options = std::make_shared<ImportOptions>();
+    auto* import = directory->add_subcommand("import", "make the directory what a file says, all or nothing");
+    import->add_option("FILE", import_options->file, "directory.yaml")->required();
+    import->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
+    import->add_flag("--json", import_options->json, "print JSON");
+    import->callback([&context, import_options] { import_directory(context, *import_options); });
+}
+
+}  // namespace postern::app

@@ -1,0 +1,217 @@
+// posternd: the gateway. Wiring only: reads the policy, opens the stores, starts the two paths, waits for a signal.
+//
+// Exit codes: 0 stopped in order, 1 could not start (standard error says why and what to do), 2 wrong usage.
+#include "control/api.hpp"
+#include "control/status.hpp"
+#include "gateway/accept_path.hpp"
+#include "gateway/deliver_path.hpp"
+#include "gateway/reload.hpp"
+#include "process/privileges.hpp"
+#include "session/sessions.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <iostream>
+#include <malloc.h>
+#include <stdexcept>
+#include <sys/stat.h>
+#include <thread>
+
+namespace {
+
+using namespace postern;
+
+constexpr int could_not_start = 1;
+constexpr int wrong_usage = 2;
+
+template <class T>
+T or_throw(Result<T> result)
+{
+    if (!result) throw std::runtime_error(result.error().describe());
+    return std::move(*result);
+}
+
+// The policy says where the store is, and the store numbers the policy's generations: so it is read once for itself.
+vocabulary::Node read_node(const std::string& directory)
+{
+    policy::Loader loader(directory);
+    auto loaded = loader.load(0);
+    if (!loaded.snapshot)
+        throw std::runtime_error(policy::render(loaded.diagnostics, directory) + "\nposternd does not start with a policy that has errors");
+    return loaded.snapshot->node();
+}
+
+void make_storage(const vocabulary::Node& node)
+{
+    std::filesystem::create_directories(node.storage);
+    chmod(node.storage.c_str(), 0700);
+    process::hand_over(node.storage, node.user);
+}
+
+net::DnsOptions dns_options(const vocabulary::Node& node)
+{
+    net::DnsOptions options;
+    options.servers = node.resolvers;
+    options.trust_anchor = node.trust_anchor;
+    return options;
+}
+
+boost::asio::awaitable<void> every_half_minute(gateway::DeliverPath* path)
+{
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(std::chrono::seconds{30});
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        co_await path->release_after_outages();
+    }
+}
+
+// Everything that lives as long as the engine, in the order in which it depends on each other.
+class Engine {
+public:
+    explicit Engine(const std::string& directory) : Engine(directory, read_node(directory)) {}
+
+    int run()
+    {
+        start();
+        const int signal = wait_for_end();
+        log_.info("stopping", {{"reason", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+        if (!stop()) {
+            // Somebody's server keeps us waiting. Nothing is lost by leaving: what it has not answered is tried again.
+            log_.flush();
+            std::_Exit(0);
+        }
+        return 0;
+    }
+
+private:
+    Engine(const std::string& directory, const vocabulary::Node& node)
+        : directory_(directory),
+          node_(node),
+          log_(node.log.empty() ? "stderr" : node.log),
+          alarms_(log_, clock_),
+          reactors_(node.threads),
+          store_((make_storage(node), or_throw(store::MailStore::open({node.storage, node.body_in_database, node.name})))),
+          people_(or_throw(directory::Directory::open({std::filesystem::path(node.storage) / "directory.db"}))),
+          trace_key_(or_throw(transform::load_or_create_key((std::filesystem::path(node.storage) / "trace.key").string()))),
+          dns_(or_throw(net::open_dns(reactors_.context(0), dns_options(node)))),
+          schedule_(reactors_, *store_, clock_, log_),
+          services_{clock_, log_, metrics_, alarms_, generations_, *store_, *people_, schedule_, *dns_, trace_key_},
+          receptionist_(services_),
+          deliver_path_(services_),
+          sessions_(reactors_, receptionist_, metrics_, log_),
+          intake_(reactors_, sessions_),
+          reload_(directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_),
+          api_(services_, reload_, clock_.now()),
+          control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
+          metrics_page_(reactors_, log_, [this](control::Request request) { return api_.handle_metrics(std::move(request)); })
+    {
+    }
+
+    void start()
+    {
+        schedule_.carry_by(deliver_path_);
+        const auto first = reload_.start();
+        if (first.outcome == gateway::ReloadReport::Outcome::rejected)
+            throw std::runtime_error(control::reload_text(first, directory_));
+        if (!node_.control_socket.empty()) control_.listen_local(node_.control_socket, node_.control_group);
+        if (node_.metrics) metrics_page_.listen_tcp(*node_.metrics);
+        process::drop(node_.user);
+        boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
+        boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
+        reload_.watch([this] {
+            boost::asio::co_spawn(reactors_.context(0), deliver_path_.release_after_outages(), boost::asio::detached);
+        });
+        reactors_.start();
+        log_.info("started", {{"generation", first.generation}, {"name", node_.name}});
+    }
+
+    int wait_for_end()
+    {
+        boost::asio::io_context io(1);
+        boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
+        signals.add(SIGUSR1);
+        for (;;) {
+            int signal = 0;
+            signals.async_wait([&signal](const boost::system::error_code&, int got) { signal = got; });
+            io.run();
+            io.restart();
+            if (signal == SIGHUP) {
+                log_.reopen();
+                (void)reload_.request("signal");
+            } else if (signal == SIGUSR1) {
+                log_.reopen();
+            } else if (signal != 0) {
+                return signal;
+            }
+        }
+    }
+
+    // New mail first, then what is under way; what is left is on disk and goes on at the next start.
+    [[nodiscard]] bool stop()
+    {
+        reload_.stop();
+        intake_.stop();
+        sessions_.stop();
+        schedule_.stop();
+        control_.stop();
+        metrics_page_.stop();
+        const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+        const auto busy = [this] { return sessions_.open() > 0 || schedule_.busy(); };
+        while (busy() && std::chrono::steady_clock::now() < patience) std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        reactors_.stop();
+        log_.info("stopped", {{"connections_open", sessions_.open()}});
+        return !busy();
+    }
+
+    std::string directory_;
+    vocabulary::Node node_;
+    SystemClock clock_;
+    Log log_;
+    ports::Metrics metrics_;
+    ports::Alarms alarms_;
+    gateway::Generations generations_;
+    net::Reactors reactors_;
+    std::unique_ptr<store::MailStore> store_;
+    std::unique_ptr<directory::Directory> people_;
+    transform::TraceKey trace_key_;
+    std::unique_ptr<net::Dns> dns_;
+    queue::Schedule schedule_;
+    gateway::Services services_;
+    gateway::Receptionist receptionist_;
+    gateway::DeliverPath deliver_path_;
+    session::Sessions sessions_;
+    gateway::Intake intake_;
+    gateway::Reload reload_;
+    control::Api api_;
+    control::HttpServer control_;
+    control::HttpServer metrics_page_;
+};
+
+}  // namespace
+
+int main(int count, char** arguments)
+{
+    const std::string directory = count == 2 ? arguments[1] : "";
+    if (directory.empty() || directory.starts_with("-")) {
+        std::cerr << "usage: posternd DIRECTORY      runs the gateway with the policy in DIRECTORY (see `postern check`)\n";
+        return directory == "--help" || directory == "-h" ? 0 : wrong_usage;
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+    // Few arenas, and memory given back: an engine that idles should be small.
+    mallopt(M_ARENA_MAX, 4);
+    process::raise_open_files();
+    try {
+        Engine engine(directory);
+        return engine.run();
+    } catch (const std::exception& error) {
+        std::cerr << "posternd: " << error.what() << "\n";
+        return could_not_start;
+    }
+}

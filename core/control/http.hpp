@@ -1,0 +1,61 @@
+// The HTTP side of the control protocol: requests and answers as values, and a server for a local socket and for the
+// metrics' TCP port.
+//
+// Connections are coroutines on reactor 0; a request's body is bounded. Who may connect is decided by the socket's
+// permissions; the caller's user name comes from the kernel and goes on record.
+#pragma once
+
+#include "base/log.hpp"
+#include "net/reactors.hpp"
+#include "vocabulary/units.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/value.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace postern::control {
+
+struct Request {
+    std::string method;                        ///< "GET", "POST"
+    std::string path;                          ///< "/v1/status", decoded
+    std::map<std::string, std::string> query;  ///< decoded
+    std::string body;
+    std::string actor;                         ///< user name of the caller; empty over TCP
+    bool wants_text = false;                   ///< Accept: text/plain
+};
+
+struct Response {
+    unsigned status = 200;
+    std::string type = "application/json";
+    std::string body;
+
+    [[nodiscard]] static Response json(const boost::json::value& value, unsigned status = 200);
+    [[nodiscard]] static Response text(std::string text, unsigned status = 200);
+    /// {"error": text}, or the text itself for who wants text.
+    [[nodiscard]] static Response error(unsigned status, const std::string& text, bool as_text = false);
+};
+
+using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
+
+class HttpServer {
+public:
+    HttpServer(net::Reactors& reactors, Log& log, Handler handler);
+    ~HttpServer();
+
+    /// Listens on a local socket, mode 0600, or 0660 for `group` where one is named. Throws std::runtime_error with what
+    /// to do: path too long, another engine answers there, unknown group.
+    void listen_local(const std::string& path, const std::string& group);
+    /// Listens on TCP (loopback; the loader has seen to that).
+    void listen_tcp(const vocabulary::HostPort& address);
+    void stop();
+
+    struct State;
+
+private:
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace postern::control

@@ -1,0 +1,212 @@
+#include "control/status.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <sstream>
+#include <unistd.h>
+#include <vector>
+
+namespace postern::control {
+
+namespace json = boost::json;
+
+namespace {
+
+struct CounterRow {
+    const char* name;   ///< in status; in metrics "postern_NAME_total", or "postern_NAME" for a gauge
+    const char* help;
+    const ports::Counter ports::Metrics::*counter;
+    bool gauge = false;
+};
+
+constexpr CounterRow rows[] = {
+    {"connections_open", "Connections open now", &ports::Metrics::connections_open, true},
+    {"connections", "Connections taken", &ports::Metrics::connections_total},
+    {"connections_refused", "Connections over a limit", &ports::Metrics::connections_refused},
+    {"strangers_refused", "Transactions of connections that are no member's", &ports::Metrics::strangers_refused},
+    {"handshakes_failed", "TLS handshakes that failed", &ports::Metrics::handshakes_failed},
+    {"messages_accepted", "Messages taken: on disk, answered 250", &ports::Metrics::messages_accepted},
+    {"messages_refused", "Messages refused or deferred after DATA", &ports::Metrics::messages_refused},
+    {"recipients_refused", "Recipients refused or deferred at RCPT", &ports::Metrics::recipients_refused},
+    {"bytes_accepted", "Bytes of messages taken", &ports::Metrics::bytes_accepted},
+    {"intake_bytes", "Bytes of contents being received now", &ports::Metrics::intake_bytes, true},
+    {"recipients_relayed", "Recipients handed to a member's server", &ports::Metrics::recipients_relayed},
+    {"recipients_delivered", "Recipients put into a hosted mailbox", &ports::Metrics::recipients_delivered},
+    {"recipients_failed", "Recipients that failed or expired", &ports::Metrics::recipients_failed},
+    {"attempts_deferred", "Attempts that will be made again, by recipient", &ports::Metrics::attempts_deferred},
+    {"reports_made", "Delivery status notifications made", &ports::Metrics::reports_made},
+    {"loops_stopped", "Messages or recipients stopped as loops", &ports::Metrics::loops_stopped},
+    {"redirects_carried", "Redirected messages carried", &ports::Metrics::redirects_carried},
+    {"hops_unproved", "Next hops that could not prove themselves", &ports::Metrics::hops_unproved},
+    {"delivery_connections", "Connections opened to next hops", &ports::Metrics::delivery_connections},
+    {"reloads", "Generations published", &ports::Metrics::reloads},
+    {"reloads_rejected", "Reloads rejected", &ports::Metrics::reloads_rejected},
+};
+
+std::string_view name_of(gateway::ReloadReport::Outcome outcome)
+{
+    using Outcome = gateway::ReloadReport::Outcome;
+    switch (outcome) {
+        case Outcome::published: return "published";
+        case Outcome::unchanged: return "unchanged";
+        case Outcome::rejected: break;
+    }
+    return "rejected";
+}
+
+std::uint64_t resident_bytes()
+{
+    std::uint64_t pages = 0, resident = 0;
+    if (FILE* file = fopen("/proc/self/statm", "re")) {
+        if (fscanf(file, "%lu %lu", &pages, &resident) != 2) resident = 0;
+        fclose(file);
+    }
+    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+json::object queue_json(const gateway::Services& services, const StatusFacts& facts)
+{
+    json::object queue{{"known", facts.queue_known},
+                       {"messages", facts.queue.messages},
+                       {"queued", facts.queue.queued},
+                       {"held", facts.queue.held},
+                       {"in_memory", services.schedule.in_memory()}};
+    queue["oldest"] = facts.queue.oldest ? json::value(to_iso8601(*facts.queue.oldest)) : json::value(nullptr);
+    json::object by_organisation;
+    for (const auto& [organisation, count] : facts.queue.by_organisation) by_organisation[organisation] = count;
+    queue["by_organisation"] = std::move(by_organisation);
+    return queue;
+}
+
+json::array lanes_json(const gateway::Services& services)
+{
+    json::array lanes;
+    for (const auto& lane : services.schedule.lanes())
+        lanes.push_back({{"next_hop", lane.name}, {"waiting", lane.waiting}, {"connections", lane.workers}, {"down", lane.down}, {"reason", lane.reason}});
+    return lanes;
+}
+
+prometheus::MetricFamily family(const std::string& name, const std::string& help, double value, bool gauge)
+{
+    prometheus::ClientMetric metric;
+    (gauge ? metric.gauge.value : metric.counter.value) = value;
+    return {name, help, gauge ? prometheus::MetricType::Gauge : prometheus::MetricType::Counter, {metric}};
+}
+
+}  // namespace
+
+json::value reload_json(const gateway::ReloadReport& report)
+{
+    return {{"outcome", name_of(report.outcome)},
+            {"generation", report.generation},
+            {"at", to_iso8601(report.at)},
+            {"author", report.author},
+            {"reason", report.reason},
+            {"files", report.files},
+            {"files_read", report.files_read},
+            {"milliseconds", report.took.count() / 1000},
+            {"diagnostics", json::parse(policy::render_json(report.diagnostics))}};
+}
+
+std::string reload_text(const gateway::ReloadReport& report, const std::string& directory)
+{
+    using Outcome = gateway::ReloadReport::Outcome;
+    std::string text = policy::render(report.diagnostics, directory);
+    if (!text.empty() && text.back() != '\n') text += '\n';
+    if (!report.reason.empty()) text += "error: " + report.reason + "\n";
+    if (report.outcome == Outcome::rejected) return text + fmt::format("reload rejected: generation {} stays in force\n", report.generation);
+    if (report.outcome == Outcome::unchanged) return text + fmt::format("nothing has changed: generation {} is in force\n", report.generation);
+    return text + fmt::format("generation {} is in force ({} files, {} read, {} ms)\n", report.generation, report.files,
+                              report.files_read, report.took.count() / 1000);
+}
+
+json::value status_json(const gateway::Services& services, const StatusFacts& facts)
+{
+    const auto generation = services.generations.current();
+    const auto& policy = *generation->policy;
+    json::object counters;
+    for (const auto& row : rows) counters[row.name] = (services.metrics.*row.counter).load();
+    json::array alarms;
+    for (const auto& alarm : services.alarms.standing())
+        alarms.push_back({{"alarm", alarm.key}, {"since", to_iso8601(alarm.since)}, {"times", alarm.times}, {"text", alarm.text}});
+    return {{"name", policy.node().name},
+            {"community", policy.community().suffix.text()},
+            {"generation", policy.generation()},
+            {"hash", policy.hash()},
+            {"published", to_iso8601(generation->published)},
+            {"started", to_iso8601(facts.started)},
+            {"uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count()},
+            {"resident_bytes", resident_bytes()},
+            {"storage", services.store.failing() ? "failing" : "fine"},
+            {"organisations", policy.organisations().size()},
+            {"directory", {{"known", facts.directory_known}, {"entries", facts.directory.entries}, {"active", facts.directory.active}}},
+            {"queue", queue_json(services, facts)},
+            {"next_hops", lanes_json(services)},
+            {"alarms", std::move(alarms)},
+            {"last_reload", reload_json(facts.reload)},
+            {"counters", std::move(counters)}};
+}
+
+std::string status_text(const json::value& status)
+{
+    const auto& s = status.as_object();
+    const auto& queue = s.at("queue").as_object();
+    const auto& counters = s.at("counters").as_object();
+    const auto number = [](const json::value& value) { return value.to_number<std::int64_t>(); };
+    std::string text = fmt::format("{} for {}: generation {}, up since {}\n", s.at("name").as_string().c_str(),
+                                   s.at("community").as_string().c_str(), number(s.at("generation")),
+                                   s.at("started").as_string().c_str());
+    text += fmt::format("storage {}; {} organisations, {} active entries in the directory\n", s.at("storage").as_string().c_str(),
+                        number(s.at("organisations")), number(s.at("directory").as_object().at("active")));
+    text += fmt::format("queue: {} messages, {} deliveries waiting, {} held\n", number(queue.at("messages")),
+                        number(queue.at("queued")), number(queue.at("held")));
+    text += fmt::format("since the start: {} messages taken, {} recipients handed over, {} failed; {} connections open\n",
+                        number(counters.at("messages_accepted")),
+                        number(counters.at("recipients_relayed")) + number(counters.at("recipients_delivered")),
+                        number(counters.at("recipients_failed")), number(counters.at("connections_open")));
+    for (const auto& lane : s.at("next_hops").as_array()) {
+        const auto& l = lane.as_object();
+        if (l.at("down").as_bool())
+            text += fmt::format("next hop {} is down: {}\n", l.at("next_hop").as_string().c_str(), l.at("reason").as_string().c_str());
+    }
+    const auto& reload = s.at("last_reload").as_object();
+    if (reload.at("outcome").as_string() == "rejected")
+        text += fmt::format("the last reload ({}) was rejected; `postern reload` says why\n", reload.at("at").as_string().c_str());
+    const auto& alarms = s.at("alarms").as_array();
+    for (const auto& alarm : alarms)
+        text += fmt::format("ALARM since {}: {}\n", alarm.as_object().at("since").as_string().c_str(),
+                            alarm.as_object().at("text").as_string().c_str());
+    if (alarms.empty()) text += "no alarms\n";
+    return text;
+}
+
+std::string metrics_text(const gateway::Services& services, const StatusFacts& facts)
+{
+    std::vector<prometheus::MetricFamily> families;
+    for (const auto& row : rows)
+        families.push_back(family(fmt::format("postern_{}{}", row.name, row.gauge ? "" : "_total"), row.help,
+                                  static_cast<double>((services.metrics.*row.counter).load()), row.gauge));
+    const auto gauge = [&](const char* name, const char* help, auto value) {
+        families.push_back(family(name, help, static_cast<double>(value), true));
+    };
+    const auto generation = services.generations.current();
+    const auto counters = services.store.counters();
+    gauge("postern_generation", "Number of the policy generation in force", generation->policy->generation());
+    gauge("postern_queue_messages", "Messages in the spool", facts.queue.messages);
+    gauge("postern_queue_deliveries", "Deliveries waiting", facts.queue.queued);
+    gauge("postern_queue_held", "Deliveries held", facts.queue.held);
+    gauge("postern_queue_oldest_seconds", "Age of the oldest message in the spool",
+          facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count() : 0);
+    gauge("postern_alarms", "Alarms that stand", services.alarms.standing().size());
+    gauge("postern_storage_failing", "1 while mail can't be stored", services.store.failing() ? 1 : 0);
+    gauge("postern_resident_bytes", "Resident memory of the engine", resident_bytes());
+    families.push_back(family("postern_store_commits_total", "Transactions of the mail database", static_cast<double>(counters.commits), false));
+    families.push_back(family("postern_store_jobs_total", "Writes that shared them", static_cast<double>(counters.jobs), false));
+    std::ostringstream text;
+    prometheus::TextSerializer{}.Serialize(text, families);
+    return text.str();
+}
+
+}  // namespace postern::control
