@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
+#include <string_view>
 #include <tuple>
 
 namespace postern::policy {
@@ -46,10 +47,13 @@ std::string render(const Diagnostic& d, const std::string& directory)
 
 std::string render(const Diagnostics& diagnostics, const std::string& directory)
 {
-    Diagnostics sorted = diagnostics;
-    std::ranges::stable_sort(sorted, {}, [](const Diagnostic& d) { return std::tie(d.file, d.line, d.column); });
+    std::vector<const Diagnostic*> sorted;
+    for (const auto& diagnostic : diagnostics) sorted.push_back(&diagnostic);
+    // What stands at one place keeps the order in which it was found.
+    std::ranges::sort(sorted, {},
+                      [](const Diagnostic* d) { return std::tuple(std::string_view(d->file), d->line, d->column, d); });
     std::string text;
-    for (const auto& diagnostic : sorted) text += render(diagnostic, directory);
+    for (const auto* diagnostic : sorted) text += render(*diagnostic, directory);
     return text;
 }
 

@@ -250,6 +250,27 @@ Shape node_shape()
 
 }  // namespace
 
+Keys::Keys(std::vector<Key> keys) : list_(std::make_shared<const std::vector<Key>>(std::move(keys))) {}
+
+Keys::Keys(std::initializer_list<Key> keys) : Keys(std::vector<Key>(keys)) {}
+
+const Key* Keys::begin() const noexcept
+{
+    return list_ ? list_->data() : nullptr;
+}
+
+const Key* Keys::end() const noexcept
+{
+    return list_ ? list_->data() + list_->size() : nullptr;
+}
+
+void Keys::push_back(Key key)
+{
+    std::vector<Key> longer(begin(), end());
+    longer.push_back(std::move(key));
+    list_ = std::make_shared<const std::vector<Key>>(std::move(longer));
+}
+
 const Shape& shape_of(FileKind kind)
 {
     static const Shape node = node_shape();

@@ -9,6 +9,8 @@
 #include "vocabulary/facts.hpp"
 
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,9 +50,24 @@ enum class Form {
 
 struct Key;
 
+/// The keys of a map. A class of its own because a key holds a shape, and a shape keys: a vector of what is not
+/// complete yet is more than every compiler takes.
+class Keys {
+public:
+    Keys() = default;
+    Keys(std::vector<Key> keys);  // NOLINT: implicit, so that tables read well
+    Keys(std::initializer_list<Key> keys);
+    [[nodiscard]] const Key* begin() const noexcept;
+    [[nodiscard]] const Key* end() const noexcept;
+    void push_back(Key key);
+
+private:
+    std::shared_ptr<const std::vector<Key>> list_;
+};
+
 struct Shape {
     Form form = Form::text;
-    std::vector<Key> keys{};
+    Keys keys{};
     std::vector<Shape> items{};
     std::vector<std::string> words{};
     std::uint64_t least = 0;
