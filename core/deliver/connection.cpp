@@ -54,7 +54,7 @@ net::ServerProof proof_of(const NextHop& hop, const Endpoint& endpoint)
 {
     // With DANE the name is where the TLSA records stand (RFC 7672 section 3.2.1).
     const bool declared = !hop.verify_name.empty() && hop.tls != HopTls::dane;
-    return {declared ? hop.verify_name : endpoint.host, hop.pins, endpoint.tlsa};
+    return net::ServerProof(declared ? hop.verify_name : endpoint.host, hop.pins, endpoint.tlsa);
 }
 
 void keep(TransactionResult& result, smtp::RecipientDone done)

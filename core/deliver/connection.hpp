@@ -34,7 +34,13 @@ struct Timeouts {
 };
 
 /// Who we are to next hops.
+/// Not an aggregate, since g++ 12 copies braced aggregates inside a co_await expression bit by bit.
 struct Identity {
+    explicit Identity(std::string our_name, net::TlsContextPtr context = nullptr)
+        : name(std::move(our_name)), tls(std::move(context))
+    {
+    }
+
     std::string name;        ///< what EHLO says
     net::TlsContextPtr tls;  ///< of the hop's mode (ClientContexts::get), with our certificate; null for HopTls::none
 };

@@ -315,8 +315,6 @@ Result<void> set_servers(ub_ctx* context, const std::vector<std::string>& server
     if (auto set = check(ub_ctx_set_option(context, "do-not-query-localhost:", "no"), "can't ask local resolvers");
         !set)
         return set;
-    // Where an administrator names a resolver, it decides about names kept for private use (RFC 6761).
-    ub_ctx_zone_remove(context, "test.");
     for (const std::string& server : servers)
         if (auto set = check(ub_ctx_set_fwd(context, server.c_str()), "\"" + server + "\" is no address"); !set)
             return set;
@@ -351,6 +349,9 @@ Result<std::unique_ptr<Dns>> open_dns(asio::io_context& io, const DnsOptions& op
             return std::unexpected(set.error());
     if (auto set = check(ub_ctx_async(context.get(), 1), "can't run in a thread"); !set)
         return std::unexpected(set.error());
+    // Where an administrator names a resolver, it decides about names kept for private use (RFC 6761). Nothing can
+    // be set behind this call.
+    if (!options.servers.empty()) ub_ctx_zone_remove(context.get(), "test.");
     return std::make_unique<UnboundDns>(io, std::move(context), options.deadline);
 }
 

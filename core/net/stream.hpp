@@ -30,7 +30,15 @@ struct Tlsa {
 };
 
 /// How the server at the other end must prove itself; which part counts is the client context's mode.
+/// Not an aggregate, since g++ 12 copies braced aggregates inside a co_await expression bit by bit.
 struct ServerProof {
+    ServerProof() = default;
+    explicit ServerProof(std::string server_name, std::vector<std::string> accepted = {},
+                         std::vector<Tlsa> records = {})
+        : name(std::move(server_name)), pins(std::move(accepted)), tlsa(std::move(records))
+    {
+    }
+
     std::string name;               ///< sent as SNI; `verify`, `dane`: the certificate must be valid for it
     std::vector<std::string> pins;  ///< `pin`: SHA-256 of accepted certificates, lower-case hexadecimal
     std::vector<Tlsa> tlsa;         ///< `dane`: usages 2 and 3 (RFC 7672); others are passed over
