@@ -96,8 +96,8 @@ inline NewMessage message(std::vector<DeliveryRecord> deliveries, std::string co
 }
 
 /// The same outcome for every recipient of a claimed delivery.
-inline AttemptOutcome outcome(const std::string& id, const DeliveryRecord& delivery, State state, std::string reply = "250 2.0.0 Ok",
-                              Instant at = noon)
+inline AttemptOutcome outcome(const std::string& id, const DeliveryRecord& delivery, State state,
+                              std::string reply = "250 2.0.0 Ok", Instant at = noon)
 {
     AttemptOutcome made;
     made.message_id = id;
@@ -118,7 +118,8 @@ struct Opened {
     void open()
     {
         store.reset();
-        store = value_of(MailStore::open({.directory = folder.path() / "spool", .body_in_database = 4096, .clock = &clock}));
+        store = value_of(
+            MailStore::open({.directory = folder.path() / "spool", .body_in_database = 4096, .clock = &clock}));
     }
     std::vector<DeliveryRecord> commit(NewMessage what, bool claim = true)
     {

@@ -1,9 +1,9 @@
 #include "fixture.hpp"
 
-#include <fstream>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <fstream>
+#include <thread>
 
 namespace postern::store::test {
 
@@ -25,7 +25,8 @@ TEST_CASE("a committed message comes back whole with its deliveries claimed")
     REQUIRE(spool.claim().empty());
     REQUIRE(spool.totals().queued == 2);
     REQUIRE(spool.totals().messages == 1);
-    REQUIRE(spool.totals().by_organisation == std::vector<std::pair<std::string, std::uint64_t>>{{"courts", 1}, {"police", 1}});
+    REQUIRE(spool.totals().by_organisation ==
+            std::vector<std::pair<std::string, std::uint64_t>>{{"courts", 1}, {"police", 1}});
     REQUIRE(spool.totals().oldest == noon);
 }
 

@@ -1,0 +1,104 @@
+#include "fixture.hpp"
+
+#include "store/glob.hpp"
+
+namespace postern::store::test {
+
+namespace {
+
+std::vector<std::string> ids_of(Opened& spool, TraceFilter filter)
+{
+    std::vector<std::string> ids;
+    for (const Trace& trace : value_of(wait_for(spool.store->trace(std::move(filter)))))
+        ids.push_back(trace.message.id);
+    return ids;
+}
+
+}  // namespace
+
+TEST_CASE("messages are found by id, Message-ID, sender, recipient and time, newest first")
+{
+    Opened spool;
+    std::vector<std::string> ids;
+    for (int i = 0; i < 3; ++i) {
+        NewMessage sent =
+            message({delivery({i == 1 ? "Desk@police.cjsm.net" : "listing@court.cjsm.net", "cc@court.cjsm.net"})}, "x",
+                    noon + std::chrono::minutes(i));
+        sent.message.sender = i == 2 ? "ann@chambers.cjsm.net" : "Eric@chambers.cjsm.net";
+        sent.message.header_message_id = "<" + std::to_string(i) + "@chambers>";
+        ids.push_back(sent.message.id);
+        spool.commit(std::move(sent), false);
+    }
+    using Ids = std::vector<std::string>;
+    TraceFilter filter;
+    REQUIRE(ids_of(spool, filter) == Ids{ids[2], ids[1], ids[0]});
+    filter.limit = 2;
+    REQUIRE(ids_of(spool, filter) == Ids{ids[2], ids[1]});
+    filter = {};
+    filter.id = ids[1];
+    REQUIRE(ids_of(spool, filter) == Ids{ids[1]});
+    filter.id = "<1@chambers>";
+    REQUIRE(ids_of(spool, filter) == Ids{ids[1]});
+    filter.id = "1@chambers";
+    REQUIRE(ids_of(spool, filter) == Ids{ids[1]});
+    filter.id = "9@chambers";
+    REQUIRE(ids_of(spool, filter).empty());
+    filter = {};
+    filter.from = "eric@CHAMBERS.cjsm.net";
+    REQUIRE(ids_of(spool, filter) == Ids{ids[1], ids[0]});
+    filter.from = "*@chambers.cjsm.net";
+    REQUIRE(ids_of(spool, filter) == Ids{ids[2], ids[1], ids[0]});
+    filter.to = "desk@police.cjsm.net";
+    REQUIRE(ids_of(spool, filter) == Ids{ids[1]});
+    filter.to = "*@court.cjsm.net";
+    REQUIRE(ids_of(spool, filter) == Ids{ids[2], ids[1], ids[0]});
+    filter.since = noon + std::chrono::minutes(1);
+    REQUIRE(ids_of(spool, filter) == Ids{ids[2], ids[1]});
+    filter = {};
+    filter.to = "nobody@court.cjsm.net";
+    REQUIRE(ids_of(spool, filter).empty());
+}
+
+TEST_CASE("a generation keeps its number as long as its content is the same")
+{
+    Opened spool;
+    REQUIRE(value_of(spool.store->newest_generation()) == 0);
+    REQUIRE(value_of(spool.store->register_generation("aa", noon, "ann")) == 1);
+    REQUIRE(value_of(spool.store->register_generation("aa", noon, "ann")) == 1);
+    REQUIRE(value_of(spool.store->register_generation("bb", noon, "ann")) == 2);
+    REQUIRE(value_of(spool.store->register_generation("aa", noon, "ann")) == 3);
+    spool.open();
+    REQUIRE(value_of(spool.store->newest_generation()) == 3);
+}
+
+TEST_CASE("totals are the same after a restart")
+{
+    Opened spool;
+    NewMessage sent = message({delivery({"a@x.cjsm.net"}), delivery({"b@y.cjsm.net"}, "police")});
+    sent.deliveries[1].held = true;
+    spool.commit(sent);
+    const QueueTotals before = spool.totals();
+    spool.open();
+    const QueueTotals after = spool.totals();
+    REQUIRE(after.messages == before.messages);
+    REQUIRE(after.queued == before.queued);
+    REQUIRE(after.held == before.held);
+    REQUIRE(after.by_organisation == before.by_organisation);
+}
+
+TEST_CASE("a glob matches as a shell's does, whatever the case")
+{
+    REQUIRE(glob_matches("*", ""));
+    REQUIRE(glob_matches("a*c", "ABBC"));
+    REQUIRE(glob_matches("*@x.*", "a@x.y"));
+    REQUIRE(glob_matches("?", "\xc3\xa9"));
+    REQUIRE(glob_matches("a**b?", "aXbc"));
+    REQUIRE_FALSE(glob_matches("a", "ab"));
+    REQUIRE_FALSE(glob_matches("a?", "a"));
+    REQUIRE_FALSE(glob_matches("", "a"));
+    REQUIRE_FALSE(glob_matches("*b", "abc"));
+    REQUIRE(is_exact("a[b]@x"));
+    REQUIRE_FALSE(glob_matches("*a*a*a*a*a*a*a*a*a*b", std::string(254, 'a')));
+}
+
+}  // namespace postern::store::test
