@@ -21,9 +21,8 @@ constexpr Status no_tls{7, 4};           // how the client machine marks a serve
 
 OpenFailure failure(const Endpoint& endpoint, Fault why, bool unproved = false)
 {
-    OpenFailure failed{std::move(why), unproved, net::describe(endpoint), std::nullopt};
-    failed.fault = std::move(failed.fault).about(failed.endpoint);
-    return failed;
+    const std::string name = net::describe(endpoint);
+    return {std::move(why).about(name), unproved, name, std::nullopt};
 }
 
 Fault not_permitted(std::string why)
@@ -55,6 +54,12 @@ net::ServerProof proof_of(const NextHop& hop, const Endpoint& endpoint)
     // With DANE the name is where the TLSA records stand (RFC 7672 section 3.2.1).
     const bool declared = !hop.verify_name.empty() && hop.tls != HopTls::dane;
     return net::ServerProof(declared ? hop.verify_name : endpoint.host, hop.pins, endpoint.tlsa);
+}
+
+boost::asio::awaitable<Result<net::Stream>> connect_to(const Endpoint& endpoint, net::Deadline deadline)
+{
+    if (!endpoint.unix_socket.empty()) return net::connect(endpoint.unix_socket, deadline);
+    return net::connect(endpoint.ip, endpoint.port, deadline);
 }
 
 void keep(TransactionResult& result, smtp::RecipientDone done)
@@ -99,9 +104,7 @@ Connection::Async<Connection::Opened> Connection::open_one(const NextHop& hop, c
 {
     if (auto objects = objection(hop, endpoint, identity))
         co_return std::unexpected(failure(endpoint, std::move(*objects), true));
-    const auto deadline = net::after(timeouts.connect);
-    auto stream = endpoint.unix_socket.empty() ? co_await net::connect(endpoint.ip, endpoint.port, deadline)
-                                               : co_await net::connect(endpoint.unix_socket, deadline);
+    auto stream = co_await connect_to(endpoint, net::after(timeouts.connect));
     if (!stream) co_return std::unexpected(failure(endpoint, std::move(stream.error())));
     std::unique_ptr<Connection> made(
         new Connection(std::move(*stream), endpoint, configure(hop, identity), timeouts, hop.messages_per_connection));
@@ -188,13 +191,14 @@ Connection::Async<TransactionResult> Connection::run(smtp::ClientTransaction tra
 Connection::Async<void> Connection::hear_last_words(TransactionResult& result, Fault why)
 {
     machine_.wrote();  // or rather not; nothing more can be
-    if (stream_.trouble() == net::Stream::Trouble::closed && stream_.readable_now() && co_await read_reply())
-        for (;;) {
-            auto event = machine_.next();
-            auto* done = std::get_if<smtp::RecipientDone>(&event);
-            if (done == nullptr) break;
-            keep(result, std::move(*done));
-        }
+    Result<void> heard = std::unexpected(why);
+    if (stream_.trouble() == net::Stream::Trouble::closed && stream_.readable_now()) heard = co_await read_reply();
+    while (heard) {
+        auto event = machine_.next();
+        auto* done = std::get_if<smtp::RecipientDone>(&event);
+        if (done == nullptr) break;
+        keep(result, std::move(*done));
+    }
     machine_.lost(std::move(why));
 }
 

@@ -388,7 +388,9 @@ asio::awaitable<void> Stream::shutdown(Deadline deadline)
         const int result = SSL_shutdown(self.ssl.get());
         if (result >= 0) break;
         const auto what = self.wish(result);
-        if (!what || *what != Socket::wait_write || !co_await self.wait(*what, deadline)) break;
+        if (!what || *what != Socket::wait_write) break;
+        const auto ready = co_await self.wait(*what, deadline);
+        if (!ready) break;
     }
     ::shutdown(self.socket.native_handle(), SHUT_WR);
 }
