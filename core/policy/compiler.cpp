@@ -95,6 +95,28 @@ void check_hosted_members(const PolicyFiles& files, Diagnostics& diagnostics)
                  "mailboxes: { lmtp: /run/dovecot/lmtp }");
 }
 
+/// The names that the service itself goes by: nobody else's, and inside the community.
+void check_own_names(const PolicyFiles& files, const Compiled& compiled, const mail::Domain& suffix,
+                     Diagnostics& diagnostics)
+{
+    if (files.node.document)
+        if (const auto name = mail::Domain::parse(files.node.document->node.name);
+            name && compiled.domains.find(name->key()))
+            source_of(files.node, diagnostics)
+                .error({}, fmt::format("\"{}\" is this machine's name and a member's domain", name->text()),
+                       "choose another name for one of them");
+    const auto& community = files.routing.document->community;
+    if (!community.operator_address) return;
+    const auto& domain = community.operator_address->domain();
+    const auto owner = compiled.domains.find(domain.key());
+    if (domain == suffix || (owner && owner->inside)) return;
+    source_of(files.routing, diagnostics)
+        .error(
+            community.operator_place,
+            fmt::format("the operator {} is not inside the community", printable(community.operator_address->text())),
+            fmt::format("write postmaster@{}", suffix.text()));
+}
+
 /// Names that conditions use must exist.
 class NameCheck {
 public:
@@ -173,6 +195,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     index_ids(files, *compiled, diagnostics);
     compiled->domains.build(files, compiled->organisations, diagnostics);
     compiled->proofs.build(files, compiled->organisations, diagnostics);
+    if (suffix) check_own_names(files, *compiled, *suffix, diagnostics);
     if (suffix)
         for (std::size_t o = 0; o < compiled->organisations.size(); ++o)
             check_administrators(files.organisations[o], compiled->organisations[o], *suffix, diagnostics);

@@ -133,42 +133,28 @@ CachedFile read_file(const Directory& directory, const Listed& listed, const std
     return file;
 }
 
-/// What the policy consists of; names that are none of it are errors.
-std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnostics)
+/// A file in the policy's folder that is none of the known ones.
+void refuse_unknown(const std::string& name, Diagnostics& diagnostics)
 {
-    std::vector<Listed> files;
-    const auto top = directory.list({});
-    if (!top) diagnostics.push_back(about_file({}, top.error().detail()));
-    bool has_organisations = false;
-    for (const auto& item : top ? *top : std::vector<Directory::Item>{}) {
-        has_organisations |= item.directory && item.name == organisations_folder;
-        if (item.directory || is_ignored(item.name) || item.name == import_file) continue;
-        const auto known = std::ranges::find(known_files, item.name, &KnownFile::name);
-        if (known != known_files.end()) {
-            files.push_back({item.name, known->kind});
-        } else if (std::ranges::find(later_files, item.name) != later_files.end()) {
-            diagnostics.push_back(about_file(item.name, "this version does not know this file",
-                                             "take it out until it does: nothing in it would be in force"));
-        } else if (is_yaml(item.name) || is_nearly_yaml(item.name)) {
-            const auto near =
-                nearest(item.name, {"node.yaml", "routing.yaml", "tagging.yaml", "limits.yaml", "directory.yaml"});
-            diagnostics.push_back(about_file(item.name, "unknown file",
-                                             near.empty() ? "known files: node.yaml, routing.yaml, tagging.yaml, "
-                                                            "limits.yaml, directory.yaml, organisations/*.yaml"
-                                                          : fmt::format("did you mean \"{}\"?", near)));
-        }
+    if (std::ranges::find(later_files, name) != later_files.end()) {
+        diagnostics.push_back(about_file(name, "this version does not know this file",
+                                         "take it out until it does: nothing in it would be in force"));
+    } else if (is_yaml(name) || is_nearly_yaml(name)) {
+        const std::vector<std::string> known{"node.yaml", "routing.yaml", "tagging.yaml", "limits.yaml",
+                                             "directory.yaml"};
+        const auto near = nearest(name, known);
+        diagnostics.push_back(
+            about_file(name, "unknown file",
+                       near.empty() ? fmt::format("known files: {}, organisations/*.yaml", fmt::join(known, ", "))
+                                    : fmt::format("did you mean \"{}\"?", near)));
     }
-    for (const auto& known : known_files)
-        if (top && known.required && std::ranges::find(files, known.name, &Listed::name) == files.end())
-            diagnostics.push_back(about_file(std::string(known.name), "the file is missing"));
-    if (top && !has_organisations)
-        diagnostics.push_back(about_file(std::string(organisations_folder), "the folder is missing",
-                                         "one file for each member: organisations/NAME.yaml"));
-    if (!has_organisations) return files;
+}
 
+void list_organisations(const Directory& directory, std::vector<Listed>& files, Diagnostics& diagnostics)
+{
     const auto members = directory.list(std::string(organisations_folder));
-    if (!members) diagnostics.push_back(about_file(std::string(organisations_folder), members.error().detail()));
-    for (const auto& item : members ? *members : std::vector<Directory::Item>{}) {
+    if (!members) return diagnostics.push_back(about_file(std::string(organisations_folder), members.error().detail()));
+    for (const auto& item : *members) {
         if (is_ignored(item.name)) continue;
         auto name = fmt::format("{}/{}", organisations_folder, item.name);
         if (item.directory)
@@ -179,6 +165,35 @@ std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnost
         else if (is_yaml(item.name))
             files.push_back({std::move(name), FileKind::organisation});
     }
+}
+
+/// What the policy consists of; names that are none of it are errors.
+std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnostics)
+{
+    std::vector<Listed> files;
+    const auto top = directory.list({});
+    if (!top) {
+        diagnostics.push_back(about_file({}, top.error().detail()));
+        return files;
+    }
+    bool has_organisations = false;
+    for (const auto& item : *top) {
+        has_organisations |= item.directory && item.name == organisations_folder;
+        if (item.directory || is_ignored(item.name) || item.name == import_file) continue;
+        const auto known = std::ranges::find(known_files, item.name, &KnownFile::name);
+        if (known != known_files.end())
+            files.push_back({item.name, known->kind});
+        else
+            refuse_unknown(item.name, diagnostics);
+    }
+    for (const auto& known : known_files)
+        if (known.required && std::ranges::find(files, known.name, &Listed::name) == files.end())
+            diagnostics.push_back(about_file(std::string(known.name), "the file is missing"));
+    if (has_organisations)
+        list_organisations(directory, files, diagnostics);
+    else
+        diagnostics.push_back(about_file(std::string(organisations_folder), "the folder is missing",
+                                         "one file for each member: organisations/NAME.yaml"));
     return files;
 }
 

@@ -185,6 +185,7 @@ void check_text(Source& source, const YamlNode& node, const Shape& shape, const 
 void check_map(Source& source, const YamlNode& node, const Shape& shape, const std::string& what)
 {
     for (const auto& entry : node.entries) {
+        if (source.is_full()) return;
         const auto key = std::ranges::find(shape.keys, entry.key, &Key::name);
         if (key == shape.keys.end()) {
             std::vector<std::string> known;
@@ -216,6 +217,7 @@ const Shape& chosen(const YamlNode& node, const Shape& shape)
 
 void check_shape(Source& source, const YamlNode& node, const Shape& shape, const std::string& what)
 {
+    if (source.is_full()) return;
     if (shape.form == Form::either) return check_shape(source, node, chosen(node, shape), what);
     if (const auto due = type_of(shape.form); node.type != due) {
         const std::string name = what.empty() ? "a policy file" : fmt::format("\"{}\"", what);

@@ -61,7 +61,8 @@ struct TagOrder {
     std::string rule;            ///< "tagging.yaml:4 secure-subject"
     std::string subject_prefix;  ///< empty: subject untouched
     bool once = true;
-    std::vector<std::pair<std::string, std::string>> add_headers;  ///< values with ${...} filled in
+    std::vector<std::pair<std::string, std::string>>
+        add_headers;  ///< values with ${...} filled in: UTF-8, one line, not encoded
     std::vector<std::string> remove_headers;
     friend bool operator==(const TagOrder&, const TagOrder&) = default;
 };
@@ -76,7 +77,7 @@ public:
     virtual ~Snapshot() = default;
 
     [[nodiscard]] virtual std::uint64_t generation() const noexcept = 0;
-    /// SHA-256 over all files' names and bytes, hexadecimal.
+    /// SHA-256 over the names of all files and the SHA-256 of each, hexadecimal.
     [[nodiscard]] virtual const std::string& hash() const noexcept = 0;
     [[nodiscard]] virtual const vocabulary::Node& node() const noexcept = 0;
     [[nodiscard]] virtual const Community& community() const noexcept = 0;

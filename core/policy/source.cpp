@@ -57,6 +57,11 @@ void Source::add(Severity severity, const Place& place, std::string what, std::s
                      std::max<std::size_t>(characters(marked), 1), std::move(what), std::move(remedy), shown(line)});
 }
 
+bool Source::is_full() const noexcept
+{
+    return said_ > most_diagnostics;
+}
+
 void Source::error(const Place& place, std::string what, std::string remedy)
 {
     add(Severity::error, place, std::move(what), std::move(remedy));

@@ -25,6 +25,8 @@ public:
     /// A fault's detail of the form "what; remedy" as an error.
     void error_from(const Place& place, const std::string& detail);
 
+    /// Whether more would not be shown: what costs time to find need not be looked for.
+    [[nodiscard]] bool is_full() const noexcept;
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
 

@@ -28,6 +28,23 @@ std::string cleaned(std::string_view value)
     return printable(value, longest_value);
 }
 
+/// Says what is wrong with the name in ${...}; false if it stands for nothing.
+bool check_name(Source& source, const Place& place, std::string_view name, const vocabulary::FieldInfo* field,
+                vocabulary::Stage stage)
+{
+    if (field == nullptr && name != generation_name) {
+        auto names = vocabulary::field_names();
+        names.emplace_back(generation_name);
+        const auto near = nearest(name, names);
+        source.error(place, fmt::format("unknown value \"${{{}}}\"", printable(name, 60)),
+                     near.empty() ? "" : fmt::format("did you mean \"${{{}}}\"?", near));
+        return false;
+    }
+    if (field != nullptr && field->from > stage)
+        source.error(place, fmt::format("\"${{{}}}\" is not known yet where this rule is decided", name));
+    return true;
+}
+
 }  // namespace
 
 TextTemplate TextTemplate::read(Source& source, const YamlNode& node, vocabulary::Stage stage)
@@ -35,38 +52,25 @@ TextTemplate TextTemplate::read(Source& source, const YamlNode& node, vocabulary
     TextTemplate result;
     std::string literal;
     const std::string_view text = node.text;
-    for (std::size_t at = 0; at < text.size();) {
+    for (std::size_t at = 0; at < text.size() && !source.is_full();) {
         if (text.substr(at).starts_with("$${")) {
             literal += "${";
             at += 3;
-            continue;
-        }
-        if (!text.substr(at).starts_with("${")) {
+        } else if (!text.substr(at).starts_with("${")) {
             literal += text[at++];
-            continue;
-        }
-        const auto end = text.find('}', at);
-        if (end == text.npos) {
+        } else if (const auto end = text.find('}', at); end == text.npos) {
             source.error(node.place, "\"${\" without \"}\"", "write $${ where it is meant literally");
             break;
+        } else {
+            const auto name = text.substr(at + 2, end - at - 2);
+            at = end + 1;
+            const auto* field = vocabulary::find_field(name);
+            if (!check_name(source, node.place, name, field, stage)) continue;
+            const bool header = field != nullptr && field->id == vocabulary::FieldId::header;
+            result.pieces_.push_back({std::exchange(literal, {}), nullptr, {}, false});
+            result.pieces_.push_back(
+                {{}, field, header ? std::string(name.substr(header_prefix.size())) : "", field == nullptr});
         }
-        const auto name = text.substr(at + 2, end - at - 2);
-        at = end + 1;
-        const auto* field = vocabulary::find_field(name);
-        if (field == nullptr && name != generation_name) {
-            auto names = vocabulary::field_names();
-            names.emplace_back(generation_name);
-            const auto near = nearest(name, names);
-            source.error(node.place, fmt::format("unknown value \"${{{}}}\"", printable(name, 60)),
-                         near.empty() ? "" : fmt::format("did you mean \"${{{}}}\"?", near));
-            continue;
-        }
-        if (field != nullptr && field->from > stage)
-            source.error(node.place, fmt::format("\"${{{}}}\" is not known yet where this rule is decided", name));
-        result.pieces_.push_back({std::exchange(literal, {}), nullptr, {}, false});
-        const bool header = field != nullptr && field->id == vocabulary::FieldId::header;
-        result.pieces_.push_back(
-            {{}, field, header ? std::string(name.substr(header_prefix.size())) : "", field == nullptr});
     }
     result.pieces_.push_back({std::move(literal), nullptr, {}, false});
     return result;
