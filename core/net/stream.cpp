@@ -1,7 +1,7 @@
 #include "net/stream.hpp"
 
-#include "base/text.hpp"
 #include "net/openssl.hpp"
+#include "net/pieces.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -38,64 +38,6 @@ void send_server_name(SSL* ssl, std::string name)
 {
     SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
 }
-
-/// Steps through pieces of text by bytes.
-class Pieces {
-public:
-    explicit Pieces(std::span<const std::string_view> pieces) : pieces_(pieces) { skip_empty(); }
-
-    [[nodiscard]] bool done() const noexcept { return pieces_.empty(); }
-    [[nodiscard]] std::string_view front() const noexcept { return pieces_.front().substr(offset_); }
-    [[nodiscard]] bool is_last() const noexcept { return pieces_.size() == 1; }
-
-    void advance(std::size_t bytes) noexcept
-    {
-        while (bytes > 0) {
-            const std::size_t here = std::min(bytes, pieces_.front().size() - offset_);
-            offset_ += here;
-            bytes -= here;
-            if (offset_ == pieces_.front().size()) next();
-        }
-        skip_empty();
-    }
-
-    /// Fills up to `most` vectors.
-    [[nodiscard]] std::size_t fill(iovec* vectors, std::size_t most) const noexcept
-    {
-        std::size_t count = 0;
-        for (std::size_t i = 0; i < pieces_.size() && count < most; ++i) {
-            const std::string_view text = i == 0 ? front() : pieces_[i];
-            if (text.empty()) continue;
-            vectors[count++] = {const_cast<char*>(text.data()), text.size()};
-        }
-        return count;
-    }
-
-    /// Copies up to `most` bytes.
-    [[nodiscard]] std::size_t copy(char* to, std::size_t most) const noexcept
-    {
-        std::size_t copied = 0;
-        for (std::size_t i = 0; i < pieces_.size() && copied < most; ++i) {
-            const std::string_view text = i == 0 ? front() : pieces_[i];
-            copied += text.copy(to + copied, most - copied);
-        }
-        return copied;
-    }
-
-private:
-    void next() noexcept
-    {
-        pieces_ = pieces_.subspan(1);
-        offset_ = 0;
-    }
-    void skip_empty() noexcept
-    {
-        while (!pieces_.empty() && pieces_.front().size() == offset_) next();
-    }
-
-    std::span<const std::string_view> pieces_;
-    std::size_t offset_ = 0;
-};
 
 }  // namespace
 
@@ -454,18 +396,7 @@ std::optional<PeerCertificate> Stream::peer_certificate() const
     peer.trusted = problem == X509_V_OK && SSL_get_verify_mode(impl_->ssl.get()) != SSL_VERIFY_NONE;
     if (problem != X509_V_OK) peer.problem = X509_verify_cert_error_string(problem);
     peer.sha256 = fingerprint(shown);
-    const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
-        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(shown, NID_subject_alt_name, nullptr, nullptr)));
-    for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
-        int kind = 0;
-        const auto* text =
-            static_cast<const ASN1_IA5STRING*>(GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), i), &kind));
-        if (kind != GEN_DNS) continue;
-        const std::string_view name(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                                    static_cast<std::size_t>(ASN1_STRING_length(text)));
-        // A NUL or control inside a name is an old trick to show different readers different names.
-        if (std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7F; })) peer.names.push_back(to_lower(name));
-    }
+    peer.names = dns_names(shown);
     return peer;
 }
 

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -219,6 +220,24 @@ std::string fingerprint(X509* certificate)
     unsigned size = 0;
     if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
     return to_hex({reinterpret_cast<const char*>(digest.data()), size});
+}
+
+std::vector<std::string> dns_names(X509* certificate)
+{
+    std::vector<std::string> found;
+    const std::unique_ptr<GENERAL_NAMES, FreeNames> names(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+        int kind = 0;
+        const auto* text =
+            static_cast<const ASN1_IA5STRING*>(GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), i), &kind));
+        if (kind != GEN_DNS) continue;
+        const std::string_view name(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                    static_cast<std::size_t>(ASN1_STRING_length(text)));
+        // A NUL inside a name is an old trick to show different readers different names.
+        if (std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7F; })) found.push_back(to_lower(name));
+    }
+    return found;
 }
 
 }  // namespace postern::net

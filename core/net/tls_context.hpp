@@ -76,5 +76,7 @@ private:
 
 /// SHA-256 of a certificate's DER form, lower-case hexadecimal: what pins are made of.
 [[nodiscard]] std::string fingerprint(X509* certificate);
+/// The DNS names of a certificate (subjectAltName), lower case; any with a control or a NUL inside is left out.
+[[nodiscard]] std::vector<std::string> dns_names(X509* certificate);
 
 }  // namespace postern::net
