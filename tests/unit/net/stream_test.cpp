@@ -91,7 +91,7 @@ TEST_CASE("a read whose deadline passes times out, and not much later")
     running.run();
     const auto took = std::chrono::steady_clock::now() - begun;
     REQUIRE(took >= 50ms);
-    REQUIRE(took < 2s);
+    REQUIRE(took < 5s);
 }
 
 TEST_CASE("a shorter deadline after a longer one is kept, and a longer one after a shorter")
@@ -124,10 +124,10 @@ TEST_CASE("a timer that fires early sleeps on until the deadline in force")
     Pair pair(running.io);
     running.spawn([&]() -> Async<void> {
         char byte = 0;
-        REQUIRE_AWAIT(pair.server.read_some(&byte, 1, net::after(60ms)));  // arrives in time
+        REQUIRE_AWAIT(pair.server.read_some(&byte, 1, net::after(500ms)));  // arrives in time
         const auto begun = std::chrono::steady_clock::now();
-        REQUIRE_AWAIT_FALSE(pair.server.read_some(&byte, 1, net::after(200ms)));
-        REQUIRE(std::chrono::steady_clock::now() - begun >= 190ms);
+        REQUIRE_AWAIT_FALSE(pair.server.read_some(&byte, 1, net::after(800ms)));
+        REQUIRE(std::chrono::steady_clock::now() - begun >= 790ms);
     });
     running.spawn([&]() -> Async<void> {
         boost::asio::steady_timer pause(running.io, 20ms);
