@@ -1,5 +1,7 @@
 #include "policy/compiled_snapshot.hpp"
 
+#include "mail/header.hpp"
+
 #include <fmt/format.h>
 
 namespace postern::policy {
@@ -22,7 +24,8 @@ TagOrder order_of(const TagRule& tag, const vocabulary::Facts& facts)
     order.rule = rule_name("tagging.yaml", tag.place, tag.name);
     order.subject_prefix = tag.subject_prefix;
     order.once = tag.once;
-    for (const auto& [name, text] : tag.add_headers) order.add_headers.emplace_back(name, text.fill(facts));
+    for (const auto& [name, text] : tag.add_headers)
+        order.add_headers.emplace_back(name, mail::encode_text(text.fill(facts), name.size() + 2));
     order.remove_headers = tag.remove_headers;
     return order;
 }

@@ -61,8 +61,8 @@ struct TagOrder {
     std::string rule;            ///< "tagging.yaml:4 secure-subject"
     std::string subject_prefix;  ///< empty: subject untouched
     bool once = true;
-    std::vector<std::pair<std::string, std::string>>
-        add_headers;  ///< values with ${...} filled in: UTF-8, one line, not encoded
+    /// Values with ${...} filled in, ready to stand in a header: encoded (RFC 2047) and folded.
+    std::vector<std::pair<std::string, std::string>> add_headers;
     std::vector<std::string> remove_headers;
     friend bool operator==(const TagOrder&, const TagOrder&) = default;
 };

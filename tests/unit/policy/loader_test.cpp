@@ -174,3 +174,26 @@ TEST_CASE("connections that could be two members' are nobody's")
     REQUIRE(snapshot->membership(shown).organisation == nullptr);
     REQUIRE(snapshot->could_enter(shown.peer));
 }
+
+TEST_CASE("a value that a sender wrote cannot end a header line, and is encoded")
+{
+    const Folder folder;
+    write(folder.rules / "tagging.yaml",
+          "tags: [{ name: a, headers: { add: { X-Subject: \"was ${message.subject} $${x}\" } } }]\n");
+    policy::Loader loader(folder.rules);
+    const auto snapshot = loader.load(1).snapshot;
+    REQUIRE(snapshot);
+    const auto filled = [&](const std::string& subject) {
+        const auto content = "Subject: " + subject + "\r\n\r\n";
+        const auto header = mail::Header::parse(content).value();
+        vocabulary::Facts facts;
+        facts.stage = vocabulary::Stage::message;
+        facts.header = &header;
+        return snapshot->tags(facts).at(0).add_headers.at(0).second;
+    };
+    REQUIRE(filled("Listing") == "was Listing ${x}");
+    REQUIRE(filled("=?utf-8?Q?a=0D=0ABcc:_b?=") == "was a  Bcc: b ${x}");
+    REQUIRE(mail::decode_text(filled("=?utf-8?Q?Caf=C3=A9?=")) == "was Caf\xC3\xA9 ${x}");
+    REQUIRE(filled("=?utf-8?Q?Caf=C3=A9?=").find('\xC3') == std::string::npos);
+    REQUIRE(filled(std::string(900, 'x')).size() < 300);
+}
