@@ -117,12 +117,12 @@ struct AttemptOutcome {
 /// One line of a message's history.
 struct Event {
     Instant at{};
-    std::string kind;       ///< "received", "attempt", "held", "released", "removed", "bounced", "report"
+    std::string kind;       ///< "received", "attempt", "held", "released", "removed", "bounced", "retry", "report"
     std::string recipient;  ///< address inside the community; empty: the whole message
     std::string state;
-    std::string next_hop;
+    std::string next_hop;  ///< of an attempt; of "received": the peer it came from
     std::string tls;
-    std::string reply;
+    std::string reply;  ///< a peer's words, or the reason of an act; of "report": the id of the report
     std::uint64_t generation = 0;
     std::string actor;  ///< who did it, for acts of administrators
 };

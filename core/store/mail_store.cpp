@@ -125,7 +125,8 @@ void MailStore::Impl::count(Database& database)
     numbers.recipient = behind("SELECT coalesce(max(number), 0) FROM recipient");
     numbers.delivery = behind("SELECT coalesce(max(number), 0) FROM delivery");
 
-    tally.apply({.messages = behind("SELECT count(*) FROM content") - 1});
+    // From the deliveries, which are small; the contents would have to be read whole to be counted.
+    tally.apply({.messages = behind("SELECT count(DISTINCT message) FROM delivery") - 1});
     Query query = database.query("SELECT organisation, count(*), sum(status = 2) FROM delivery GROUP BY organisation");
     while (query.next())
         tally.apply(
@@ -148,8 +149,8 @@ Result<void> MailStore::Impl::sweep_bodies(Database& database)
 {
     std::set<std::string, std::less<>> wanted;
     {
-        Query query =
-            database.query("SELECT m.id FROM content c JOIN message m ON m.number = c.message WHERE c.bytes IS NULL");
+        Query query = database.query(
+            "SELECT DISTINCT m.id FROM delivery d JOIN message m ON m.number = d.message WHERE d.in_file <> 0");
         while (query.next()) wanted.insert(query.string(0));
     }
     const auto swept = bodies.sweep([&wanted](std::string_view id) { return wanted.contains(id); });

@@ -30,10 +30,13 @@ public:
     /// removes body files without a row. Blocking; call at start. Fault: another engine runs, no permission,
     /// a newer schema, corruption; each says what to do.
     [[nodiscard]] static Result<std::unique_ptr<MailStore>> open(MailStoreOptions options);
-    ~MailStore();  ///< finishes what was submitted
+    /// Finishes what was submitted. No call may be under way, and the contexts of earlier callers must still be there.
+    ~MailStore();
 
     /// Durable when it returns: content, deliveries, recipients and the "received" events. With `claim`, the
-    /// deliveries come back with their ids, claimed by this process until `lease_until`; without, due now.
+    /// deliveries come back with their ids, claimed by this process until `lease_until`; without, they wait until
+    /// their `due` (zero: due now). Held deliveries, and those due later than now, are never claimed and do not come
+    /// back.
     [[nodiscard]] Async<Result<std::vector<DeliveryRecord>>> commit(NewMessage message,
                                                                     std::optional<Instant> lease_until);
 
@@ -45,7 +48,8 @@ public:
     [[nodiscard]] Async<Result<void>> unclaim(std::vector<std::int64_t> deliveries, Instant due);
     [[nodiscard]] Async<Result<Content>> content(std::string message_id);
 
-    /// Records an attempt; frees the claim; when a message has no open recipient left, its content goes.
+    /// Records an attempt; frees the claim; when a message has no open recipient left, its content goes. Recorded
+    /// again, it changes nothing. May wait 3 ms for a commit to share: nobody at a socket should wait for it.
     [[nodiscard]] Async<Result<void>> record(AttemptOutcome outcome);
 
     // --- acts of administrators; each is an event with its actor -------------------------------------------

@@ -74,7 +74,10 @@ struct MailStore::Impl {
     // --- queue (mail_store_queue.cpp) ---
     [[nodiscard]] std::vector<QueuedDelivery> claim(Database& database, Instant now, Instant lease_until,
                                                     std::size_t limit);
-    void record(Database& database, const AttemptOutcome& outcome, std::vector<std::shared_ptr<Incoming>>& reports);
+    [[nodiscard]] bool record(Database& database, const AttemptOutcome& outcome,
+                              const std::vector<std::shared_ptr<Incoming>>& reports);
+    /// Removes the body files of reports that were not stored after all.
+    void forget_bodies(const std::vector<std::shared_ptr<Incoming>>& reports);
     [[nodiscard]] bool apply_outcomes(Database& database, const AttemptOutcome& outcome, const DeliveryRow& row);
     /// Ends a claim: what an administrator asked for meanwhile takes effect, else it waits until `due`. Returns
     /// whether it waits.

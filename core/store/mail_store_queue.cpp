@@ -91,27 +91,38 @@ auto MailStore::record(AttemptOutcome outcome) -> Async<Result<void>>
         reports.push_back(prepare(std::move(report), std::nullopt, impl_->now(), impl_->options.body_in_database));
         if (!reports.back()->in_file) continue;
         auto written = co_await impl_->write_body(reports.back());
-        if (!written) co_return written;
+        if (!written) {
+            impl_->forget_bodies(reports);
+            co_return written;
+        }
     }
     outcome.reports.clear();
     const auto shared = std::make_shared<const AttemptOutcome>(std::move(outcome));
-    std::function<Result<void>(Database&)> work =
-        [impl = impl_.get(), shared, reports = std::move(reports)](Database& database) mutable -> Result<void> {
-        impl->record(database, *shared, reports);
-        return {};
+    std::function<Result<bool>(Database&)> work = [impl = impl_.get(), shared, reports](Database& database) {
+        return Result<bool>(impl->record(database, *shared, reports));
     };
     // Nobody at a socket waits for this; it may share the flush of the next message.
-    co_return co_await impl_->writer->run<void>(std::move(work), Urgency::relaxed);
+    auto news = co_await impl_->writer->run<bool>(std::move(work), Urgency::relaxed);
+    if (!news || !*news) impl_->forget_bodies(reports);
+    if (!news) co_return std::unexpected(std::move(news).error());
+    co_return Result<void>();
 }
 
-void MailStore::Impl::record(Database& database, const AttemptOutcome& outcome,
-                             std::vector<std::shared_ptr<Incoming>>& reports)
+void MailStore::Impl::forget_bodies(const std::vector<std::shared_ptr<Incoming>>& reports)
+{
+    for (const auto& report : reports)
+        if (report->in_file) files->post([this, report](Nothing&) { bodies.remove(report->message.message.id); });
+}
+
+/// False if it was recorded before; then the reports are not stored again.
+bool MailStore::Impl::record(Database& database, const AttemptOutcome& outcome,
+                             const std::vector<std::shared_ptr<Incoming>>& reports)
 {
     const auto row = find_delivery(database, outcome.delivery_id);
-    if (!row) return;  // recorded before, and settled by it
+    if (!row) return false;  // settled
     const bool changed = apply_outcomes(database, outcome, *row);
     const bool was_claimed = row->status == DeliveryStatus::claimed;
-    if (!changed && !was_claimed) return;  // recorded before
+    if (!changed && !was_claimed) return false;
 
     const unsigned attempts = row->attempts + (outcome.recipients.empty() ? 0 : 1);
     if (load_recipients(database, row->first_recipient, row->last_recipient, true).empty())
@@ -129,6 +140,7 @@ void MailStore::Impl::record(Database& database, const AttemptOutcome& outcome,
                    .generation = outcome.generation,
                    .reply = report->message.message.id});
     }
+    return true;
 }
 
 /// Whether any outcome was news.

@@ -51,6 +51,7 @@ auto MailStore::commit(NewMessage message, std::optional<Instant> lease_until)
 
 auto MailStore::Impl::write_body(std::shared_ptr<Incoming> incoming) -> Async<Result<void>>
 {
+    if (!is_message_id(incoming->message.message.id)) co_return fault(Retry::later, "a body file needs a message id");
     std::function<Result<void>(Nothing&)> work = [this, incoming](Nothing&) {
         return bodies.write(incoming->message.message.id, *incoming->message.content);
     };
