@@ -157,7 +157,10 @@ class Demo:
              "Room 4 at ten, please."]
         quoted = " ".join(f"'{part}'" if " " in part else part for part in shown)
         show("$ " + " \\\n      --".join(quoted.split(" --")))
-        done = subprocess.run(shown, capture_output=True, text=True, timeout=60, cwd=ROOT)
+        try:
+            done = subprocess.run(shown, capture_output=True, text=True, timeout=30, cwd=ROOT)
+        except subprocess.TimeoutExpired:
+            raise Trouble("swaks got no answer within 30 seconds") from None
         if done.returncode:
             raise Trouble(f"swaks ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout

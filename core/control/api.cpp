@@ -191,8 +191,10 @@ Api::Answer Api::queue_list(Request request)
 Api::Answer Api::queue_show(Request request)
 {
     const std::string id = request.path.substr(std::string_view("/v1/queue/").size());
-    request.query = {{"id", id}, {"limit", "1"}};
-    auto found = co_await services_.store.trace({id, {}, {}, {}, 1});
+    store::TraceFilter filter;
+    filter.id = id;
+    filter.limit = 1;
+    auto found = co_await services_.store.trace(std::move(filter));
     if (!found) co_return unavailable(found.error(), request);
     if (found->empty()) co_return Response::error(404, fmt::format("there is no message {}", printable(id)), request.wants_text);
     co_return request.wants_text ? Response::text(ledger::trace_text(found->front()))
@@ -233,9 +235,12 @@ Api::Answer Api::import_directory(Request request)
     }
     const auto policy = services_.generations.current()->policy;
     directory::EntryCheck check = [policy](const vocabulary::DirectoryEntry& entry) { return belongs(*policy, entry); };
-    Result<directory::Difference> difference =
-        dry_run ? co_await services_.directory.plan(std::move(file.document), check)
-                : co_await services_.directory.apply(std::move(file.document), check, request.actor, services_.clock.now());
+    // Two statements: g++ 12 destroys the arguments of a co_await inside ?: twice.
+    Result<directory::Difference> difference = directory::Difference{};
+    if (dry_run)
+        difference = co_await services_.directory.plan(std::move(file.document), check);
+    else
+        difference = co_await services_.directory.apply(std::move(file.document), check, request.actor, services_.clock.now());
     if (!difference) co_return unavailable(difference.error(), request);
     const unsigned code = difference->valid() ? 200 : 400;
     services_.log.info("directory import", {{"actor", request.actor}, {"dry_run", dry_run},

@@ -167,11 +167,13 @@ boost::asio::awaitable<void> DeliverPath::attempt(queue::Lane& lane, Line& line,
         co_return;
     }
     if (auto down = services_.schedule.down(lane)) {
-        co_await settle_as(*generation, std::move(ready), Defer{std::move(*down)});
+        decision = Defer{std::move(*down)};
+        co_await settle_as(*generation, std::move(ready), std::move(decision));
         co_return;
     }
     if (auto read = co_await read_content(ready); !read) {
-        co_await settle_as(*generation, std::move(ready), Defer{read.error()});
+        decision = Defer{read.error()};
+        co_await settle_as(*generation, std::move(ready), std::move(decision));
         co_return;
     }
     auto result = co_await send(lane, line, *generation, *carry, ready);
@@ -253,7 +255,8 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
                                                    const Line& line, Result<deliver::TransactionResult> result)
 {
     if (!result) {
-        co_await settle_as(generation, std::move(ready), Defer{result.error()});
+        Decision decision = Defer{result.error()};
+        co_await settle_as(generation, std::move(ready), std::move(decision));
         co_return;
     }
     auto outcome = outcome_of(generation, ready);

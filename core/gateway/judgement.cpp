@@ -109,7 +109,10 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
         ++services_.metrics.loops_stopped;
         co_return loop("redirected too often", fmt::format("This message has been redirected {} times", token.hops));
     }
-    auto traces = co_await services_.store.trace({token.message_id, {}, {}, {}, 1});
+    store::TraceFilter filter;
+    filter.id = token.message_id;
+    filter.limit = 1;
+    auto traces = co_await services_.store.trace(std::move(filter));
     if (!traces) co_return std::unexpected(traces.error());
     const auto from = only_from(header);
     const store::Trace* original = traces->empty() ? nullptr : &traces->front();

@@ -144,8 +144,9 @@ void Schedule::spawn_worker(const LanePtr& lane)
 {
     if (stopping_) return;
     ++lane->workers_;
-    const auto index = next_reactor_++ % reactors_.size();
-    asio::co_spawn(reactors_.context(index), work(lane), asio::detached);
+    auto& context = reactors_.context(next_reactor_++ % reactors_.size());
+    // Posted: co_spawn would run the worker at once if this is its thread, and it takes the mutex.
+    asio::post(context, [this, &context, lane] { asio::co_spawn(context, work(lane), asio::detached); });
 }
 
 Schedule::Async<void> Schedule::work(LanePtr lane)
