@@ -3,6 +3,7 @@
 #include "vocabulary/units.hpp"
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <fmt/format.h>
 #include <iostream>
 #include <memory>
@@ -71,6 +72,8 @@ void issue(Context& context, const Options& options)
     if (!valid_for) return;
     const auto use = authority::use_named(options.use);
     if (!use) return fail(context, fault(Retry::never, "--use is client, server or both"));
+    std::error_code failed;  // issue() says what is wrong with the folder
+    std::filesystem::create_directories(options.out, failed);
     const auto issued = opened->issue({options.names, *use, *valid_for, options.out});
     if (!issued) return fail(context, issued.error());
     if (options.json)
