@@ -102,7 +102,7 @@ boost::asio::awaitable<Result<void>> Admission::judge_sender(Transaction& transa
             transaction.inside_sender = *path;
             co_return co_await judge_listed(transaction, *path);
         }
-    } else if (owner && transaction.policy().community().redirects == policy::Community::Redirects::carry) {
+    } else if (owner) {  // what came from us may come back: only the content tells a redirect or a loop from a forgery
         transaction.standing = SenderStanding::redirect;
         transaction.inside_sender = owner->inside ? *path : transform::inside(*path, *owner->organisation);
         co_return Result<void>{};

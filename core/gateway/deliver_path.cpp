@@ -56,6 +56,13 @@ void count(ports::Metrics& metrics, State state)
     if (state == State::queued) ++metrics.attempts_deferred;
 }
 
+// What we say ourselves is said to people in the same words: a reply's text without code and status.
+std::string words_of(const std::string& reply)
+{
+    const auto text = reply.find_first_not_of("0123456789. ");
+    return text == std::string::npos ? std::string{} : reply.substr(text);
+}
+
 std::string as_reply(const Fault& fault)
 {
     return mail::Reply::from(fault).summary();
@@ -91,11 +98,13 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
     const auto& policy = *generation.policy;
     const auto& delivery = ready.delivery;
     const Instant now = services_.clock.now();
-    if (!delivery.bounce_reason.empty()) return GiveUp{State::failed, delivery.bounce_reason, {}};
+    if (!delivery.bounce_reason.empty())
+        return GiveUp{State::failed, delivery.bounce_reason, words_of(delivery.bounce_reason)};
     const auto* organisation = policy.organisation(delivery.organisation);
     const auto* suspension = organisation ? organisation->suspension(now) : nullptr;
     if (suspension && suspension->kind == Suspension::Kind::sanction)
-        return GiveUp{State::failed, fmt::format("550 5.7.1 {} is suspended from this service", organisation->name), {}};
+        return GiveUp{State::failed, fmt::format("550 5.7.1 {} is suspended from this service", organisation->name),
+                      fmt::format("{} is suspended from this service and receives no mail.", organisation->name)};
     if (suspension)
         return Hold{std::string(outage_hold),
                     fmt::format("{} has announced that its server is out of service until {}. {}", organisation->name,

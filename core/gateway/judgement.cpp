@@ -51,6 +51,7 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
     Judged judged;
     judged.sender = transaction.inside_sender;
     const auto token = transform::find_token(header, services_.trace_key);
+    if (auto came_back = judge_loop(transaction, token)) co_return std::unexpected(std::move(*came_back));
     const bool redirect = has_redirect(transaction, token, services_.trace_key);
     if (redirect) {
         auto carried = co_await judge_redirect(transaction, header, *token, judged);
@@ -136,15 +137,36 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
     co_return Result<void>{};
 }
 
+// For all its recipients a loop: then that is what its sender's administrator must read, not what else is odd about it.
+std::optional<Fault> Judgement::judge_loop(const Transaction& transaction, const std::optional<transform::TraceToken>& token) const
+{
+    std::optional<Fault> first;
+    for (const auto& recipient : transaction.recipients) {
+        auto came_back = loop_of(transaction, recipient, token);
+        if (!came_back) return std::nullopt;
+        if (!first) first = std::move(came_back);
+    }
+    if (first) ++services_.metrics.loops_stopped;
+    return first;
+}
+
+std::optional<Fault> Judgement::loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                        const std::optional<transform::TraceToken>& token) const
+{
+    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), services_.trace_key) != Comeback::loop)
+        return std::nullopt;
+    return loop("it comes back from the member it was handed to",
+                fmt::format("This message was delivered to {} for <{}> and has come back for the same recipient: its server "
+                            "or connector sends this domain's mail to us instead of its mailboxes",
+                            transaction.organisation->name, recipient.inside.text()));
+}
+
 std::optional<Fault> Judgement::judge_recipient(const Transaction& transaction, const AcceptedRecipient& recipient,
                                                 const std::optional<transform::TraceToken>& token, std::size_t size) const
 {
-    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), services_.trace_key) == Comeback::loop) {
+    if (auto came_back = loop_of(transaction, recipient, token)) {
         ++services_.metrics.loops_stopped;
-        return loop("it comes back from the member it was handed to",
-                    fmt::format("This message was delivered to {} for <{}> and has come back for the same recipient: its server "
-                                "or connector sends this domain's mail to us instead of its mailboxes",
-                                transaction.organisation->name, recipient.inside.text()));
+        return came_back;
     }
     if (recipient.organisation && size > recipient.limit.bytes)
         return fault(Retry::never, "too large for the recipient")

@@ -39,6 +39,10 @@ private:
     [[nodiscard]] boost::asio::awaitable<Result<void>> judge_redirect(const Transaction& transaction,
                                                                        const mail::Header& header,
                                                                        const transform::TraceToken& token, Judged& judged);
+    [[nodiscard]] std::optional<Fault> judge_loop(const Transaction& transaction,
+                                                  const std::optional<transform::TraceToken>& token) const;
+    [[nodiscard]] std::optional<Fault> loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                               const std::optional<transform::TraceToken>& token) const;
     [[nodiscard]] std::optional<Fault> judge_recipient(const Transaction& transaction, const AcceptedRecipient& recipient,
                                                        const std::optional<transform::TraceToken>& token,
                                                        std::size_t size) const;

@@ -135,6 +135,10 @@ Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, 
     }
     if (organisation.users == vocabulary::Users::any && !*entry) co_return Result<void>{};
     if (organisation.users == vocabulary::Users::ask && !*entry) co_return co_await ask_member(accepted, own, transaction);
+    if (listed && !(*entry)->moved_to.empty())
+        co_return fault(Retry::never, "recipient has moved")
+            .about(accepted.inside.text())
+            .tell_peer(51, {1, 6}, fmt::format("<{}> has moved; write to <{}>", accepted.inside.text(), (*entry)->moved_to));
     Fault why = co_await unknown(accepted, own);
     co_return std::unexpected(std::move(why));
 }

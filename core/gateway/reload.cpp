@@ -219,10 +219,10 @@ Result<void> Reload::publish(const policy::SnapshotPtr& snapshot)
 void Reload::tell(const ReloadReport& report)
 {
     using Outcome = ReloadReport::Outcome;
+    if (report.outcome != Outcome::rejected) alarms_.clear("policy");
     if (report.outcome == Outcome::unchanged) return;
     if (report.outcome == Outcome::published) {
         ++metrics_.reloads;
-        alarms_.clear("policy");
         log_.info("policy published", {{"generation", report.generation},
                                        {"author", report.author},
                                        {"count", std::uint64_t{report.files}},

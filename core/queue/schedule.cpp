@@ -180,7 +180,8 @@ Schedule::Async<std::optional<Ready>> Schedule::next(LanePtr lane, Duration idle
     std::shared_ptr<Lane::Waiter> waiter;
     {
         const std::lock_guard lock(mutex_);
-        if (stopping_) co_return std::nullopt;
+        // A reload may have lowered what is declared: the surplus goes home.
+        if (stopping_ || lane->workers_ > lane->concurrency_) co_return std::nullopt;
         if (!lane->waiting_.empty()) {
             Ready ready = std::move(lane->waiting_.front());
             lane->waiting_.pop_front();

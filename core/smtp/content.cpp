@@ -4,6 +4,8 @@
 // are appended in one piece. Once there is a flaw, only CRs are looked for, until the true end.
 #include "smtp/content.hpp"
 
+#include "vocabulary/units.hpp"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
@@ -38,7 +40,7 @@ mail::Reply reply_for(const Flaw& flaw, const ContentLimits& limits)
         case Flaw::Kind::over_size:
             break;
     }
-    return Reply::of(552, {3, 4}, fmt::format("The message is larger than {} bytes", limits.bytes));
+    return Reply::of(552, {3, 4}, fmt::format("This service takes messages of at most {}", vocabulary::print_size(limits.bytes)));
 }
 
 ContentReader::ContentReader(const ContentLimits& limits, std::uint64_t expected) : limits_(limits)

@@ -2,6 +2,8 @@
 // content in server_content.cpp.
 #include "smtp/server_machine.hpp"
 
+#include "vocabulary/units.hpp"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <stdexcept>
@@ -149,7 +151,7 @@ bool ServerMachine::set_size_limit(std::uint64_t bytes, std::string text)
 mail::Reply ServerMachine::size_reply() const
 {
     if (!size_text_.empty()) return mail::Reply::of(552, {3, 4}, size_text_);
-    return mail::Reply::of(552, {3, 4}, fmt::format("The message is larger than {} bytes", size_limit_));
+    return mail::Reply::of(552, {3, 4}, fmt::format("This service takes messages of at most {}", vocabulary::print_size(size_limit_)));
 }
 
 void ServerMachine::secured()
