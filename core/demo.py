@@ -137,36 +137,15 @@ class Demo:
 
     def swaks(self, subject):
         certificate = self.certificates["mail.greenstonechambers.co.uk"]
-        shown = [
-            "swaks",
-            "--server",
-            f"127.0.0.1:{GATEWAY}",
-            "--local-interface",
-            "127.0.0.11",
-            "--tls",
-            "--tls-cert",
-            relative(certificate.chain),
-            "--tls-key",
-            relative(certificate.key),
-            "--ehlo",
-            "mail.greenstonechambers.co.uk",
-            "--from",
-            ERIC,
-            "--to",
-            LISTING,
-            "--header",
-            f"Subject: {subject}",
-            "--body",
-            "Room 4 at ten, please.",
+        lines = [
+            ["swaks", "--server", f"127.0.0.1:{GATEWAY}", "--local-interface", "127.0.0.11"],
+            ["--tls", "--tls-cert", relative(certificate.chain), "--tls-key", relative(certificate.key)],
+            ["--ehlo", "mail.greenstonechambers.co.uk", "--from", ERIC, "--to", LISTING],
+            ["--header", f"Subject: {subject}", "--body", "Room 4 at ten, please."],
         ]
-        quoted = " ".join(f"'{part}'" if " " in part else part for part in shown)
-        show(
-            "$ "
-            + quoted.replace(" --tls-key", " \\\n        --tls-key")
-            .replace(" --tls ", " \\\n        --tls ")
-            .replace(" --from", " \\\n        --from")
-            .replace(" --header", " \\\n        --header")
-        )
+        quoted = [" ".join(f"'{part}'" if " " in part else part for part in line) for line in lines]
+        show("$ " + " \\\n        ".join(quoted))
+        shown = [part for line in lines for part in line]
         try:
             done = subprocess.run(shown, capture_output=True, text=True, timeout=30, cwd=ROOT)
         except subprocess.TimeoutExpired:

@@ -19,10 +19,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 LONG_FILE = 450
 
 # A library's header, and the only paths below core/ that may include it.
-ONLY_IN = {
-    "yaml-cpp/": ["policy/yaml_reader"],
-    "sqlite3.h": ["store/", "directory/"],
-}
+ONLY_IN = {"yaml-cpp/": ["policy/yaml_reader"], "sqlite3.h": ["store/", "directory/"]}
 
 
 def read_levels(text):
@@ -86,16 +83,25 @@ class FindsEveryKindOfFault(unittest.TestCase):
             return check(core, {"base": 0, "smtp": 3, "store": 3, "gateway": 5})[0]
 
     def test_downwards_and_within_a_room_is_right(self):
-        self.assertEqual([], self.faults({
-            "base/a.hpp": "#include <string>\n", "smtp/b.hpp": '#include "base/a.hpp"\n',
-            "smtp/c.cpp": '#include "smtp/b.hpp"\n', "store/d.cpp": "#include <sqlite3.h>\n"}))
+        self.assertEqual(
+            [],
+            self.faults(
+                {
+                    "base/a.hpp": "#include <string>\n",
+                    "smtp/b.hpp": '#include "base/a.hpp"\n',
+                    "smtp/c.cpp": '#include "smtp/b.hpp"\n',
+                    "store/d.cpp": "#include <sqlite3.h>\n",
+                }
+            ),
+        )
 
     def test_a_sibling_is_refused(self):
         self.assertIn("sibling", self.faults({"smtp/a.hpp": "", "store/b.cpp": '  # include "smtp/a.hpp"\n'})[0])
 
     def test_a_floor_above_is_refused(self):
-        self.assertIn("core/base/b.cpp:2: ", self.faults({
-            "gateway/a.hpp": "", "base/b.cpp": '\n#include "gateway/a.hpp"\n'})[0])
+        self.assertIn(
+            "core/base/b.cpp:2: ", self.faults({"gateway/a.hpp": "", "base/b.cpp": '\n#include "gateway/a.hpp"\n'})[0]
+        )
 
     def test_a_folder_nobody_declared_is_refused(self):
         self.assertIn("core/shed", self.faults({"shed/a.hpp": ""})[0])

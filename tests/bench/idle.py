@@ -32,13 +32,8 @@ def send_some(community, count=50):
     for number in range(count):
         started = time.monotonic()
         reply = community.send(
-    "greenstone",
-    ERIC,
-    LISTING_INSIDE,
-    make_message(
-        ERIC,
-        LISTING_INSIDE,
-         f"Meanwhile {number}"))
+            "greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, f"Meanwhile {number}")
+        )
         if reply.code != 250:
             raise AssertionError(f"a message failed: {reply}")
         times.append(1000 * (time.monotonic() - started))
@@ -46,7 +41,7 @@ def send_some(community, count=50):
 
 
 def measure(community, what, count, tls):
-    send_some(community)                          # what is made once is made
+    send_some(community)  # what is made once is made
     before, held = resident(community.process.pid), []
     started = time.monotonic()
     for number in range(count):
@@ -60,12 +55,13 @@ def measure(community, what, count, tls):
     each = (resident(community.process.pid) - before) / count
     times = send_some(community)
     late = 0
-    for client in held[::max(1, count // 100)]:
+    for client in held[:: max(1, count // 100)]:
         late += client.command("NOOP").code != 250
     print(
-    f"{count} connections {what}: {each:.1f} KiB each (at most {MOST[what]}), opened in {took:.1f} s; "
-    f"a message meanwhile takes {statistics.median(times):.1f} ms (longest {max(times):.1f}); {late} had gone",
-     flush=True)
+        f"{count} connections {what}: {each:.1f} KiB each (at most {MOST[what]}), opened in {took:.1f} s; "
+        f"a message meanwhile takes {statistics.median(times):.1f} ms (longest {max(times):.1f}); {late} had gone",
+        flush=True,
+    )
     for client in held:
         client.close()
     time.sleep(2)

@@ -46,8 +46,8 @@ class Traffic(threading.Thread):
             started = time.monotonic()
             try:
                 reply = self.community.send(
-    "greenstone", ERIC, LISTING_INSIDE, make_message(
-        ERIC, LISTING_INSIDE, "Meanwhile"))
+                    "greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "Meanwhile")
+                )
                 if reply.code != 250:
                     self.failed.append(str(reply))
             except (OSError, EOFError) as error:
@@ -82,9 +82,11 @@ def main():
         traffic.ended.set()
         traffic.join()
         print(
-    f"{count} organisations: cold load {cold:.2f} s (at most 4), reload with one changed file {max(warm):.2f} s at "
-    f"worst of {len(warm)} (at most 1); {traffic.sent} messages meanwhile, {len(traffic.failed)} failed, longest "
-    f"{1000 * traffic.longest:.0f} ms")
+            f"{count} organisations: cold load {cold:.2f} s (at most 4), reload with one changed file "
+            f"{max(warm):.2f} s at worst of {len(warm)} (at most 1); "
+            f"{traffic.sent} messages meanwhile, {len(traffic.failed)} failed, longest "
+            f"{1000 * traffic.longest:.0f} ms"
+        )
         for fault in traffic.failed[:5]:
             print("  ", fault)
         return 0 if cold <= 4 and max(warm) <= 1 and not traffic.failed else 1

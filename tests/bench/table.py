@@ -17,16 +17,26 @@ def main():
             continue
         if "summary" in run:
             by_case.setdefault((run["size"], run["sessions"]), {})[run["summary"]] = run
-    print(f"\n{'size':>7} {'sessions':>8}  {'relay':8} {'msg/s':>8} {'ms CPU/msg':>10} {'MB':>6} {'flushes/msg':>11} {'twice':>5}")
+    print(
+        f"\n{'size':>7} {'sessions':>8}  {'relay':8} {'msg/s':>8} {'ms CPU/msg':>10} {'MB':>6} "
+        f"{'flushes/msg':>11} {'twice':>5}"
+    )
     for (size, sessions), relays in by_case.items():
         for label, run in relays.items():
             cells = [median(run, key) for key in ("msgs_s", "cpu_ms_msg", "rss_mb", "flushes_msg", "dup")]
-            print(f"{size:7} {sessions:8}  {label:8} " + " ".join(
-                f"{'-' if cell is None else round(cell, 2):>{width}}" for cell, width in zip(cells, (8, 10, 6, 11, 5))))
+            print(
+                f"{size:7} {sessions:8}  {label:8} "
+                + " ".join(
+                    f"{'-' if cell is None else round(cell, 2):>{width}}"
+                    for cell, width in zip(cells, (8, 10, 6, 11, 5))
+                )
+            )
         if {"postern", "postfix"} <= relays.keys():
             ours, theirs = relays["postern"], relays["postfix"]
-            print(f"{'':16}  -> {median(ours, 'msgs_s') / median(theirs, 'msgs_s'):.2f} times the messages, "
-                  f"{median(ours, 'cpu_ms_msg') / median(theirs, 'cpu_ms_msg'):.2f} of the CPU for each")
+            print(
+                f"{'':16}  -> {median(ours, 'msgs_s') / median(theirs, 'msgs_s'):.2f} times the messages, "
+                f"{median(ours, 'cpu_ms_msg') / median(theirs, 'cpu_ms_msg'):.2f} of the CPU for each"
+            )
 
 
 if __name__ == "__main__":

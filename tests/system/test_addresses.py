@@ -13,7 +13,8 @@ from harness import (
     LISTING_INSIDE,
     OFFICE_INSIDE,
     CommunityTest,
-     make_message)
+    make_message,
+)
 
 
 class Addresses(CommunityTest):
@@ -33,14 +34,15 @@ class Addresses(CommunityTest):
 
     def test_every_field_with_a_members_own_address_gets_the_suffix(self):
         fields = (
-    "Sender",
-    "Reply-To",
-    "Cc",
-    "Resent-From",
-    "Resent-To",
-    "Mail-Followup-To",
-    "Disposition-Notification-To",
-     "Return-Receipt-To")
+            "Sender",
+            "Reply-To",
+            "Cc",
+            "Resent-From",
+            "Resent-To",
+            "Mail-Followup-To",
+            "Disposition-Notification-To",
+            "Return-Receipt-To",
+        )
         self.send("greenstone", ERIC, LISTING_INSIDE, "Fields", **{name.replace("-", "_"): CLERKS for name in fields})
         message = self.arrives(self.court, "Fields")
         for name in fields:
@@ -66,12 +68,20 @@ class Addresses(CommunityTest):
         self.assertEqual("Eric.Brown@GreenstoneChambers.co.uk.cjsm.net", message.sender)
 
     def test_names_comments_and_folding_around_an_address_stay(self):
-        self.send("greenstone", ERIC, LISTING_INSIDE, "Names", From=f'"Brown, Eric" <{ERIC}> (chambers)',
-                  Cc=f"=?utf-8?q?Cl=C3=A9rks?= <{CLERKS}>,\r\n other@outside.example")
+        self.send(
+            "greenstone",
+            ERIC,
+            LISTING_INSIDE,
+            "Names",
+            From=f'"Brown, Eric" <{ERIC}> (chambers)',
+            Cc=f"=?utf-8?q?Cl=C3=A9rks?= <{CLERKS}>,\r\n other@outside.example",
+        )
         message = self.arrives(self.court, "Names")
         self.assertEqual(f'"Brown, Eric" <{ERIC_INSIDE}> (chambers)', message.header("From"))
-        self.assertIn(b"=?utf-8?q?Cl=C3=A9rks?= <" + CLERKS.encode() + b".cjsm.net>,\r\n other@outside.example\r\n",
-                      message.content)
+        self.assertIn(
+            b"=?utf-8?q?Cl=C3=A9rks?= <" + CLERKS.encode() + b".cjsm.net>,\r\n other@outside.example\r\n",
+            message.content,
+        )
 
     def test_a_hosted_mailbox_gets_addresses_unstripped_and_no_tag(self):
         self.send("greenstone", ERIC, OFFICE_INSIDE, "Hosted")
@@ -91,11 +101,15 @@ class Addresses(CommunityTest):
 
     def test_the_subject_is_tagged_once_in_whatever_form(self):
         # tagging.yaml takes the tag off on entry and puts it on again for whom it is due
-        for number, (given, expected) in enumerate((
-                ("Plain {}", "CJSM: Plain {}"), ("CJSM: Had {}", "CJSM: Had {}"),
+        for number, (given, expected) in enumerate(
+            (
+                ("Plain {}", "CJSM: Plain {}"),
+                ("CJSM: Had {}", "CJSM: Had {}"),
                 ("Re: CJSM: Reply {}", "CJSM: Re: Reply {}"),
                 ("AW: cjsm: Antwort {}", "CJSM: AW: Antwort {}"),
-                ("Fwd: Re: CJSM: Both {}", "CJSM: Fwd: Re: Both {}"))):
+                ("Fwd: Re: CJSM: Both {}", "CJSM: Fwd: Re: Both {}"),
+            )
+        ):
             with self.subTest(given):
                 mark = f"number{number}"
                 self.send("greenstone", ERIC, LISTING_INSIDE, given.format(mark))
@@ -119,25 +133,36 @@ class Addresses(CommunityTest):
 
     def test_an_encoded_subject_stays_readable_and_is_tagged_once(self):
         import email.header
+
         for given in ("=?utf-8?q?Anh=C3=B6rung_encoded?=", "=?utf-8?q?Re=3A_CJSM=3A_Anh=C3=B6rung_encoded?="):
             with self.subTest(given):
                 self.court.messages.clear()
                 self.send("greenstone", ERIC, LISTING_INSIDE, given)
                 raw = self.court.wait()[0].header("Subject")
-                text = "".join(part.decode(charset or "ascii") if isinstance(part, bytes) else part
-                               for part, charset in email.header.decode_header(raw))
+                text = "".join(
+                    part.decode(charset or "ascii") if isinstance(part, bytes) else part
+                    for part, charset in email.header.decode_header(raw)
+                )
                 self.assertEqual(1, len(re.findall("CJSM", text)), text)
                 self.assertIn("Anhörung encoded", text)
 
     def test_a_message_without_subject_gets_one_or_none_but_arrives(self):
-        content = make_message(ERIC, LISTING_INSIDE, Subject=None,
-                               X_Mark="no-subject").replace(b"Subject: A test\r\n", b"")
+        content = make_message(ERIC, LISTING_INSIDE, Subject=None, X_Mark="no-subject").replace(
+            b"Subject: A test\r\n", b""
+        )
         self.assertReply(self.community.send("greenstone", ERIC, LISTING_INSIDE, content), 250)
         self.assertEqual("no-subject", self.court.wait()[0].header("X-Mark"))
 
     def test_headers_that_only_postern_may_write_are_removed_on_entry(self):
-        self.send("greenstone", ERIC, LISTING_INSIDE, "Forged", Authentication_Results="mx.cjsm.net; dkim=pass",
-                  X_Secure_Email="generation=999", X_Other="stays")
+        self.send(
+            "greenstone",
+            ERIC,
+            LISTING_INSIDE,
+            "Forged",
+            Authentication_Results="mx.cjsm.net; dkim=pass",
+            X_Secure_Email="generation=999",
+            X_Other="stays",
+        )
         message = self.arrives(self.court, "Forged")
         self.assertEqual([], [v for v in message.headers("Authentication-Results") if "dkim=pass" in v])
         self.assertEqual(1, len(message.headers("X-Secure-Email")))
@@ -150,7 +175,8 @@ class Addresses(CommunityTest):
         before = self.community.policy.read(file)
         try:
             self.community.policy.set(
-    file, "domains", f"\n  - {{ domain: {police.domain}, secure: northshire.cjsm.net }}")
+                file, "domains", f"\n  - {{ domain: {police.domain}, secure: northshire.cjsm.net }}"
+            )
             self.community.reload()
             self.send("northshire-police", CUSTODY, LISTING_INSIDE, "Mapped")
             self.assertEqual("custody@northshire.cjsm.net", self.arrives(self.court, "Mapped").sender)

@@ -1,7 +1,7 @@
 """Who may enter, and as whom: strangers, TLS, senders, From, the null sender."""
 import unittest
 
-from harness import (ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, Authority, CommunityTest, MemberClient, make_message)
+from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, Authority, CommunityTest, MemberClient, make_message
 
 
 class Entry(CommunityTest):
@@ -9,10 +9,12 @@ class Entry(CommunityTest):
         with MemberClient(self.community.port, "127.0.0.99", helo="mail.stranger.example") as client:
             client.hello()
             replies = [
-    client.mail("x@stranger.example"),
-    client.rcpt(LISTING_INSIDE),
-    client.command(f"VRFY {LISTING}"),
-     client.command(f"EXPN {LISTING}")]
+                client.mail("x@stranger.example"),
+                client.rcpt(LISTING_INSIDE),
+                client.command(f"EXPN {LISTING}"),
+            ]
+            # the same for every address, and so no information
+            self.assertEqual(client.command(f"VRFY {LISTING}").text, client.command("VRFY x@y.example").text)
             self.assertReply(replies[0], "550 5.7.1")
             for reply in replies:
                 self.assertNotIn(reply.code, (250, 251, 252))
@@ -42,8 +44,10 @@ class Entry(CommunityTest):
 
     def test_ehlo_under_tls_offers_everything_and_no_second_starttls(self):
         with self.community.client("greenstone") as client:
-            self.assertEqual({"SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN",
-                              "REQUIRETLS"}, set(client.offered))
+            self.assertEqual(
+                {"SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN", "REQUIRETLS"},
+                set(client.offered),
+            )
             self.assertEqual(str(10 << 20), client.offered["SIZE"])
 
     def test_nothing_said_before_starttls_counts_after_it(self):
@@ -58,14 +62,14 @@ class Entry(CommunityTest):
             client.send(b"STARTTLS\r\nEHLO injected.example\r\nMAIL FROM:<" + ERIC.encode() + b">\r\n")
             try:
                 reply = client.read()
-                if reply.code == 220:   # the rest is thrown away: after the handshake nobody has said EHLO
+                if reply.code == 220:  # the rest is thrown away: after the handshake nobody has said EHLO
                     client.buffer = b""
                     client.socket = client.certificate.client_context().wrap_socket(client.socket)
                     self.assertReply(client.rcpt(LISTING_INSIDE), 503)
                 else:
                     self.assertIn(reply.code // 100, (4, 5))
             except (EOFError, OSError):
-                pass                    # hanging up is an answer too
+                pass  # hanging up is an answer too
 
     def test_a_sender_of_another_organisation_is_refused(self):
         with self.community.client("greenstone") as client:
@@ -80,9 +84,14 @@ class Entry(CommunityTest):
         self.assertReply(reply, "550 5.7.1", "from")
 
     def test_from_must_be_one_address_of_the_member(self):
-        for header in (b"", b"From: " + LISTING.encode() + b"\r\n", b"From: friends: a@greenstonechambers.co.uk;\r\n",
-                       f"From: {ERIC}, clerks@greenstonechambers.co.uk\r\n".encode(),
-                       f"From: {ERIC}\r\nFrom: {LISTING}\r\n".encode(), b"From: nobody\r\n"):
+        for header in (
+            b"",
+            b"From: " + LISTING.encode() + b"\r\n",
+            b"From: friends: a@greenstonechambers.co.uk;\r\n",
+            f"From: {ERIC}, clerks@greenstonechambers.co.uk\r\n".encode(),
+            f"From: {ERIC}\r\nFrom: {LISTING}\r\n".encode(),
+            b"From: nobody\r\n",
+        ):
             with self.subTest(header):
                 self.refused_for_from(header)
         self.assertEqual([], self.court.messages)
@@ -109,26 +118,29 @@ class Entry(CommunityTest):
 
     def test_a_report_may_have_the_null_sender(self):
         report = b"\r\n".join(
-    (b"From: postmaster@greenstonechambers.co.uk",
-    b"To: " + LISTING_INSIDE.encode(),
-    b"Subject: Report",
-    b"MIME-Version: 1.0",
-    b'Content-Type: multipart/report; report-type=delivery-status; boundary="x"',
-    b"",
-    b"--x",
-    b"",
-    b"Sorry.",
-    b"--x",
-    b"Content-Type: message/delivery-status",
-    b"",
-    b"Reporting-MTA: dns; mail.greenstonechambers.co.uk",
-    b"",
-    b"Final-Recipient: rfc822; a@b.example",
-    b"Action: failed",
-    b"Status: 5.1.1",
-    b"",
-    b"--x--",
-     b""))
+            (
+                b"From: postmaster@greenstonechambers.co.uk",
+                b"To: " + LISTING_INSIDE.encode(),
+                b"Subject: Report",
+                b"MIME-Version: 1.0",
+                b'Content-Type: multipart/report; report-type=delivery-status; boundary="x"',
+                b"",
+                b"--x",
+                b"",
+                b"Sorry.",
+                b"--x",
+                b"Content-Type: message/delivery-status",
+                b"",
+                b"Reporting-MTA: dns; mail.greenstonechambers.co.uk",
+                b"",
+                b"Final-Recipient: rfc822; a@b.example",
+                b"Action: failed",
+                b"Status: 5.1.1",
+                b"",
+                b"--x--",
+                b"",
+            )
+        )
         self.assertReply(self.community.send("greenstone", "", LISTING_INSIDE, report), 250)
         self.arrives(self.court, "Report")
 
@@ -166,14 +178,8 @@ class CallOuts(CommunityTest):
         self.assertEqual([250] * 5, replies[:5])
         self.assertEqual(4, replies[-1] // 100)
         self.assertReply(
-    self.community.send(
-        "crown-court",
-        LISTING,
-        ERIC_INSIDE,
-        make_message(
-            LISTING,
-            ERIC_INSIDE)),
-             250)
+            self.community.send("crown-court", LISTING, ERIC_INSIDE, make_message(LISTING, ERIC_INSIDE)), 250
+        )
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest
 
 class FirstMail(CommunityTest):
     def test_swaks_sends_and_the_member_gets_it(self):
-        code, dialogue = self.community.swaks("greenstone", ERIC, LISTING_INSIDE,
-                                              "--header", "Subject: Hearing on Monday", "--body", "Room 4 at ten.")
+        code, dialogue = self.community.swaks(
+            "greenstone", ERIC, LISTING_INSIDE, "--header", "Subject: Hearing on Monday", "--body", "Room 4 at ten."
+        )
         self.assertEqual(0, code, dialogue)
         message = self.arrives(self.court, "Hearing on Monday")
         self.assertEqual(ERIC_INSIDE, message.sender)
@@ -28,8 +29,14 @@ class FirstMail(CommunityTest):
     def test_a_report_comes_when_asked_for(self):
         with self.community.client("greenstone") as client:
             from harness import make_message
-            reply = client.message(ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "With report"),
-                                   "RET=HDRS ENVID=first", "NOTIFY=SUCCESS,FAILURE")
+
+            reply = client.message(
+                ERIC,
+                LISTING_INSIDE,
+                make_message(ERIC, LISTING_INSIDE, "With report"),
+                "RET=HDRS ENVID=first",
+                "NOTIFY=SUCCESS,FAILURE",
+            )
             self.assertReply(reply, 250)
         self.arrives(self.court, "With report")
         # The court's server speaks DSN: it is the one to report, and gets the request.
@@ -38,6 +45,7 @@ class FirstMail(CommunityTest):
 
     def test_the_answer_holds_the_id_that_trace_knows(self):
         from harness import make_message
+
         reply = self.community.send("greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "Known"))
         self.arrives(self.court, "Known")
         identifiers = [word.strip(".,()<>") for word in reply.text.split()]

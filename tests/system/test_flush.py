@@ -76,9 +76,17 @@ class Flush(unittest.TestCase):
         with community:
             for number in range(6):
                 size = 200_000 if number % 3 == 2 else 2000
-                reply = community.send("greenstone", ERIC, LISTING_INSIDE,
-                                       make_message(ERIC, LISTING_INSIDE, f"Flushed {number}", b"x" * 70 + b"\r\n" * 1
-                                                    + (b"y" * 70 + b"\r\n") * (size // 72)))
+                reply = community.send(
+                    "greenstone",
+                    ERIC,
+                    LISTING_INSIDE,
+                    make_message(
+                        ERIC,
+                        LISTING_INSIDE,
+                        f"Flushed {number}",
+                        b"x" * 70 + b"\r\n" * 1 + (b"y" * 70 + b"\r\n") * (size // 72),
+                    ),
+                )
                 self.assertEqual(250, reply.code, reply)
                 time.sleep(0.3)
             community.members["crown-court"].server.wait(6)
@@ -98,24 +106,35 @@ class Flush(unittest.TestCase):
 
 
 class TheCheckItself(unittest.TestCase):
-    ORDER = [("said", "354"), ("written", "body.1"), ("flushed", "body.1"), ("written", "mail.db-wal"),
-             ("flushed", "mail.db-wal"), ("said", "250")]
+    ORDER = [
+        ("said", "354"),
+        ("written", "body.1"),
+        ("flushed", "body.1"),
+        ("written", "mail.db-wal"),
+        ("flushed", "mail.db-wal"),
+        ("said", "250"),
+    ]
 
     def test_the_right_order_is_right(self):
         self.assertEqual(1, check_order(self.ORDER))
 
     def test_each_wrong_order_is_found(self):
-        for wrong in (self.ORDER[:4] + self.ORDER[5:], self.ORDER[:2] + self.ORDER[3:],
-                      self.ORDER[:3] + [("flushed", "mail.db-wal"), ("written", "mail.db-wal"), ("said", "250")],
-                      [self.ORDER[0], self.ORDER[5]]):
+        for wrong in (
+            self.ORDER[:4] + self.ORDER[5:],
+            self.ORDER[:2] + self.ORDER[3:],
+            self.ORDER[:3] + [("flushed", "mail.db-wal"), ("written", "mail.db-wal"), ("said", "250")],
+            [self.ORDER[0], self.ORDER[5]],
+        ):
             with self.subTest(wrong), self.assertRaises(AssertionError):
                 check_order(wrong)
 
     def test_strace_lines_are_read(self):
-        text = ('7 pwrite64(9</tmp/x/spool/mail.db-wal>, "a"..., 4096, 0) = 4096\n'
-                '7 fdatasync(9</tmp/x/spool/mail.db-wal> <unfinished ...>\n'
-                '8 sendmsg(12<TCP:[127.0.0.1:2525->127.0.0.11:5000]>, {msg_iov=[{iov_base="354 go"}]}, 0) = 6\n'
-                '7 <... fdatasync resumed>) = 0\n')
+        text = (
+            '7 pwrite64(9</tmp/x/spool/mail.db-wal>, "a"..., 4096, 0) = 4096\n'
+            "7 fdatasync(9</tmp/x/spool/mail.db-wal> <unfinished ...>\n"
+            '8 sendmsg(12<TCP:[127.0.0.1:2525->127.0.0.11:5000]>, {msg_iov=[{iov_base="354 go"}]}, 0) = 6\n'
+            "7 <... fdatasync resumed>) = 0\n"
+        )
         self.assertEqual([("written", "mail.db-wal"), ("said", "354"), ("flushed", "mail.db-wal")], events(text, 2525))
 
 

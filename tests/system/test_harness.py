@@ -23,8 +23,9 @@ class HarnessTest(unittest.TestCase):
     def test_client_and_server_talk_over_tls_and_keep_every_byte(self):
         content = make_message("a@one.example", "b@two.example", "Dots", b".\r\n..two\r\n\xff\xfe 8-bit\r\n.")
         with MemberServer(self.certificate) as server, MemberClient(server.port, "127.0.0.11", self.other) as client:
-            self.assertEqual(250, client.hello().message("a@one.example", "b@two.example", content, "RET=HDRS",
-                                                         "NOTIFY=NEVER").code)
+            self.assertEqual(
+                250, client.hello().message("a@one.example", "b@two.example", content, "RET=HDRS", "NOTIFY=NEVER").code
+            )
             self.assertEqual(250, client.message("a@one.example", "b@two.example", content).code)
             self.assertEqual(250, client.mail("").code)
             self.assertEqual(250, client.rcpt("b@two.example").code)
@@ -76,16 +77,21 @@ class HarnessTest(unittest.TestCase):
 
     def test_postfix_as_a_member_sends_and_takes_mail_over_tls(self):
         with MemberServer(self.certificate, "mx.cjsm.net") as postern:
-            with PostfixMember("mail.member.example", "member.example", "127.0.0.11", self.other,
-                               postern.port) as member:
-                member.submit("a@member.example", ["b@other.example.cjsm.net"],
-                              make_message("a@member.example", "b@other.example.cjsm.net", "Out"))
+            with PostfixMember(
+                "mail.member.example", "member.example", "127.0.0.11", self.other, postern.port
+            ) as member:
+                member.submit(
+                    "a@member.example",
+                    ["b@other.example.cjsm.net"],
+                    make_message("a@member.example", "b@other.example.cjsm.net", "Out"),
+                )
                 out = postern.wait_for(lambda m: m.header("Subject") == "Out")
                 self.assertEqual(["mail.member.example"], out.client_names)
                 with MemberClient(member.port, "127.0.0.9", self.certificate) as client:
                     client.hello()
-                    reply = client.message("b@other.example", "a@member.example",
-                                           make_message("b@other.example", "a@member.example", "In"))
+                    reply = client.message(
+                        "b@other.example", "a@member.example", make_message("b@other.example", "a@member.example", "In")
+                    )
                     self.assertEqual(250, reply.code, reply)
                 self.assertIn(b"Subject: In", member.wait_mail()[0])
 

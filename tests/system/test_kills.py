@@ -34,7 +34,7 @@ class Load(threading.Thread):
     def send(self, client, chance):
         mark = f"kill-{self.number}-{self.tried}"
         self.tried += 1
-        size = chance.choice((10, 1000, 4000, 4000, 100_000))   # the large ones are files of their own
+        size = chance.choice((10, 1000, 4000, 4000, 100_000))  # the large ones are files of their own
         body = b"\r\n".join(chance.randbytes(30).hex().encode() for _ in range(size // 60 + 1)) + b"\r\n"
         recipients = [f"r{n}.{mark}@crowncourt.example" for n in range(chance.choice((1, 1, 1, 3)))]
         content = make_message(ERIC, "several:;", mark, body, X_Digest=hashlib.sha256(body).hexdigest())
@@ -78,15 +78,21 @@ class Kills(unittest.TestCase):
             accepted = {mark: recipients for load in loads for mark, recipients in load.accepted.items()}
             messages = community.members["crown-court"].server.messages
             lost, damaged, duplicates = account(accepted, messages)
-            files = [p for p in (community.folder / "spool").rglob("*") if p.is_file()
-                     and not re.search(r"\.db|lock|key", p.name)]
-            print(f"{self.kills} kills, {len(accepted)} messages answered 250, {len(messages)} arrived, "
-                  f"{duplicates} recipients got one twice")
+            files = [
+                p
+                for p in (community.folder / "spool").rglob("*")
+                if p.is_file() and not re.search(r"\.db|lock|key", p.name)
+            ]
+            print(
+                f"{self.kills} kills, {len(accepted)} messages answered 250, {len(messages)} arrived, "
+                f"{duplicates} recipients got one twice"
+            )
             self.assertGreater(len(accepted), self.kills * 2)
             self.assertEqual([], lost)
             self.assertEqual(0, damaged)
-            self.assertLessEqual(duplicates, self.kills *
-     40, "the window between the peer's 250 and the record is too wide")
+            self.assertLessEqual(
+                duplicates, self.kills * 40, "the window between the peer's 250 and the record is too wide"
+            )
             self.assertEqual([], files, "bodies without a message were left behind")
 
 

@@ -37,13 +37,8 @@ class Sizes(CommunityTest):
         content = filled(LISTING, ERIC_INSIDE, "Just right", 4 * MEBI)
         self.assertEqual(4 * MEBI, len(content))
         self.assertReply(
-    self.community.send(
-        "crown-court",
-        LISTING,
-        ERIC_INSIDE,
-        content,
-        mail=f"SIZE={4 * MEBI}"),
-         250)
+            self.community.send("crown-court", LISTING, ERIC_INSIDE, content, mail=f"SIZE={4 * MEBI}"), 250
+        )
         self.arrives(self.greenstone, "Just right")
 
     def test_a_lie_about_the_size_helps_nobody(self):
@@ -52,7 +47,7 @@ class Sizes(CommunityTest):
             reply = self.community.send("crown-court", LISTING, ERIC_INSIDE, content, mail="SIZE=100")
             self.assertReply(reply, 552)
         except (EOFError, OSError):
-            pass   # hanging up on a flood is allowed
+            pass  # hanging up on a flood is allowed
         self.stays_away(self.greenstone, "A lie")
 
     def test_one_recipient_with_a_lower_limit_does_not_stop_the_others(self):
@@ -64,8 +59,8 @@ class Sizes(CommunityTest):
             self.assertReply(client.data(content), 250)
         self.arrives(self.police, "For two")
         notice = self.court.wait(1)[0]
-        self.assertIn(b"4 MiB", notice.content)
-        self.assertIn(b"Greenstone Chambers", notice.content)
+        text = " ".join(notice.content.decode().split())
+        self.assertIn("Greenstone Chambers accepts at most 4 MiB", text)
         self.stays_away(self.greenstone, "For two")
 
 
@@ -73,9 +68,10 @@ class Intake(CommunityTest):
     @classmethod
     def prepare(cls, community):
         community.write_node(
-    limits="{ connections: 12, connections_per_address: 4, commands: 30, errors: 5, line: 2 KiB, "
-    "header: 16 KiB, header_fields: 50, received_fields: 10, command_time: 2 seconds, "
-    "transaction_time: 4 seconds, handshake_time: 1 second }")
+            limits="{ connections: 12, connections_per_address: 4, commands: 30, errors: 5, line: 2 KiB, "
+            "header: 16 KiB, header_fields: 50, received_fields: 10, command_time: 2 seconds, "
+            "transaction_time: 4 seconds, handshake_time: 1 second }"
+        )
         community.policy.set("limits.yaml", "recipients", "5")
 
     def message(self, content):

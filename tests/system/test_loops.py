@@ -12,20 +12,18 @@ class Loops(CommunityTest):
         return self.arrives(self.court, subject).content
 
     def test_the_same_message_for_the_same_recipient_is_a_loop_at_its_first_return(self):
-        content = self.there("Goes round")
-        reply = self.community.send("crown-court", LISTING, LISTING_INSIDE, content)
-        self.assertReply(reply, "554 5.4.6", "loop")
-        self.assertIn("connector", reply.text.lower() + " route rule smart host connector")
-
-    def test_a_loop_with_the_original_sender_is_ended_too(self):
-        content = self.there("Goes round again")
-        with self.community.client("crown-court") as client:
-            reply = client.message(ERIC + ".cjsm.net", LISTING_INSIDE, content)
-        self.assertEqual(5, reply.code // 100)
+        # A server that sends what it got back to its smart host keeps the envelope sender, or puts its own.
+        for sender in (ERIC + ".cjsm.net", LISTING):
+            with self.subTest(sender):
+                content = self.there("Goes round")
+                self.court.messages.clear()
+                reply = self.community.send("crown-court", sender, LISTING_INSIDE, content)
+                self.assertReply(reply, "554 5.4.6")
 
     def test_a_forged_token_is_no_token(self):
-        content = make_message(LISTING, LISTING_INSIDE, "Forged token",
-                               Postern_Trace="v1 id=x; org=crown-court; hops=1; to=abc; sig=abc")
+        content = make_message(
+            LISTING, LISTING_INSIDE, "Forged token", Postern_Trace="v1 id=x; org=crown-court; hops=1; to=abc; sig=abc"
+        )
         self.assertReply(self.community.send("crown-court", LISTING, LISTING_INSIDE, content), 250)
         self.arrives(self.court, "Forged token")
 
@@ -37,10 +35,11 @@ class Loops(CommunityTest):
 
     def test_a_redirect_is_carried_where_declared(self):
         text = self.community.policy.read("routing.yaml")
-        suffix = 'suffix: cjsm.net'
+        suffix = "suffix: cjsm.net"
         self.assertIn(suffix, text)
         if "redirects:" in text:
             import re
+
             changed = re.sub(r"redirects:\s*\w+", "redirects: carry", text)
         elif "{ " + suffix in text:
             changed = text.replace(suffix, suffix + ", redirects: carry")

@@ -7,25 +7,30 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest, m
 
 
 class Operator(CommunityTest):
-    settings = {"retry": "{ first: 1 hour, factor: 2, at_most: 1 hour, jitter: 0 %, delay_report: 20 hours, "
-                         "give_up: 2 days }"}
+    settings = {
+        "retry": "{ first: 1 hour, factor: 2, at_most: 1 hour, jitter: 0 %, delay_report: 20 hours, "
+        "give_up: 2 days }"
+    }
 
     def stuck(self, subject, name="stuck"):
         """A message that waits for an hour; its row of the queue."""
         recipient = f"{name}@crowncourt.example.cjsm.net"
         self.court.order("rcpt", "450 4.2.1 not now", matching=f"<{name}@")
         self.assertReply(
-    self.community.send(
-        "greenstone",
-        ERIC,
-        recipient,
-        make_message(
-            ERIC,
-            recipient,
-            subject)),
-             250)
-        return wait_until(lambda: next((row for row in self.community.queue() if recipient in json.dumps(row)
-                                        and "not now" in json.dumps(row)), None), 15, "it in the queue")
+            self.community.send("greenstone", ERIC, recipient, make_message(ERIC, recipient, subject)), 250
+        )
+        return wait_until(
+            lambda: next(
+                (
+                    row
+                    for row in self.community.queue()
+                    if recipient in json.dumps(row) and "not now" in json.dumps(row)
+                ),
+                None,
+            ),
+            15,
+            "it in the queue",
+        )
 
     def identifier(self, row):
         return row.get("id") or row["message"]["id"]
@@ -45,7 +50,7 @@ class Operator(CommunityTest):
         row = self.stuck("Held", "hold")
         self.court.forget()
         self.community.postern("queue", "hold", self.identifier(row))
-        self.community.postern("queue", "retry", self.identifier(row))
+        self.community.run("queue", "retry", self.identifier(row))  # what is held stays held
         self.stays_away(self.court, "Held", 1)
         self.assertIn("hold@", json.dumps(self.community.queue("--held")))
         self.community.postern("queue", "release", self.identifier(row))
@@ -93,8 +98,18 @@ class Operator(CommunityTest):
         started = time.time()
         self.community.send("greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "Story"))
         self.arrives(self.court, "Story")
-        story = wait_until(lambda: next((t for t in self.community.trace("--from", ERIC_INSIDE, "--to", LISTING_INSIDE)
-                                         if "relayed" in json.dumps(t)), None), 10, "the end of the story")
+        story = wait_until(
+            lambda: next(
+                (
+                    t
+                    for t in self.community.trace("--from", ERIC_INSIDE, "--to", LISTING_INSIDE)
+                    if "relayed" in json.dumps(t)
+                ),
+                None,
+            ),
+            10,
+            "the end of the story",
+        )
         text = json.dumps(story)
         for part in ("received", "attempt", "250 2.0.0 kept", "TLSv1.", "generation", "greenstone"):
             self.assertIn(part, text)
@@ -105,22 +120,20 @@ class Operator(CommunityTest):
 
     def test_trace_finds_by_the_message_id_header(self):
         self.community.send(
-    "greenstone",
-    ERIC,
-    LISTING_INSIDE,
-    make_message(
-        ERIC,
-        LISTING_INSIDE,
-        "By header",
-         Message_ID="<find-me@greenstonechambers.co.uk>"))
+            "greenstone",
+            ERIC,
+            LISTING_INSIDE,
+            make_message(ERIC, LISTING_INSIDE, "By header", Message_ID="<find-me@greenstonechambers.co.uk>"),
+        )
         self.assertTrue(wait_until(lambda: self.community.trace("<find-me@greenstonechambers.co.uk>")))
 
     def test_a_refused_recipient_is_in_the_log_with_its_reason(self):
         with self.community.client("crown-court") as client:
             client.mail(LISTING)
             client.rcpt("eric.browne@greenstonechambers.co.uk.cjsm.net")
-        wait_until(lambda: [line for line in self.community.log()
-                   if "eric.browne@" in json.dumps(line)], 5, "the log line")
+        wait_until(
+            lambda: [line for line in self.community.log() if "eric.browne@" in json.dumps(line)], 5, "the log line"
+        )
 
     # --- status, metrics, log ---
     def test_status_says_how_it_goes(self):
@@ -156,9 +169,11 @@ class Operator(CommunityTest):
 
     def test_check_shows_place_caret_and_remedy_of_every_fault(self):
         import shutil
+
         folder = self.community.folder / "faulty"
         shutil.copytree(self.community.policy.folder, folder)
         from harness.policy_text import Policy
+
         Policy(folder).set("limits.yaml", "mesage_size", "5 MiB")
         Policy(folder).set("limits.yaml", "message_size", "10")
         done = self.community.run("check", folder)
@@ -190,6 +205,7 @@ class Operator(CommunityTest):
 
     def rows(self, value):
         from harness.community import rows
+
         return rows(value)
 
 

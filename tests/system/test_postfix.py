@@ -13,11 +13,8 @@ class Postfix(CommunityTest):
         for organisation in ("greenstone", "crown-court"):
             member = cls.community.members[organisation]
             box = PostfixMember(
-    member.name,
-    member.domain,
-    member.source,
-    member.certificate,
-     cls.community.port).start()
+                member.name, member.domain, member.source, member.certificate, cls.community.port
+            ).start()
             cls.addClassCleanup(box.stop)
             cls.boxes[organisation] = box
             cls.community.deliver_to(organisation, box.port)
@@ -25,6 +22,7 @@ class Postfix(CommunityTest):
 
     def arrives_at(self, organisation, subject):
         import re
+
         box, count = self.boxes[organisation], 1
         while True:
             for text in box.wait_mail(count):
@@ -40,7 +38,7 @@ class Postfix(CommunityTest):
         self.assertIn(f"From: {ERIC_INSIDE}".encode(), there)
         self.assertIn(b"TLSv1.", there)
         court.submit(LISTING, [ERIC_INSIDE], make_message(LISTING, ERIC_INSIDE, "Re: CJSM: Through Postfix"))
-        back = self.arrives_at("greenstone", "Re: CJSM: Through Postfix")
+        back = self.arrives_at("greenstone", "CJSM: Re: Through Postfix")
         self.assertIn(f"From: {LISTING_INSIDE}".encode(), back)
         self.assertIn(f"To: {ERIC}".encode(), back)
 
@@ -52,17 +50,23 @@ class Postfix(CommunityTest):
 
     def test_an_unknown_recipient_comes_back_with_the_text_that_teaches(self):
         court = self.boxes["crown-court"]
-        court.submit(LISTING, ["eric.browne@greenstonechambers.co.uk.cjsm.net"],
-                     make_message(LISTING, "eric.browne@greenstonechambers.co.uk.cjsm.net", "Wrong name"))
+        court.submit(
+            LISTING,
+            ["eric.browne@greenstonechambers.co.uk.cjsm.net"],
+            make_message(LISTING, "eric.browne@greenstonechambers.co.uk.cjsm.net", "Wrong name"),
+        )
         bounce = self.arrives_at("crown-court", "Undelivered")
         self.assertIn(b"eric.brown@greenstonechambers.co.uk.cjsm.net", bounce.replace(b"\n    ", b""))
 
     def test_a_report_asked_of_postfix_comes_back_through_postern(self):
         greenstone = self.boxes["greenstone"]
         greenstone.submit(
-    ERIC, [LISTING_INSIDE], make_message(
-        ERIC, LISTING_INSIDE, "Asked"), [
-            "RET=HDRS", "ENVID=ask"], ["NOTIFY=SUCCESS"])
+            ERIC,
+            [LISTING_INSIDE],
+            make_message(ERIC, LISTING_INSIDE, "Asked"),
+            ["RET=HDRS", "ENVID=ask"],
+            ["NOTIFY=SUCCESS"],
+        )
         report = self.arrives_at("greenstone", "Successful Mail Delivery Report|Delivery")
         self.assertIn(b"listing@crowncourt.example", report)
 

@@ -43,12 +43,19 @@ class Readme(unittest.TestCase):
     def stay(self, command):
         """Starts what runs until Ctrl-C, and waits until it says so."""
         with open(self.output, "wb") as output:
-            process = subprocess.Popen(["bash", "-c", "exec " + command], cwd=self.work.path, env=self.environment,
-                                       stdout=output, stderr=output, start_new_session=True)
+            process = subprocess.Popen(
+                ["bash", "-c", "exec " + command],
+                cwd=self.work.path,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
         def end():
             os.killpg(process.pid, 2)
             process.wait(30)
+
         self.addCleanup(end)
         wait_until(lambda: "Ctrl-C" in self.output.read_text() or process.poll() is not None, 60, "the demo")
         self.assertIsNone(process.poll(), self.output.read_text())
@@ -56,8 +63,15 @@ class Readme(unittest.TestCase):
     def test_every_command_works(self):
         commands = commands_of((source_root() / "README.md").read_text())
         self.assertGreater(len(commands), 8)
-        shell = subprocess.Popen(["bash"], cwd=self.work.path, env=self.environment, stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        shell = subprocess.Popen(
+            ["bash"],
+            cwd=self.work.path,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self.addCleanup(shell.stdout.close)
         self.addCleanup(shell.wait)
         self.addCleanup(shell.stdin.close)
@@ -65,7 +79,7 @@ class Readme(unittest.TestCase):
             if command.endswith("--stay"):
                 self.stay(command)
                 continue
-            shell.stdin.write(f"{{ {command}\n}} </dev/null; echo \"ended with $?\"\n")
+            shell.stdin.write(f'{{ {command}\n}} </dev/null; echo "ended with $?"\n')
             shell.stdin.flush()
             printed = ""
             while not (end := re.search(r"ended with (\d+)\n\Z", printed)):
@@ -78,14 +92,16 @@ class Readme(unittest.TestCase):
                 self.assertRegex(printed, pattern, command)
 
     def test_the_demo_without_staying_ends_well_and_leaves_nothing_behind(self):
-        done = subprocess.run(["core/run"], cwd=self.work.path, env=self.environment, capture_output=True, text=True,
-                              timeout=120)
+        done = subprocess.run(
+            ["core/run"], cwd=self.work.path, env=self.environment, capture_output=True, text=True, timeout=120
+        )
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         for part in (
-    "CJSM: Hearing on Monday",
-    "eric.brown@greenstonechambers.co.uk.cjsm.net",
-    "relayed",
-     "generation"):
+            "CJSM: Hearing on Monday",
+            "eric.brown@greenstonechambers.co.uk.cjsm.net",
+            "handed over",
+            "generation",
+        ):
             self.assertIn(part, done.stdout)
         left = subprocess.run(["pgrep", "-f", f"posternd {self.work.path}"], capture_output=True, text=True)
         self.assertEqual("", left.stdout)

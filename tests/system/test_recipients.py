@@ -12,8 +12,12 @@ class Recipients(CommunityTest):
             return client.rcpt(recipient)
 
     def test_an_unknown_recipient_is_refused_with_a_suggestion(self):
-        self.assertReply(self.rcpt("eric.browne@greenstonechambers.co.uk.cjsm.net"), "550 5.1.1",
-                         "did you mean", "eric.brown@greenstonechambers.co.uk.cjsm.net")
+        self.assertReply(
+            self.rcpt("eric.browne@greenstonechambers.co.uk.cjsm.net"),
+            "550 5.1.1",
+            "did you mean",
+            "eric.brown@greenstonechambers.co.uk.cjsm.net",
+        )
 
     def test_a_member_that_takes_any_address_refuses_none_here(self):
         self.assertReply(self.rcpt("whoever@crowncourt.example.cjsm.net", "greenstone", ERIC), 250)
@@ -34,20 +38,15 @@ class Recipients(CommunityTest):
     def test_malformed_addresses_get_a_clear_answer(self):
         with self.community.client("crown-court") as client:
             for line in (
-    "RCPT TO:<a@b.example",
-    "RCPT TO:a b",
-    "RCPT TO:<>",
-    "RCPT TO:<@>",
-    "RCPT TO:<a@-b.example>",
-    "RCPT TO:<" +
-    "a" *
-    65 +
-    "@greenstonechambers.co.uk.cjsm.net>",
-    "RCPT TO:<a@b> NOTIFY=SOMETIMES",
-    "RCPT TO:<a@" +
-    "b." *
-    200 +
-     "example>"):
+                "RCPT TO:<a@b.example",
+                "RCPT TO:a b",
+                "RCPT TO:<>",
+                "RCPT TO:<@>",
+                "RCPT TO:<a@-b.example>",
+                "RCPT TO:<" + "a" * 65 + "@greenstonechambers.co.uk.cjsm.net>",
+                "RCPT TO:<a@b> NOTIFY=SOMETIMES",
+                "RCPT TO:<a@" + "b." * 200 + "example>",
+            ):
                 with self.subTest(line[:40]):
                     client.command("RSET")
                     self.assertReply(client.mail(LISTING), 250)
@@ -55,8 +54,9 @@ class Recipients(CommunityTest):
 
     def suspend(self, kind, end=3600):
         end_text = f", until: {until(end)}" if end else ""
-        self.community.policy.organisation("northshire-police", "suspended",
-                                           f'{{ kind: {kind}, reason: "new servers being installed"{end_text} }}')
+        self.community.policy.organisation(
+            "northshire-police", "suspended", f'{{ kind: {kind}, reason: "new servers being installed"{end_text} }}'
+        )
         self.community.reload()
         self.addCleanup(self.resume)
 
@@ -70,7 +70,7 @@ class Recipients(CommunityTest):
         self.assertReply(self.community.send("crown-court", LISTING, CUSTODY_INSIDE, content), 250)
         self.stays_away(self.police, "During an outage", 2)
         notice = self.court.wait(1)[0]
-        self.assertIn(b"new servers being installed", notice.content)
+        self.assertIn("new servers being installed", " ".join(notice.content.decode().split()))
         self.resume()
         self.arrives(self.police, "During an outage")
 
@@ -92,19 +92,26 @@ class Recipients(CommunityTest):
         return file
 
     def test_a_suspended_or_removed_person_is_refused_and_never_suggested(self):
-        self.community.import_directory(self.with_people(
-            "address: anna.grey@greenstonechambers.co.uk, name: Anna Grey, status: suspended",
-            "address: bert.gold@greenstonechambers.co.uk, name: Bert Gold, status: removed"))
+        self.community.import_directory(
+            self.with_people(
+                "address: anna.grey@greenstonechambers.co.uk, name: Anna Grey, status: suspended",
+                "address: bert.gold@greenstonechambers.co.uk, name: Bert Gold, status: removed",
+            )
+        )
         self.assertEqual(5, self.rcpt("anna.grey@greenstonechambers.co.uk.cjsm.net").code // 100)
         self.assertEqual(5, self.rcpt("bert.gold@greenstonechambers.co.uk.cjsm.net").code // 100)
         self.assertNotIn("anna.grey@", self.rcpt("anna.gray@greenstonechambers.co.uk.cjsm.net").text)
 
     def test_one_who_moved_is_named_with_the_new_address(self):
-        self.community.import_directory(self.with_people(
-            "address: cora.lind@greenstonechambers.co.uk, name: Cora Lind, status: removed, "
-            "moved_to: cora.lind@smithsolicitors.co.uk.cjsm.net"))
-        self.assertReply(self.rcpt("cora.lind@greenstonechambers.co.uk.cjsm.net"), 55,
-                         "cora.lind@smithsolicitors.co.uk.cjsm.net")
+        self.community.import_directory(
+            self.with_people(
+                "address: cora.lind@greenstonechambers.co.uk, name: Cora Lind, status: removed, "
+                "moved_to: cora.lind@smithsolicitors.co.uk.cjsm.net"
+            )
+        )
+        self.assertReply(
+            self.rcpt("cora.lind@greenstonechambers.co.uk.cjsm.net"), 55, "cora.lind@smithsolicitors.co.uk.cjsm.net"
+        )
 
     def test_importing_with_dry_run_changes_nothing(self):
         file = self.with_people("address: dora.dry@greenstonechambers.co.uk, name: Dora Dry, status: active")

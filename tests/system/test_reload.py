@@ -24,9 +24,11 @@ class Reload(CommunityTest):
     def setUp(self):
         super().setUp()
         self.policy = self.community.policy
-        self.before = {str(p.relative_to(self.policy.folder)): p.read_text()
-                       for p in sorted(self.policy.folder.resolve().rglob("*.yaml"))
-                       for p in [self.policy.folder / p.relative_to(self.policy.folder.resolve())]}
+        self.before = {
+            str(p.relative_to(self.policy.folder)): p.read_text()
+            for p in sorted(self.policy.folder.resolve().rglob("*.yaml"))
+            for p in [self.policy.folder / p.relative_to(self.policy.folder.resolve())]
+        }
 
     def tearDown(self):
         super().tearDown()
@@ -83,16 +85,21 @@ class Reload(CommunityTest):
         self.policy.set("limits.yaml", "mesage_size", "5 MiB")
         done = self.community.run("reload")
         self.assertNotEqual(0, done.returncode)
-        for text in ("limits.yaml:", 'unknown key "mesage_size"', 'did you mean "message_size"?',
-                     f"generation {before} stays in force", "^~"):
+        for text in (
+            "limits.yaml:",
+            'unknown key "mesage_size"',
+            'did you mean "message_size"?',
+            f"generation {before} stays in force",
+            "^~",
+        ):
             self.assertIn(text, done.stdout + done.stderr)
         self.assertEqual(before, self.community.generation())
         self.assertEqual(size, self.size_limit())
         self.assertIn("mesage_size", str(self.community.postern("status")))
         self.assertTrue([line for line in self.community.log() if "mesage_size" in str(line)])
         reply = self.community.send(
-    "greenstone", ERIC, LISTING_INSIDE, make_message(
-        ERIC, LISTING_INSIDE, "Under the old"))
+            "greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "Under the old")
+        )
         self.assertReply(reply, 250)
         self.policy.set("limits.yaml", "mesage_size", None)
         self.community.reload()
@@ -111,11 +118,12 @@ class Reload(CommunityTest):
         with self.community.client("greenstone") as client:
             client.mail(ERIC)
             self.policy.set(
-    "tagging.yaml",
-    "tags",
-    '\n  - name: other\n    when: { recipient.organisation.kind: server }\n'
-    '    subject: { prefix: "NEW: " }\n    headers: { add: { X-Secure-Email: '
-    '"generation=${policy.generation}" } }')
+                "tagging.yaml",
+                "tags",
+                "\n  - name: other\n    when: { recipient.organisation.kind: server }\n"
+                '    subject: { prefix: "NEW: " }\n    headers: { add: { X-Secure-Email: '
+                '"generation=${policy.generation}" } }',
+            )
             self.community.reload()
             client.rcpt(LISTING_INSIDE)
             self.assertReply(client.data(make_message(ERIC, LISTING_INSIDE, "Began before")), 250)
@@ -134,8 +142,10 @@ class Reload(CommunityTest):
         fresh = self.community.authority.issue("mx.cjsm.net", self.community.folder / f"fresh{time.time_ns()}")
         old = self.shown()
         with self.community.client("greenstone") as open_before:
-            for source, target in ((fresh.key, self.community.certificate.key),
-                                   (fresh.chain, self.community.certificate.chain)):
+            for source, target in (
+                (fresh.key, self.community.certificate.key),
+                (fresh.chain, self.community.certificate.chain),
+            ):
                 shutil.copy(source, f"{target}.new")
                 os.replace(f"{target}.new", target)
             self.community.reload()
@@ -153,7 +163,7 @@ class Reload(CommunityTest):
 
     def test_listeners_come_and_go(self):
         port, text = free_port(), self.policy.read("node.yaml")
-        second = text[text.index("  - name: members"):text.index("storage:")].replace("members", "second", 1)
+        second = text[text.index("  - name: members") : text.index("storage:")].replace("members", "second", 1)
         second = second.replace(f":{self.community.port}", f":{port}")
         self.policy.write("node.yaml", text.replace("storage:", second + "storage:", 1))
         self.community.reload()
@@ -180,10 +190,10 @@ class Reload(CommunityTest):
                 subject = f"During {number}-{len(sent)}"
                 try:
                     reply = self.community.send(
-    "greenstone", ERIC, LISTING_INSIDE, make_message(
-        ERIC, LISTING_INSIDE, subject))
+                        "greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, subject)
+                    )
                     (sent if reply.code == 250 else faults).append(str(reply))
-                except Exception as error:      # whatever it was, it is what the test looks for
+                except Exception as error:  # whatever it was, it is what the test looks for
                     faults.append(repr(error))
 
         threads = [threading.Thread(target=load, args=(n,)) for n in range(3)]

@@ -7,8 +7,10 @@ from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, OFFICE_INSIDE, C
 
 
 class Reports(CommunityTest):
-    settings = {"retry": "{ first: 1 second, factor: 1, at_most: 1 second, jitter: 0 %, delay_report: 2 seconds, "
-                         "give_up: 6 seconds }"}
+    settings = {
+        "retry": "{ first: 1 second, factor: 1, at_most: 1 second, jitter: 0 %, delay_report: 2 seconds, "
+        "give_up: 6 seconds }"
+    }
 
     def send(self, recipient, subject, mail="", rcpt="", **headers):
         content = make_message(ERIC, recipient, subject, "The body of " + subject + "\r\n", **headers)
@@ -16,31 +18,44 @@ class Reports(CommunityTest):
 
     def report(self, action, about, seconds=20):
         """The report with this action for the original of this subject: (received, parsed, recipient fields)."""
+
         def fits(message):
-            return b"multipart/report" in message.content and about.encode() in message.content \
+            return (
+                b"multipart/report" in message.content
+                and about.encode() in message.content
                 and f"action: {action}".encode() in message.content.lower()
+            )
+
         received = self.greenstone.wait_for(fits, seconds)
         parsed = email.message_from_bytes(received.content, policy=email.policy.default)
-        status = next(p for p in parsed.walk() if p.get_content_type() in
-                      ("message/delivery-status", "message/global-delivery-status"))
+        status = next(
+            p
+            for p in parsed.walk()
+            if p.get_content_type() in ("message/delivery-status", "message/global-delivery-status")
+        )
         blocks = status.get_payload()
         return received, parsed, blocks[0], blocks[1]
 
     def no_report(self, about, seconds=1.5):
         import time
+
         time.sleep(seconds)
-        self.assertEqual([], [m for m in self.greenstone.messages
-                              if b"multipart/report" in m.content and about.encode() in m.content])
+        self.assertEqual(
+            [],
+            [m for m in self.greenstone.messages if b"multipart/report" in m.content and about.encode() in m.content],
+        )
 
     def without_dsn(self):
-        kept = list(self.court.extensions)
-        self.court.extensions = [e for e in kept if e != "DSN"]
-        self.addCleanup(setattr, self.court, "extensions", kept)
+        self.addCleanup(self.court.offer_without("DSN"))
 
     def test_a_server_without_dsn_makes_postern_report_relayed(self):
         self.without_dsn()
-        self.send(LISTING_INSIDE, "Relayed one", "ENVID=QQ+2B314159 RET=HDRS",
-                  f"NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;{LISTING_INSIDE.replace('=', '+3D')}")
+        self.send(
+            LISTING_INSIDE,
+            "Relayed one",
+            "ENVID=QQ+2B314159 RET=HDRS",
+            f"NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;{LISTING_INSIDE.replace('=', '+3D')}",
+        )
         received, parsed, whole, one = self.report("relayed", "Relayed one")
         self.assertEqual("", received.sender)
         self.assertEqual([ERIC], received.recipients)
@@ -97,8 +112,11 @@ class Reports(CommunityTest):
         self.assertIn("Will-Retry-Until", one)
         self.assertEqual("4", one["Status"][0])
         self.report("failed", "Slow one", 30)
-        delays = [m for m in self.greenstone.messages if b"Slow one" in m.content and b"delayed" in m.content.lower()
-                  and b"Action: failed" not in m.content]
+        delays = [
+            m
+            for m in self.greenstone.messages
+            if b"Slow one" in m.content and b"delayed" in m.content.lower() and b"Action: failed" not in m.content
+        ]
         self.assertEqual(1, len(delays))
 
     def test_a_report_that_fails_makes_no_report(self):
@@ -119,8 +137,9 @@ class Reports(CommunityTest):
         self.court.order("rcpt", "550 5.1.1 no", matching="thread@")
         self.send("thread@crowncourt.example.cjsm.net", "Threaded", Message_ID="<original-1@greenstonechambers.co.uk>")
         received, parsed, _, _ = self.report("failed", "Threaded")
-        self.assertIn("<original-1@greenstonechambers.co.uk>",
-     (parsed["In-Reply-To"] or "") + (parsed["References"] or ""))
+        self.assertIn(
+            "<original-1@greenstonechambers.co.uk>", (parsed["In-Reply-To"] or "") + (parsed["References"] or "")
+        )
 
     def test_the_headers_of_the_report_name_the_sender_inside(self):
         self.court.order("rcpt", "550 5.1.1 no", matching="named@")
@@ -141,10 +160,8 @@ class Reports(CommunityTest):
 
     def test_parameters_are_passed_on_to_a_server_that_speaks_dsn(self):
         self.send(
-    LISTING_INSIDE,
-    "Passed on",
-    "RET=HDRS ENVID=pass+2Bon",
-     f"NOTIFY=DELAY ORCPT=rfc822;{LISTING_INSIDE}")
+            LISTING_INSIDE, "Passed on", "RET=HDRS ENVID=pass+2Bon", f"NOTIFY=DELAY ORCPT=rfc822;{LISTING_INSIDE}"
+        )
         message = wait_until(lambda: next((m for m in self.court.messages if "Passed on" in m.header("Subject")), None))
         self.assertEqual(("HDRS", "pass+2Bon"), (message.sender_parameters["RET"], message.sender_parameters["ENVID"]))
         parameters = message.recipient_parameters[LISTING]

@@ -5,8 +5,9 @@ import unittest
 
 from harness import ERIC, LISTING_INSIDE, CommunityTest, make_message
 
-SECOND = (f"MAIL FROM:<{ERIC}>\r\nRCPT TO:<{LISTING_INSIDE}>\r\nDATA\r\n".encode() +
-          make_message(ERIC, LISTING_INSIDE, "Smuggled in"))
+SECOND = f"MAIL FROM:<{ERIC}>\r\nRCPT TO:<{LISTING_INSIDE}>\r\nDATA\r\n".encode() + make_message(
+    ERIC, LISTING_INSIDE, "Smuggled in"
+)
 FALSE_ENDS = (
     b"\n.\n",
     b"\n.\r\n",
@@ -16,7 +17,8 @@ FALSE_ENDS = (
     b"\r.\r\n",
     b"\n\n.\r\n",
     b"\r\n\0.\r\n",
-     b"\r\r\n.\r\r\n")
+    b"\r\r\n.\r\r\n",
+)
 
 
 class Smuggling(CommunityTest):
@@ -29,7 +31,7 @@ class Smuggling(CommunityTest):
             self.assertReply(client.command("DATA"), 354)
             step = piece or len(content)
             for start in range(0, len(content), step):
-                client.send(content[start:start + step])
+                client.send(content[start : start + step])
                 time.sleep(pause)
             client.send(b"NOOP\r\n")
             replies = []
@@ -91,16 +93,13 @@ class Smuggling(CommunityTest):
         self.assertEqual(b"one\r\n.\r\ntwo\r\n..three\r\n", self.arrives(self.court, "Dot").body)
 
     def test_a_server_without_bdat_gets_the_same_bytes(self):
-        self.court.extensions = [e for e in self.court.extensions if e != "CHUNKING"]
-        try:
-            with self.community.client("greenstone") as client:
-                client.mail(ERIC)
-                client.rcpt(LISTING_INSIDE)
-                client.bdat(make_message(ERIC, LISTING_INSIDE, "Restuffed", b".\r\n..\r\n.x\r\n"))
-            message = self.arrives(self.court, "Restuffed")
-            self.assertEqual(("DATA", b".\r\n..\r\n.x\r\n"), (message.by, message.body))
-        finally:
-            self.court.extensions.append("CHUNKING")
+        self.addCleanup(self.court.offer_without("CHUNKING"))
+        with self.community.client("greenstone") as client:
+            client.mail(ERIC)
+            client.rcpt(LISTING_INSIDE)
+            client.bdat(make_message(ERIC, LISTING_INSIDE, "Restuffed", b".\r\n..\r\n.x\r\n"))
+        message = self.arrives(self.court, "Restuffed")
+        self.assertEqual(("DATA", b".\r\n..\r\n.x\r\n"), (message.by, message.body))
 
     def test_bare_line_feeds_between_commands_are_no_commands(self):
         with self.community.client("greenstone") as client:

@@ -18,7 +18,8 @@ from .case import (
     LISTING_INSIDE,
     OFFICE_INSIDE,
     SAFETY_INSIDE,
-     CommunityTest)
+    CommunityTest,
+)
 from .certificates import Authority, Certificate
 from .community import Community, DEMO, Member
 from .member_client import MemberClient, Reply, make_message, swaks
@@ -26,7 +27,31 @@ from .member_server import MemberServer, Received
 from .postfix_member import PostfixMember
 from .tools import free_port, source_root, wait_until
 
-__all__ = ["ADMIN_INSIDE", "CLERKS", "CUSTODY", "CUSTODY_INSIDE", "ERIC", "ERIC_INSIDE", "LISTING", "LISTING_INSIDE",
-           "OFFICE_INSIDE", "SAFETY_INSIDE", "CommunityTest",
-           "Authority", "Certificate", "Community", "DEMO", "Member", "MemberClient", "MemberServer", "PostfixMember",
-           "Received", "Reply", "free_port", "make_message", "source_root", "swaks", "wait_until"]
+__all__ = [
+    "ADMIN_INSIDE",
+    "CLERKS",
+    "CUSTODY",
+    "CUSTODY_INSIDE",
+    "ERIC",
+    "ERIC_INSIDE",
+    "LISTING",
+    "LISTING_INSIDE",
+    "OFFICE_INSIDE",
+    "SAFETY_INSIDE",
+    "CommunityTest",
+    "Authority",
+    "Certificate",
+    "Community",
+    "DEMO",
+    "Member",
+    "MemberClient",
+    "MemberServer",
+    "PostfixMember",
+    "Received",
+    "Reply",
+    "free_port",
+    "make_message",
+    "source_root",
+    "swaks",
+    "wait_until",
+]

@@ -10,13 +10,14 @@ LISTING = "listing@crowncourt.example"
 LISTING_INSIDE = LISTING + ".cjsm.net"
 CUSTODY = "custody@northshire.police.example"
 CUSTODY_INSIDE = CUSTODY + ".cjsm.net"
-OFFICE_INSIDE = "office@smithsolicitors.co.uk.cjsm.net"      # hosted here
-ADMIN_INSIDE = "admin@smithsolicitors.co.uk.cjsm.net"        # hosted here, a group mailbox
-SAFETY_INSIDE = "safety@victimcare.example.cjsm.net"         # hosted here, ex-directory
+OFFICE_INSIDE = "office@smithsolicitors.co.uk.cjsm.net"  # hosted here
+ADMIN_INSIDE = "admin@smithsolicitors.co.uk.cjsm.net"  # hosted here, a group mailbox
+SAFETY_INSIDE = "safety@victimcare.example.cjsm.net"  # hosted here, ex-directory
 
 
 class CommunityTest(unittest.TestCase):
     """Subclasses may set `settings` (for Community) or override `prepare` (before posternd starts)."""
+
     settings = {}
     maxDiff = None
 
@@ -62,6 +63,7 @@ class CommunityTest(unittest.TestCase):
     def stays_away(self, server, subject, seconds=0.5):
         """No such message arrives for a while."""
         import time
+
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for message in list(server.messages):

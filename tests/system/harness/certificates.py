@@ -8,6 +8,7 @@ import subprocess
 @dataclasses.dataclass(frozen=True)
 class Certificate:
     """PEM files of a server or client certificate, and the authority that vouches for it."""
+
     chain: pathlib.Path
     key: pathlib.Path
     authority: pathlib.Path
@@ -15,6 +16,7 @@ class Certificate:
     def sha256(self):
         """Of the DER form, lower-case hexadecimal, as pins are written."""
         import hashlib
+
         pem = self.chain.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
@@ -61,12 +63,31 @@ class Authority:
                 self.folder.rmdir()
                 _run(postern, "ca", "init", self.folder, "--name", name)
             self.certificate = self._find(self.folder, "ca")
-            self.bundle = self.folder / "members.pem"   # with the list of what was revoked
+            self.bundle = self.folder / "members.pem"  # with the list of what was revoked
         else:
             self.certificate = self.bundle = self.folder / "ca.pem"
-            _run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                 "-keyout", self.folder / "ca.key", "-out", self.certificate, "-days", "30", "-subj", f"/CN={name}",
-                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+            _run(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-keyout",
+                self.folder / "ca.key",
+                "-out",
+                self.certificate,
+                "-days",
+                "30",
+                "-subj",
+                f"/CN={name}",
+                "-addext",
+                "basicConstraints=critical,CA:TRUE",
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
+            )
 
     @staticmethod
     def _find(folder, stem):
@@ -86,8 +107,37 @@ class Authority:
             return Certificate(self._find(out, server_name), key, self.certificate)
         request, chain, extensions = (out / f"{server_name}.{ending}" for ending in ("csr", "pem", "ext"))
         extensions.write_text(f"subjectAltName=DNS:{server_name}\nextendedKeyUsage=serverAuth,clientAuth\n")
-        _run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
-             "-out", request, "-subj", f"/CN={server_name}")
-        _run("openssl", "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.folder / "ca.key",
-             "-CAcreateserial", "-days", "30", "-extfile", extensions, "-out", chain)
+        _run(
+            "openssl",
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            request,
+            "-subj",
+            f"/CN={server_name}",
+        )
+        _run(
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            self.certificate,
+            "-CAkey",
+            self.folder / "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "30",
+            "-extfile",
+            extensions,
+            "-out",
+            chain,
+        )
         return Certificate(chain, key, self.certificate)

@@ -21,23 +21,31 @@ from .policy_text import Policy, value_of
 from .tools import WorkFolder, free_port, program_folder, sanitized, source_root, wait_until
 
 NODE_NAME = "mx.cjsm.net"
-FAST_RETRY = ("{ first: 1 second, factor: 1.5, at_most: 2 seconds, jitter: 10 %, delay_report: 1 hour, "
-              "give_up: 2 hours }")
+FAST_RETRY = (
+    "{ first: 1 second, factor: 1.5, at_most: 2 seconds, jitter: 10 %, delay_report: 1 hour, " "give_up: 2 hours }"
+)
 
 # The demo's members with servers of their own: where each connects from.
 DEMO = {"greenstone": "127.0.0.11", "crown-court": "127.0.0.12", "northshire-police": "127.0.0.13"}
 
-COMPLAINTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:",
-              "terminate called", "Assertion ")
+COMPLAINTS = (
+    "ERROR: AddressSanitizer",
+    "ERROR: LeakSanitizer",
+    "WARNING: ThreadSanitizer",
+    "runtime error:",
+    "terminate called",
+    "Assertion ",
+)
 
 
 @dataclasses.dataclass
 class Member:
     """A member with its own server."""
+
     id: str
-    name: str             # DNS name of its server, as its certificate says
+    name: str  # DNS name of its server, as its certificate says
     domain: str
-    source: str           # the address that it connects from
+    source: str  # the address that it connects from
     certificate: Certificate
     server: MemberServer
 
@@ -62,7 +70,7 @@ class Community:
         for organisation, source in DEMO.items():
             self._join(organisation, source)
         self.policy.set("routing.yaml", "retry", retry)
-        self.policy.set("routing.yaml", "routes", None)      # the demo's depend on the time of day
+        self.policy.set("routing.yaml", "routes", None)  # the demo's depend on the time of day
         self.write_node()
 
     # --- policy ---
@@ -70,9 +78,9 @@ class Community:
         """Gives a member of rules/ a certificate and a server on loopback."""
         file = self.policy.organisation_file(organisation)
         text = self.policy.read(file)
-        domain = value_of(text,
-    r"^domains:\s*\[\s*([^,\]\s}]+)") or value_of(text,
-     r"^\s*-\s*(?:\{\s*domain:\s*)?([\w.-]+)")
+        domain = value_of(text, r"^domains:\s*\[\s*([^,\]\s}]+)") or value_of(
+            text, r"^\s*-\s*(?:\{\s*domain:\s*)?([\w.-]+)"
+        )
         name = value_of(text, r"certificate:\s*\{\s*name:\s*([^\s},]+)") or f"mail.{domain}"
         certificate = self.authority.issue(name, self.folder / "certificates")
         server = MemberServer(certificate if self.tls else None, name, port=self.ports.get(organisation)).start()
@@ -83,8 +91,9 @@ class Community:
     def connects_from(self, organisation, text=None):
         member = self.members[organisation]
         proof = f"certificate: {{ name: {member.name} }}" if self.tls else ""
-        self.policy.organisation(organisation, "connects_from", text or
-                                 f"\n  networks: [{member.source}/32]\n  {proof}".rstrip())
+        self.policy.organisation(
+            organisation, "connects_from", text or f"\n  networks: [{member.source}/32]\n  {proof}".rstrip()
+        )
 
     def deliver_to(self, organisation, *ports, more=""):
         """Where the member's mail goes: ports on loopback, in order."""
@@ -96,18 +105,28 @@ class Community:
     def write_node(self, limits="", more="", certificate=None):
         """node.yaml for this machine. `limits`: the listener's, as flow YAML; `more`: top-level text."""
         shown = certificate or self.certificate
-        tls = (f"    tls: {{ certificate: {shown.chain}, key: {shown.key}, clients: request }}\n" if self.tls
-               else "    clear_text: true\n")
-        self.policy.write("node.yaml", "".join((
-            "# yaml-language-server: $schema=../yaml-schema/node.schema.json\n",
-            f"name: {NODE_NAME}\n",
-            f'listeners:\n  - name: members\n    address: "127.0.0.1:{self.port}"\n{tls}',
-            f"    limits: {limits}\n" if limits else "",
-            f"storage:\n  directory: {self.folder}/spool\n",
-            f"certificates:\n  members: {self.authority.bundle}\n  next_hops: {self.authority.certificate}\n",
-            f'mailboxes:\n  lmtp: "127.0.0.1:{self.mailboxes.port}"\n',
-            f"control:\n  socket: {self.socket}\n",
-            f'metrics: "127.0.0.1:{self.metrics_port}"\n', more)))
+        tls = (
+            f"    tls: {{ certificate: {shown.chain}, key: {shown.key}, clients: request }}\n"
+            if self.tls
+            else "    clear_text: true\n"
+        )
+        self.policy.write(
+            "node.yaml",
+            "".join(
+                (
+                    "# yaml-language-server: $schema=../yaml-schema/node.schema.json\n",
+                    f"name: {NODE_NAME}\n",
+                    f'listeners:\n  - name: members\n    address: "127.0.0.1:{self.port}"\n{tls}',
+                    f"    limits: {limits}\n" if limits else "",
+                    f"storage:\n  directory: {self.folder}/spool\n",
+                    f"certificates:\n  members: {self.authority.bundle}\n  next_hops: {self.authority.certificate}\n",
+                    f'mailboxes:\n  lmtp: "127.0.0.1:{self.mailboxes.port}"\n',
+                    f"control:\n  socket: {self.socket}\n",
+                    f'metrics: "127.0.0.1:{self.metrics_port}"\n',
+                    more,
+                )
+            ),
+        )
 
     # --- posternd ---
     def start(self, ready=True):
@@ -116,11 +135,17 @@ class Community:
         environment = os.environ | {"UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_OPTIONS": "detect_leaks=1"}
         environment |= self.environment
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([*self.wrapper, str(self.bin / "posternd"), str(self.policy.folder)],
-                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+            self.process = subprocess.Popen(
+                [*self.wrapper, str(self.bin / "posternd"), str(self.policy.folder)],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+            )
         if ready:
-            wait_until(self._answers, 60 if sanitized() else 20, lambda: "posternd to answer:\n" + self.log_tail(),
-                       every=0.05)
+            wait_until(
+                self._answers, 60 if sanitized() else 20, lambda: "posternd to answer:\n" + self.log_tail(), every=0.05
+            )
         return self
 
     def _answers(self):
@@ -147,7 +172,7 @@ class Community:
         text = self.log_file.read_text(errors="replace")
         for complaint in COMPLAINTS:
             if complaint in text:
-                raise AssertionError(text[max(0, text.index(complaint) - 500):][:6000])
+                raise AssertionError(text[max(0, text.index(complaint) - 500) :][:6000])
         if code:
             raise AssertionError(f"posternd ended with {code}:\n{self.log_tail()}")
 
@@ -182,15 +207,20 @@ class Community:
     # --- the command line ---
     def run(self, *arguments):
         """The postern command against this gateway, as it ends."""
-        return subprocess.run([str(self.bin / "postern"), "--socket", str(self.socket), *map(str, arguments)],
-                              capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            [str(self.bin / "postern"), "--socket", str(self.socket), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
     def postern(self, *arguments):
         """What the command prints as JSON; AssertionError if it fails."""
         done = self.run(*arguments, "--json")
         if done.returncode:
             raise AssertionError(
-                f"postern {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}")
+                f"postern {' '.join(map(str, arguments))}: {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def queue(self, *arguments):
@@ -223,15 +253,19 @@ class Community:
         return found
 
     def log_tail(self, lines=25):
-        return "\n".join(self.log_file.read_text(errors="replace").splitlines()
-                         [-lines:]) if self.log_file.exists() else ""
+        return (
+            "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:]) if self.log_file.exists() else ""
+        )
 
     # --- members ---
     def client(self, organisation, hello=True, **more):
         """A connection from a member's server; past STARTTLS and EHLO unless `hello=False`."""
         member = self.members[organisation]
-        settings = {"source": member.source, "certificate": member.certificate if self.tls else None,
-                    "helo": member.name} | more
+        settings = {
+            "source": member.source,
+            "certificate": member.certificate if self.tls else None,
+            "helo": member.name,
+        } | more
         client = MemberClient(self.port, **settings)
         return client.hello() if hello else client
 
@@ -247,6 +281,7 @@ class Community:
     def metrics(self):
         """The text of the metrics page."""
         import urllib.request
+
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as page:
             return page.read().decode()
 

@@ -29,8 +29,13 @@ class Reply:
 
 def make_message(sender, recipient, subject="A test", body="Good morning.\r\n", **headers):
     """A plain message as bytes, CRLF lines. Headers by name with _ for -; a value of None leaves one out."""
-    fields = {"From": sender, "To": recipient, "Subject": subject, "Date": email.utils.formatdate(),
-              "Message-ID": f"<{uuid.uuid4()}@{sender.split('@')[-1].strip('<>') or 'member.example'}>"}
+    fields = {
+        "From": sender,
+        "To": recipient,
+        "Subject": subject,
+        "Date": email.utils.formatdate(),
+        "Message-ID": f"<{uuid.uuid4()}@{sender.split('@')[-1].strip('<>') or 'member.example'}>",
+    }
     for name, value in headers.items():
         fields[name.replace("_", "-")] = value
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value is not None)
@@ -48,8 +53,9 @@ def stuff(content):
 class MemberClient:
     """A connection to Postern from a member's address, with its certificate."""
 
-    def __init__(self, port, source="127.0.0.1", certificate=None, helo="mail.member.example", host="127.0.0.1",
-                 timeout=30):
+    def __init__(
+        self, port, source="127.0.0.1", certificate=None, helo="mail.member.example", host="127.0.0.1", timeout=30
+    ):
         self.certificate, self.helo_name, self.tls = certificate, helo, None
         self.socket = socket.create_connection((host, port), timeout, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -158,15 +164,36 @@ class MemberClient:
         return reply
 
 
-def swaks(port, sender, recipient, source="127.0.0.1", certificate=None, helo="mail.member.example", tls=True,
-          more=(), timeout=60):
+def swaks(
+    port,
+    sender,
+    recipient,
+    source="127.0.0.1",
+    certificate=None,
+    helo="mail.member.example",
+    tls=True,
+    more=(),
+    timeout=60,
+):
     """Real swaks; returns (exit code, dialogue)."""
-    command = ["swaks", "--server", f"127.0.0.1:{port}", "--from", sender, "--to", recipient, "--helo", helo,
-               "--local-interface", source, "--timeout", "20"]
+    command = [
+        "swaks",
+        "--server",
+        f"127.0.0.1:{port}",
+        "--from",
+        sender,
+        "--to",
+        recipient,
+        "--helo",
+        helo,
+        "--local-interface",
+        source,
+        "--timeout",
+        "20",
+    ]
     if tls:
         command.append("--tls")
     if tls and certificate:
         command += ["--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)]
     done = subprocess.run(command + [str(part) for part in more], capture_output=True, text=True, timeout=timeout)
     return done.returncode, done.stdout + done.stderr
-

@@ -12,23 +12,32 @@ import time
 
 from .tools import free_port, wait_until
 
-EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN",
-              "REQUIRETLS")
+EXTENSIONS = (
+    "PIPELINING",
+    "SIZE 52428800",
+    "8BITMIME",
+    "SMTPUTF8",
+    "ENHANCEDSTATUSCODES",
+    "CHUNKING",
+    "DSN",
+    "REQUIRETLS",
+)
 
 
 @dataclasses.dataclass
 class Received:
     """One message as it came."""
+
     sender: str
     sender_parameters: dict
-    recipients: list            # addresses that were taken
+    recipients: list  # addresses that were taken
     recipient_parameters: dict  # address -> {"NOTIFY": "SUCCESS", ...}
-    content: bytes              # dots unstuffed, as it stands otherwise
-    tls: str                    # "TLSv1.3", or "" for clear text
-    client_names: list          # DNS names of the client's certificate
+    content: bytes  # dots unstuffed, as it stands otherwise
+    tls: str  # "TLSv1.3", or "" for clear text
+    client_names: list  # DNS names of the client's certificate
     helo: str
-    by: str                     # "DATA" or "BDAT"
-    connection: int             # counts connections from 1
+    by: str  # "DATA" or "BDAT"
+    connection: int  # counts connections from 1
     at: float
 
     def header(self, name):
@@ -49,12 +58,13 @@ class Received:
 @dataclasses.dataclass
 class Order:
     """What to do at a step, for whom, how often (None: always)."""
+
     step: str
-    reply: str = ""             # "451 4.3.0 busy"; empty: as usual
-    matching: str = ""          # part of the command line that it is for
+    reply: str = ""  # "451 4.3.0 busy"; empty: as usual
+    matching: str = ""  # part of the command line that it is for
     times: int = None
     delay: float = 0
-    drop: bool = False          # close the connection without a word
+    drop: bool = False  # close the connection without a word
     per_recipient: dict = None  # LMTP after the content: address -> reply
 
 
@@ -63,14 +73,23 @@ class Gone(Exception):
 
 
 class MemberServer:
-    def __init__(self, certificate=None, name="mail.member.example", address="127.0.0.1", port=None, lmtp=False,
-                 unix_socket=None, without=(), starttls=True):
+    def __init__(
+        self,
+        certificate=None,
+        name="mail.member.example",
+        address="127.0.0.1",
+        port=None,
+        lmtp=False,
+        unix_socket=None,
+        without=(),
+        starttls=True,
+    ):
         self.certificate, self.name, self.lmtp = certificate, name, lmtp
         self.extensions = [e for e in EXTENSIONS if e.split()[0] not in without]
         self.starttls = starttls and certificate is not None
         self.address, self.port, self.unix_socket = address, port or free_port(address), unix_socket
         self.messages, self.orders, self.commands, self.connections = [], [], [], 0
-        self._lock, self._listener = threading.Lock(), None
+        self._lock, self._listener, self._open = threading.Lock(), None, set()
 
     # --- life ---
     def start(self):
@@ -94,6 +113,28 @@ class MemberServer:
             self._listener.close()
             self._listener = None
 
+    def hang_up(self):
+        """Ends all connections, so that the next message needs a new one and meets what is offered now."""
+        with self._lock:
+            peers, self._open = list(self._open), set()
+        for peer in peers:
+            try:
+                peer.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def offer_without(self, *names):
+        """Stops offering extensions, to new and old clients alike; returns a function that offers them again."""
+        before = self.extensions
+        self.extensions = [e for e in before if e.split()[0] not in names]
+        self.hang_up()
+
+        def again():
+            self.extensions = before
+            self.hang_up()
+
+        return again
+
     def __enter__(self):
         return self.start()
 
@@ -114,14 +155,20 @@ class MemberServer:
 
     def wait(self, count=1, seconds=20):
         """The messages, as soon as there are that many."""
-        wait_until(lambda: len(self.messages) >= count, seconds,
-                   lambda: f"{count} messages at {self.name}, which has {len(self.messages)}")
+        wait_until(
+            lambda: len(self.messages) >= count,
+            seconds,
+            lambda: f"{count} messages at {self.name}, which has {len(self.messages)}",
+        )
         return list(self.messages)
 
     def wait_for(self, test, seconds=20):
         """The first message for which test(message) holds."""
-        return wait_until(lambda: next((m for m in list(self.messages) if test(m)), None), seconds,
-                          lambda: f"a message at {self.name}, which has {[m.header('Subject') for m in self.messages]}")
+        return wait_until(
+            lambda: next((m for m in list(self.messages) if test(m)), None),
+            seconds,
+            lambda: f"a message at {self.name}, which has {[m.header('Subject') for m in self.messages]}",
+        )
 
     # --- inside ---
     def _accept(self, listener):
@@ -131,6 +178,8 @@ class MemberServer:
             except OSError:
                 return
             self.connections += 1
+            with self._lock:
+                self._open.add(peer)
             threading.Thread(target=Conversation(self, peer, self.connections).run, daemon=True).start()
 
     def _next_order(self, step, line):
@@ -170,6 +219,8 @@ class Conversation:
         except (Gone, OSError, ValueError):
             pass
         finally:
+            with self.server._lock:
+                self.server._open.discard(self.peer)
             self.peer.close()
 
     # --- bytes ---
@@ -235,8 +286,9 @@ class Conversation:
         if self.server.starttls and not self.tls:
             offered = [e for e in offered if e != "REQUIRETLS"] + ["STARTTLS"]
         lines = [self.server.name] + offered
-        self.answer("ehlo", line, "\r\n".join(f"250{'-' if i < len(lines) - 1 else ' '}{text}"
-                                              for i, text in enumerate(lines)))
+        self.answer(
+            "ehlo", line, "\r\n".join(f"250{'-' if i < len(lines) - 1 else ' '}{text}" for i, text in enumerate(lines))
+        )
         self.reset()
 
     on_lhlo = on_ehlo
@@ -250,7 +302,11 @@ class Conversation:
             return self.answer("starttls", line, "502 5.5.1 not offered") and None
         if not self.answer("starttls", line, "220 2.0.0 go ahead").startswith("220"):
             return None
-        self.peer = self.server.certificate.server_context().wrap_socket(self.peer, server_side=True)
+        clear = self.peer
+        self.peer = self.server.certificate.server_context().wrap_socket(clear, server_side=True)
+        with self.server._lock:  # the old object has given its socket away
+            self.server._open.discard(clear)
+            self.server._open.add(self.peer)
         self.tls, self.buffer = self.peer.version(), b""
         self.reset()
         return None
@@ -285,8 +341,19 @@ class Conversation:
         if self.tls:
             certificate = self.peer.getpeercert() or {}
             names = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
-        message = Received(self.sender, self.sender_parameters, list(self.recipients), dict(self.parameters), content,
-                           self.tls or "", names, self.helo, by, self.number, time.time())
+        message = Received(
+            self.sender,
+            self.sender_parameters,
+            list(self.recipients),
+            dict(self.parameters),
+            content,
+            self.tls or "",
+            names,
+            self.helo,
+            by,
+            self.number,
+            time.time(),
+        )
         order = self.server._next_order("end", message.header("Subject") or "")
         if order:
             time.sleep(order.delay)
@@ -296,8 +363,11 @@ class Conversation:
         if self.server.lmtp:
             per = (order.per_recipient if order else None) or {}
             replies = [per.get(address, replies[0]) for address in self.recipients]
-        message.recipients = [a for a, r in zip(self.recipients, replies * (1 if self.server.lmtp else
-                                                                           len(self.recipients))) if r[0] == "2"]
+        message.recipients = [
+            a
+            for a, r in zip(self.recipients, replies * (1 if self.server.lmtp else len(self.recipients)))
+            if r[0] == "2"
+        ]
         if message.recipients:
             self.server._keep(message)
         self.peer.sendall("".join(reply + "\r\n" for reply in replies).encode())

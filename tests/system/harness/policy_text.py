@@ -35,8 +35,9 @@ class Policy:
         text = self.read(name) if (self.folder / name).exists() else ""
         block = re.compile(rf"^{re.escape(key)}:.*\n?(?:^[ \t]+.*\n?|^\s*\n|^#.*\n(?=[ \t])|^- .*\n)*", re.M)
         fresh = "" if value is None else f"{key}: {value}\n"
-        self.write(name, block.sub(lambda _: fresh, text, count=1) if block.search(text)
-                   else text.rstrip("\n") + "\n" + fresh)
+        self.write(
+            name, block.sub(lambda _: fresh, text, count=1) if block.search(text) else text.rstrip("\n") + "\n" + fresh
+        )
 
     def organisation_file(self, organisation):
         """Name of the file that declares it."""

@@ -80,8 +80,9 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class PostfixMember:
-    def __init__(self, name, domain, source, certificate, postern_port, postern_name="mx.cjsm.net", suffix="cjsm.net",
-                 port=None):
+    def __init__(
+        self, name, domain, source, certificate, postern_port, postern_name="mx.cjsm.net", suffix="cjsm.net", port=None
+    ):
         self.name, self.domain, self.port = name, domain, port or free_port()
         self.work = WorkFolder("postfix")
         self.folder = self.work.path
@@ -94,14 +95,24 @@ class PostfixMember:
         chain.write_text(certificate.key.read_text() + certificate.chain.read_text())
         authority = self.folder / "etc/ca.pem"
         authority.write_text(certificate.authority.read_text())
-        values = {"folder": self.folder, "name": name, "domain": domain, "source": source, "suffix": suffix,
-                  "postern": postern_port, "postern_name": postern_name, "port": self.port, "authority": authority}
+        values = {
+            "folder": self.folder,
+            "name": name,
+            "domain": domain,
+            "source": source,
+            "suffix": suffix,
+            "postern": postern_port,
+            "postern_name": postern_name,
+            "port": self.port,
+            "authority": authority,
+        }
         (self.folder / "etc/main.cf").write_text(MAIN.format(**values))
         (self.folder / "etc/master.cf").write_text(MASTER.format(**values))
 
     def _postfix(self, word):
-        return subprocess.run(["/usr/sbin/postfix", "-c", str(self.folder / "etc"), word],
-                              capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            ["/usr/sbin/postfix", "-c", str(self.folder / "etc"), word], capture_output=True, text=True, timeout=60
+        )
 
     def start(self):
         done = self._postfix("start")
@@ -139,8 +150,11 @@ class PostfixMember:
         return [path.read_bytes() for path in sorted(folder.glob("*"))] if folder.exists() else []
 
     def wait_mail(self, count=1, seconds=30):
-        wait_until(lambda: len(self.mail()) >= count, seconds,
-                   lambda: f"{count} messages in Postfix, which has {len(self.mail())}:\n{self.log()}")
+        wait_until(
+            lambda: len(self.mail()) >= count,
+            seconds,
+            lambda: f"{count} messages in Postfix, which has {len(self.mail())}:\n{self.log()}",
+        )
         return self.mail()
 
     def log(self):
