@@ -83,7 +83,9 @@ Schedule::Async<std::size_t> Schedule::claim_some()
 Schedule::Async<Duration> Schedule::time_to_wait()
 {
     const auto due = co_await store_.next_due();
-    if (!due || !*due || places_.free() == 0) co_return limits_.look_again;
+    if (!due || !*due) co_return limits_.look_again;
+    if (places_.free() == 0) places_.want();  // asked first and looked again: a place that comes back now is not missed
+    if (places_.free() == 0) co_return limits_.look_again;
     const Duration wait = **due - clock_.now();
     co_return std::clamp<Duration>(wait, std::chrono::milliseconds{5}, limits_.look_again);
 }
