@@ -2,9 +2,9 @@
 #include "authority/authority.hpp"
 #include "vocabulary/units.hpp"
 
+#include <fmt/format.h>
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fmt/format.h>
 #include <iostream>
 #include <memory>
 
@@ -60,8 +60,9 @@ void init(Context& context, const Options& options)
     if (!valid_for) return;
     const auto made = authority::Authority::init(options.folder, options.name, *valid_for, system_clock);
     if (!made) return fail(context, made.error());
-    std::cout << fmt::format("{} holds the authority \"{}\". Keep ca.key safe. node.yaml names {} under certificates: members.\n",
-                             options.folder, options.name, made->bundle().string());
+    std::cout << fmt::format(
+        "{} holds the authority \"{}\". Keep ca.key safe. node.yaml names {} under certificates: members.\n",
+        options.folder, options.name, made->bundle().string());
 }
 
 void issue(Context& context, const Options& options)
@@ -79,7 +80,8 @@ void issue(Context& context, const Options& options)
     if (options.json)
         std::cout << boost::json::serialize(as_json(issued->certificate)) << "\n";
     else
-        std::cout << fmt::format("{}\n{}\nSHA-256 {}\n", issued->chain.string(), issued->key.string(), issued->certificate.sha256);
+        std::cout << fmt::format("{}\n{}\nSHA-256 {}\n", issued->chain.string(), issued->key.string(),
+                                 issued->certificate.sha256);
 }
 
 void list(Context& context, const Options& options)
@@ -116,7 +118,8 @@ void refresh(Context& context, const Options& options)
 
 using Act = void (*)(Context&, const Options&);
 
-CLI::App* add(CLI::App& ca, Context& context, const std::shared_ptr<Options>& options, const char* name, const char* help, Act act)
+CLI::App* add(CLI::App& ca, Context& context, const std::shared_ptr<Options>& options, const char* name,
+              const char* help, Act act)
 {
     auto* command = ca.add_subcommand(name, help);
     command->callback([&context, options, act] { act(context, *options); });
@@ -139,7 +142,8 @@ void add_authority_commands(CLI::App& app, Context& context)
     init_command->add_option("--name", options->name, "what its certificate calls it");
     init_command->add_option("--valid-for", options->valid_for, "such as \"10 years\"");
 
-    auto* issue_command = with_folder(add(*ca, context, options, "issue", "a key and a certificate for a member's server", issue));
+    auto* issue_command =
+        with_folder(add(*ca, context, options, "issue", "a key and a certificate for a member's server", issue));
     issue_command->add_option("--name", options->names, "DNS name; several times for several")->required();
     issue_command->add_option("--out", options->out, "folder for NAME.pem and NAME.key");
     issue_command->add_option("--use", options->use, "client, server or both");
@@ -149,7 +153,8 @@ void add_authority_commands(CLI::App& app, Context& context)
     auto* list_command = with_folder(add(*ca, context, options, "list", "all certificates that were issued", list));
     list_command->add_flag("--json", options->json, "print JSON");
 
-    auto* revoke_command = with_folder(add(*ca, context, options, "revoke", "end a certificate before its time", revoke));
+    auto* revoke_command =
+        with_folder(add(*ca, context, options, "revoke", "end a certificate before its time", revoke));
     revoke_command->add_option("WHICH", options->which, "serial, or a name it bears")->required();
     revoke_command->add_option("--reason", options->reason, fmt::format("{}", fmt::join(authority::reasons(), ", ")));
 

@@ -26,6 +26,7 @@ void add_policy_commands(CLI::App& app, Context& context);
 void add_authority_commands(CLI::App& app, Context& context);
 
 /// Asks the engine and prints its answer: to standard output, or standard error where it refuses.
-void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body, bool json);
+void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
+                   bool json);
 
 }  // namespace postern::app

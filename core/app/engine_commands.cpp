@@ -10,7 +10,8 @@
 
 namespace postern::app {
 
-void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body, bool json)
+void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
+                   bool json)
 {
     const auto answer = control::ask(context.socket, method, target, body, !json);
     if (!answer) {
@@ -57,12 +58,13 @@ void import_directory(Context& context, const ImportOptions& options)
         context.exit_code = refused;
         return;
     }
-    const auto target = with_query("/v1/directory/import", {{"name", options.file}, {"dry_run", options.dry_run ? "1" : ""}});
+    const auto target =
+        with_query("/v1/directory/import", {{"name", options.file}, {"dry_run", options.dry_run ? "1" : ""}});
     ask_and_print(context, "POST", target, text.str(), options.json);
 }
 
-void add_plain(CLI::App& app, Context& context, const std::string& name, const std::string& help, const std::string& method,
-               const std::string& target)
+void add_plain(CLI::App& app, Context& context, const std::string& name, const std::string& help,
+               const std::string& method, const std::string& target)
 {
     auto* command = app.add_subcommand(name, help);
     auto json = std::make_shared<bool>(false);
@@ -74,11 +76,13 @@ void add_plain(CLI::App& app, Context& context, const std::string& name, const s
 
 void add_engine_commands(CLI::App& app, Context& context)
 {
-    add_plain(app, context, "status", "how the engine is doing: generation, queue, next hops, alarms", "GET", "/v1/status");
+    add_plain(app, context, "status", "how the engine is doing: generation, queue, next hops, alarms", "GET",
+              "/v1/status");
     add_plain(app, context, "reload", "read the policy anew; it goes live whole or not at all", "POST", "/v1/reload");
 
     auto trace_options = std::make_shared<TraceOptions>();
-    auto* trace = app.add_subcommand("trace", "what became of messages: received, each attempt, the outcome per recipient");
+    auto* trace =
+        app.add_subcommand("trace", "what became of messages: received, each attempt, the outcome per recipient");
     trace->add_option("ID", trace_options->id, "message id, or a Message-ID header");
     trace->add_option("--from", trace_options->from, "sender, as the community knows it; * and ? match");
     trace->add_option("--to", trace_options->to, "recipient, as the community knows it; * and ? match");
@@ -87,9 +91,11 @@ void add_engine_commands(CLI::App& app, Context& context)
     trace->add_flag("--json", trace_options->json, "print JSON");
     trace->callback([&context, trace_options] {
         const auto& o = *trace_options;
-        ask_and_print(context, "GET",
-                      with_query("/v1/trace", {{"id", o.id}, {"from", o.from}, {"to", o.to}, {"since", o.since}, {"limit", o.limit}}),
-                      "", o.json);
+        ask_and_print(
+            context, "GET",
+            with_query("/v1/trace",
+                       {{"id", o.id}, {"from", o.from}, {"to", o.to}, {"since", o.since}, {"limit", o.limit}}),
+            "", o.json);
     });
 
     auto* directory = app.add_subcommand("directory", "the people and desks of the community");
@@ -99,7 +105,8 @@ void add_engine_commands(CLI::App& app, Context& context)
     import->add_option("FILE", import_options->file, "directory.yaml")->required();
     import->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
     import->add_flag("--json", import_options->json, "print JSON");
-    import->callback([&context, import_options] { import_directory(context, *import_options); });
-}
+    import->callback([&context, import_options] { import_directory(context, *import_options);
+});
+}  // namespace postern::app
 
 }  // namespace postern::app

@@ -36,7 +36,8 @@ void check(Context& context, const CheckOptions& options)
 void add_policy_commands(CLI::App& app, Context& context)
 {
     auto options = std::make_shared<CheckOptions>();
-    auto* command = app.add_subcommand("check", "whether a policy is fine: the same code that the engine loads it with");
+    auto* command =
+        app.add_subcommand("check", "whether a policy is fine: the same code that the engine loads it with");
     command->add_option("DIRECTORY", options->directory, "where node.yaml and the others are")->required();
     command->add_flag("--json", options->json, "print JSON");
     command->callback([&context, options] { check(context, *options); });

@@ -10,10 +10,12 @@ int main(int count, char** arguments)
 {
     CLI::App app{"postern - the command line of the Postern mail gateway"};
     app.require_subcommand(1);
-    app.footer("Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 no engine answers.\n"
-               "A running engine is asked by its control socket (node.yaml control: socket).");
+    app.footer(
+        "Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 no engine answers.\n"
+        "A running engine is asked by its control socket (node.yaml control: socket).");
     postern::app::Context context;
-    app.add_option("--socket", context.socket, "control socket of the engine (default: $POSTERN_SOCKET or /run/postern/control)");
+    app.add_option("--socket", context.socket,
+                   "control socket of the engine (default: $POSTERN_SOCKET or /run/postern/control)");
     if (const char* named = std::getenv("POSTERN_SOCKET")) context.socket = named;
 
     postern::app::add_engine_commands(app, context);

@@ -9,6 +9,9 @@
 #include "process/privileges.hpp"
 #include "session/sessions.hpp"
 
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sys/stat.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -16,11 +19,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdlib>
-#include <fmt/format.h>
 #include <iostream>
-#include <malloc.h>
 #include <stdexcept>
-#include <sys/stat.h>
 #include <thread>
 
 namespace {
@@ -43,7 +43,8 @@ vocabulary::Node read_node(const std::string& directory)
     policy::Loader loader(directory);
     auto loaded = loader.load(0);
     if (!loaded.snapshot)
-        throw std::runtime_error(policy::render(loaded.diagnostics, directory) + "\nposternd does not start with a policy that has errors");
+        throw std::runtime_error(policy::render(loaded.diagnostics, directory) +
+                                 "\nposternd does not start with a policy that has errors");
     return loaded.snapshot->node();
 }
 
@@ -97,9 +98,11 @@ private:
           log_(node.log.empty() ? "stderr" : node.log),
           alarms_(log_, clock_),
           reactors_(node.threads),
-          store_((make_storage(node), or_throw(store::MailStore::open({node.storage, node.body_in_database, node.name})))),
+          store_(
+              (make_storage(node), or_throw(store::MailStore::open({node.storage, node.body_in_database, node.name})))),
           people_(or_throw(directory::Directory::open({std::filesystem::path(node.storage) / "directory.db"}))),
-          trace_key_(or_throw(transform::load_or_create_key((std::filesystem::path(node.storage) / "trace.key").string()))),
+          trace_key_(
+              or_throw(transform::load_or_create_key((std::filesystem::path(node.storage) / "trace.key").string()))),
           dns_(or_throw(net::open_dns(reactors_.context(0), dns_options(node)))),
           schedule_(reactors_, *store_, clock_, log_),
           services_{clock_, log_, metrics_, alarms_, generations_, *store_, *people_, schedule_, *dns_, trace_key_},
@@ -110,7 +113,8 @@ private:
           reload_(directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_),
           api_(services_, reload_, clock_.now()),
           control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
-          metrics_page_(reactors_, log_, [this](control::Request request) { return api_.handle_metrics(std::move(request)); })
+          metrics_page_(reactors_, log_,
+                        [this](control::Request request) { return api_.handle_metrics(std::move(request)); })
     {
     }
 
@@ -164,7 +168,8 @@ private:
         metrics_page_.stop();
         const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{10};
         const auto busy = [this] { return sessions_.open() > 0 || schedule_.busy(); };
-        while (busy() && std::chrono::steady_clock::now() < patience) std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        while (busy() && std::chrono::steady_clock::now() < patience)
+            std::this_thread::sleep_for(std::chrono::milliseconds{10});
         reactors_.stop();
         log_.info("stopped", {{"connections_open", sessions_.open()}});
         return !busy();
@@ -200,7 +205,8 @@ int main(int count, char** arguments)
 {
     const std::string directory = count == 2 ? arguments[1] : "";
     if (directory.empty() || directory.starts_with("-")) {
-        std::cerr << "usage: posternd DIRECTORY      runs the gateway with the policy in DIRECTORY (see `postern check`)\n";
+        std::cerr
+            << "usage: posternd DIRECTORY      runs the gateway with the policy in DIRECTORY (see `postern check`)\n";
         return directory == "--help" || directory == "-h" ? 0 : wrong_usage;
     }
     std::signal(SIGPIPE, SIG_IGN);

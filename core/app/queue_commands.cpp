@@ -1,8 +1,8 @@
 #include "app/commands.hpp"
 #include "control/client.hpp"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <iostream>
 #include <memory>
 
@@ -62,14 +62,16 @@ void act(Context& context, const std::string& what, const Selection& selection)
     ask_and_print(context, "POST", "/v1/queue/" + what, boost::json::serialize(order), selection.json);
 }
 
-void add_act(CLI::App& queue, Context& context, const std::string& name, const std::string& help, const std::string& reason)
+void add_act(CLI::App& queue, Context& context, const std::string& name, const std::string& help,
+             const std::string& reason)
 {
     auto selection = std::make_shared<Selection>();
     selection->reason = reason;
     auto* command = queue.add_subcommand(name, help);
     add_filters(*command, *selection);
     command->add_flag("--all", selection->all, "everything in the queue");
-    if (!reason.empty()) command->add_option("--reason", selection->reason, "kept with the message and told where somebody is told");
+    if (!reason.empty())
+        command->add_option("--reason", selection->reason, "kept with the message and told where somebody is told");
     command->callback([&context, name, selection] { act(context, name, *selection); });
 }
 
@@ -98,7 +100,8 @@ void add_queue_commands(CLI::App& app, Context& context)
     add_act(*queue, context, "hold", "try no more until released", "held by an administrator");
     add_act(*queue, context, "release", "let what is held go on", "");
     add_act(*queue, context, "remove", "take out of the queue; nobody is told", "");
-    add_act(*queue, context, "bounce", "give up now; the sender gets a failure report", "550 5.0.0 Returned by an administrator of the service");
+    add_act(*queue, context, "bounce", "give up now; the sender gets a failure report",
+            "550 5.0.0 Returned by an administrator of the service");
 }
 
 }  // namespace postern::app

@@ -1,10 +1,10 @@
 #include "base/ids.hpp"
 
+#include <sys/random.h>
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <random>
-#include <sys/random.h>
 #include <stdexcept>
 
 namespace postern {
@@ -33,13 +33,15 @@ std::array<std::uint8_t, 10> random_tail()
 
 std::string make_message_id(Instant at)
 {
-    const auto millis = static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(at).time_since_epoch().count());
+    const auto millis =
+        static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(at).time_since_epoch().count());
     std::string id(26, '0');
     for (std::size_t i = 0; i < 10; ++i) id[i] = alphabet[(millis >> (45 - 5 * i)) & 31];
     const auto tail = random_tail();
     for (std::size_t i = 0; i < 16; ++i) {
         const std::size_t bit = i * 5;
-        const unsigned pair = static_cast<unsigned>(tail[bit / 8]) << 8 | (bit / 8 + 1 < tail.size() ? tail[bit / 8 + 1] : 0u);
+        const unsigned pair =
+            static_cast<unsigned>(tail[bit / 8]) << 8 | (bit / 8 + 1 < tail.size() ? tail[bit / 8 + 1] : 0u);
         id[10 + i] = alphabet[(pair >> (11 - bit % 8)) & 31];
     }
     return id;

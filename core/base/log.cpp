@@ -2,16 +2,16 @@
 
 #include "base/text.hpp"
 
-#include <condition_variable>
-#include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
+#include <condition_variable>
+#include <cstdio>
 #include <iterator>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
-#include <unistd.h>
 
 namespace postern {
 
@@ -23,11 +23,16 @@ constexpr std::size_t queue_limit = std::size_t{4} << 20;
 std::string_view name_of(Level level)
 {
     switch (level) {
-        case Level::debug: return "debug";
-        case Level::info: return "info";
-        case Level::warning: return "warning";
-        case Level::error: return "error";
-        case Level::alert: return "alert";
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warning:
+            return "warning";
+        case Level::error:
+            return "error";
+        case Level::alert:
+            return "alert";
     }
     return "error";
 }

@@ -43,12 +43,18 @@ public:
 
     /// {"time":...,"level":...,"event":EVENT, fields...}. Views are read before the call returns.
     void write(Level level, std::string_view event, std::initializer_list<LogField> fields = {});
-    void info(std::string_view event, std::initializer_list<LogField> fields = {}) { write(Level::info, event, fields); }
+    void info(std::string_view event, std::initializer_list<LogField> fields = {})
+    {
+        write(Level::info, event, fields);
+    }
     void warning(std::string_view event, std::initializer_list<LogField> fields = {})
     {
         write(Level::warning, event, fields);
     }
-    void error(std::string_view event, std::initializer_list<LogField> fields = {}) { write(Level::error, event, fields); }
+    void error(std::string_view event, std::initializer_list<LogField> fields = {})
+    {
+        write(Level::error, event, fields);
+    }
 
     /// Returns when everything written before has left the process.
     void flush();

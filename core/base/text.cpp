@@ -72,7 +72,8 @@ std::string printable(std::string_view text, std::size_t longest)
         while (!shown.empty() && !is_utf8(shown) && shown.size() + 4 > longest) shown.pop_back();
     const bool utf8 = is_utf8(shown);
     for (char& c : shown)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || (!utf8 && static_cast<unsigned char>(c) >= 0x80)) c = '?';
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || (!utf8 && static_cast<unsigned char>(c) >= 0x80))
+            c = '?';
     return text.size() > longest ? shown + "..." : shown;
 }
 
@@ -86,7 +87,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
         next[0] = j;
         for (std::size_t i = 1; i <= a.size(); ++i) {
             next[i] = std::min({row[i] + 1, next[i - 1] + 1, row[i - 1] + (a[i - 1] == b[j - 1] ? 0u : 1u)});
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) next[i] = std::min(next[i], before[i - 2] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                next[i] = std::min(next[i], before[i - 2] + 1);
         }
         if (*std::ranges::min_element(next) > limit) return limit + 1;
         before = row;

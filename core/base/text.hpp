@@ -29,7 +29,10 @@ namespace postern {
 /// Lets unordered maps with std::string keys be asked with a string_view, without a copy.
 struct TextHash {
     using is_transparent = void;
-    [[nodiscard]] std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    [[nodiscard]] std::size_t operator()(std::string_view text) const noexcept
+    {
+        return std::hash<std::string_view>{}(text);
+    }
 };
 
 }  // namespace postern

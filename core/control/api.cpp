@@ -7,12 +7,12 @@
 #include "policy/directory_file.hpp"
 #include "transform/mapping.hpp"
 
+#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 namespace postern::control {
 
@@ -25,7 +25,8 @@ Response unavailable(const Fault& fault, const Request& request)
     return Response::error(fault.retry() == Retry::later ? 503 : 400, fault.describe(), request.wants_text);
 }
 
-// An address belongs to the organisation whose domain it bears; only mailbox members have addresses at the suffix itself.
+// An address belongs to the organisation whose domain it bears; only mailbox members have addresses at the suffix
+// itself.
 Result<void> belongs(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry)
 {
     const auto* organisation = policy.organisation(entry.organisation);
@@ -35,7 +36,8 @@ Result<void> belongs(const policy::Snapshot& policy, const vocabulary::Directory
     if (owner && !owner->organisation && organisation->kind == vocabulary::Kind::mailbox) return {};
     std::string domains;
     for (const auto& mapped : organisation->domains) domains += (domains.empty() ? "" : ", ") + mapped.domain.text();
-    return fault(Retry::never, fmt::format("{} is not in a domain of {} ({})", entry.address.text(), organisation->name, domains));
+    return fault(Retry::never,
+                 fmt::format("{} is not in a domain of {} ({})", entry.address.text(), organisation->name, domains));
 }
 
 json::value difference_json(const directory::Difference& difference, bool applied)
@@ -48,10 +50,12 @@ json::value difference_json(const directory::Difference& difference, bool applie
     json::array changed, problems;
     for (const auto& change : difference.changed) {
         json::array fields;
-        for (const auto& field : change.fields) fields.push_back({{"field", field.field}, {"before", field.before}, {"after", field.after}});
+        for (const auto& field : change.fields)
+            fields.push_back({{"field", field.field}, {"before", field.before}, {"after", field.after}});
         changed.push_back({{"address", change.entry.address.text()}, {"fields", std::move(fields)}});
     }
-    for (const auto& problem : difference.problems) problems.push_back({{"line", problem.line}, {"what", problem.what}});
+    for (const auto& problem : difference.problems)
+        problems.push_back({{"line", problem.line}, {"what", problem.what}});
     return {{"applied", applied},
             {"added", addresses(difference.added)},
             {"changed", std::move(changed)},
@@ -63,15 +67,20 @@ json::value difference_json(const directory::Difference& difference, bool applie
 std::string difference_text(const directory::Difference& difference, bool dry_run)
 {
     std::string text;
-    for (const auto& entry : difference.added) text += fmt::format("+ {} ({})\n", entry.address.text(), entry.organisation);
+    for (const auto& entry : difference.added)
+        text += fmt::format("+ {} ({})\n", entry.address.text(), entry.organisation);
     for (const auto& change : difference.changed)
         for (const auto& field : change.fields)
-            text += fmt::format("~ {}: {} \"{}\" becomes \"{}\"\n", change.entry.address.text(), field.field, field.before, field.after);
-    for (const auto& entry : difference.removed) text += fmt::format("- {} ({})\n", entry.address.text(), entry.organisation);
+            text += fmt::format("~ {}: {} \"{}\" becomes \"{}\"\n", change.entry.address.text(), field.field,
+                                field.before, field.after);
+    for (const auto& entry : difference.removed)
+        text += fmt::format("- {} ({})\n", entry.address.text(), entry.organisation);
     for (const auto& problem : difference.problems) text += fmt::format("line {}: {}\n", problem.line, problem.what);
-    if (!difference.valid()) return text + fmt::format("nothing was imported: {} problems\n", difference.problems.size());
-    return text + fmt::format("{}: {} added, {} changed, {} removed, {} as they were\n", dry_run ? "would be imported" : "imported",
-                              difference.added.size(), difference.changed.size(), difference.removed.size(), difference.unchanged);
+    if (!difference.valid())
+        return text + fmt::format("nothing was imported: {} problems\n", difference.problems.size());
+    return text + fmt::format("{}: {} added, {} changed, {} removed, {} as they were\n",
+                              dry_run ? "would be imported" : "imported", difference.added.size(),
+                              difference.changed.size(), difference.removed.size(), difference.unchanged);
 }
 
 bool is_true(const Request& request, const char* name)
@@ -89,7 +98,9 @@ Api::Api(gateway::Services services, gateway::Reload& reload, Instant started)
 
 Api::Answer Api::handle(Request request)
 {
-    const auto is = [&request](std::string_view method, std::string_view path) { return request.method == method && request.path == path; };
+    const auto is = [&request](std::string_view method, std::string_view path) {
+        return request.method == method && request.path == path;
+    };
     if (is("GET", "/v1/status")) return status(std::move(request));
     if (is("POST", "/v1/reload")) return reload_now(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
@@ -99,7 +110,8 @@ Api::Answer Api::handle(Request request)
     if (request.method == "GET" && request.path.starts_with("/v1/queue/")) return queue_show(std::move(request));
     if (request.method == "POST" && request.path.starts_with("/v1/queue/")) return queue_act(std::move(request));
     return [](Request unknown) -> Answer {
-        co_return Response::error(404, fmt::format("there is no {} {}", unknown.method, unknown.path), unknown.wants_text);
+        co_return Response::error(404, fmt::format("there is no {} {}", unknown.method, unknown.path),
+                                  unknown.wants_text);
     }(std::move(request));
 }
 
@@ -196,7 +208,8 @@ Api::Answer Api::queue_show(Request request)
     filter.limit = 1;
     auto found = co_await services_.store.trace(std::move(filter));
     if (!found) co_return unavailable(found.error(), request);
-    if (found->empty()) co_return Response::error(404, fmt::format("there is no message {}", printable(id)), request.wants_text);
+    if (found->empty())
+        co_return Response::error(404, fmt::format("there is no message {}", printable(id)), request.wants_text);
     co_return request.wants_text ? Response::text(ledger::trace_text(found->front()))
                                  : Response::json(ledger::trace_json(found->front()));
 }
@@ -209,17 +222,26 @@ Api::Answer Api::queue_act(Request request)
     const Instant now = services_.clock.now();
     auto& store = services_.store;
     Result<std::size_t> changed = 0;
-    if (act == "retry") changed = co_await store.retry(order->filter, now, request.actor);
-    else if (act == "hold") changed = co_await store.hold(order->filter, order->reason, request.actor);
-    else if (act == "release") changed = co_await store.release(order->filter, now, request.actor);
-    else if (act == "remove") changed = co_await store.remove(order->filter, request.actor);
-    else if (act == "bounce") changed = co_await store.bounce(order->filter, order->reason, request.actor);
-    else co_return Response::error(404, fmt::format("the queue can't {}", printable(act)), request.wants_text);
+    if (act == "retry")
+        changed = co_await store.retry(order->filter, now, request.actor);
+    else if (act == "hold")
+        changed = co_await store.hold(order->filter, order->reason, request.actor);
+    else if (act == "release")
+        changed = co_await store.release(order->filter, now, request.actor);
+    else if (act == "remove")
+        changed = co_await store.remove(order->filter, request.actor);
+    else if (act == "bounce")
+        changed = co_await store.bounce(order->filter, order->reason, request.actor);
+    else
+        co_return Response::error(404, fmt::format("the queue can't {}", printable(act)), request.wants_text);
     if (!changed) co_return unavailable(changed.error(), request);
     services_.schedule.due(now);
-    services_.log.info("queue changed by an administrator", {{"act", act}, {"actor", request.actor}, {"count", std::uint64_t{*changed}}});
+    services_.log.info("queue changed by an administrator",
+                       {{"act", act}, {"actor", request.actor}, {"count", std::uint64_t{*changed}}});
     if (*changed == 0 && !order->filter.ids.empty())
-        co_return Response::error(404, fmt::format("nothing in the queue matches {}", fmt::join(order->filter.ids, ", ")), request.wants_text);
+        co_return Response::error(404,
+                                  fmt::format("nothing in the queue matches {}", fmt::join(order->filter.ids, ", ")),
+                                  request.wants_text);
     co_return request.wants_text ? Response::text(fmt::format("{}: {} deliveries\n", act, *changed))
                                  : Response::json({{"act", act}, {"deliveries", *changed}});
 }
@@ -231,7 +253,8 @@ Api::Answer Api::import_directory(Request request)
     auto file = policy::parse_directory_file(request.body, name);
     if (policy::has_errors(file.diagnostics)) {
         if (request.wants_text) co_return Response::text(policy::render(file.diagnostics, ""), 400);
-        co_return Response::json({{"applied", false}, {"diagnostics", json::parse(policy::render_json(file.diagnostics))}}, 400);
+        co_return Response::json(
+            {{"applied", false}, {"diagnostics", json::parse(policy::render_json(file.diagnostics))}}, 400);
     }
     const auto policy = services_.generations.current()->policy;
     directory::EntryCheck check = [policy](const vocabulary::DirectoryEntry& entry) { return belongs(*policy, entry); };
@@ -240,12 +263,16 @@ Api::Answer Api::import_directory(Request request)
     if (dry_run)
         difference = co_await services_.directory.plan(std::move(file.document), check);
     else
-        difference = co_await services_.directory.apply(std::move(file.document), check, request.actor, services_.clock.now());
+        difference =
+            co_await services_.directory.apply(std::move(file.document), check, request.actor, services_.clock.now());
     if (!difference) co_return unavailable(difference.error(), request);
     const unsigned code = difference->valid() ? 200 : 400;
-    services_.log.info("directory import", {{"actor", request.actor}, {"dry_run", dry_run},
-                                            {"outcome", difference->valid() ? "valid" : "refused"},
-                                            {"count", std::uint64_t{difference->added.size() + difference->changed.size() + difference->removed.size()}}});
+    services_.log.info(
+        "directory import",
+        {{"actor", request.actor},
+         {"dry_run", dry_run},
+         {"outcome", difference->valid() ? "valid" : "refused"},
+         {"count", std::uint64_t{difference->added.size() + difference->changed.size() + difference->removed.size()}}});
     co_return request.wants_text ? Response::text(difference_text(*difference, dry_run), code)
                                  : Response::json(difference_json(*difference, difference->valid() && !dry_run), code);
 }

@@ -1,10 +1,10 @@
 #include "control/client.hpp"
 
+#include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <fmt/format.h>
 
 namespace postern::control {
 
@@ -23,8 +23,8 @@ Fault unreachable(const std::string& socket, const boost::system::error_code& er
 
 }  // namespace
 
-Result<Answer> ask(const std::string& socket, const std::string& method, const std::string& target, const std::string& body,
-                   bool as_text)
+Result<Answer> ask(const std::string& socket, const std::string& method, const std::string& target,
+                   const std::string& body, bool as_text)
 {
     if (socket.size() > 107) return fault(Retry::never, "the socket's path is longer than 107 bytes").about(socket);
     asio::io_context io;
@@ -52,7 +52,8 @@ std::string percent_encode(const std::string& text)
 {
     std::string encoded;
     for (const char c : text) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+                           c == '.' || c == '_';
         if (plain)
             encoded += c;
         else

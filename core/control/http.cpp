@@ -1,5 +1,11 @@
 #include "control/http.hpp"
 
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -9,13 +15,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/url/parse.hpp>
-#include <fmt/format.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdexcept>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace postern::control {
 
@@ -78,7 +78,8 @@ Request request_of(const http::request<http::string_body>& from, std::string act
     request.wants_text = from[http::field::accept].find("text/plain") != boost::beast::string_view::npos;
     if (const auto target = boost::urls::parse_origin_form({from.target().data(), from.target().size()})) {
         request.path = target->path();
-        for (const auto& parameter : target->params()) request.query[std::string(parameter.key)] = std::string(parameter.value);
+        for (const auto& parameter : target->params())
+            request.query[std::string(parameter.key)] = std::string(parameter.value);
     }
     return request;
 }
@@ -163,7 +164,8 @@ HttpServer::~HttpServer()
 
 void HttpServer::listen_local(const std::string& path, const std::string& group)
 {
-    if (path.size() > 107) throw std::runtime_error(fmt::format("control: the path of the socket is too long (107 bytes): {}", path));
+    if (path.size() > 107)
+        throw std::runtime_error(fmt::format("control: the path of the socket is too long (107 bytes): {}", path));
     if (somebody_answers(path)) throw std::runtime_error(fmt::format("control: another engine answers at {}", path));
     unlink(path.c_str());
     auto& context = state_->reactors.context(0);
@@ -187,7 +189,8 @@ void HttpServer::listen_tcp(const vocabulary::HostPort& address)
         const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(address.host), address.port);
         state_->tcp.push_back(std::make_unique<asio::ip::tcp::acceptor>(context, endpoint));
     } catch (const boost::system::system_error& error) {
-        throw std::runtime_error(fmt::format("metrics: can't listen at {}: {}", vocabulary::print_host_port(address), error.code().message()));
+        throw std::runtime_error(fmt::format("metrics: can't listen at {}: {}", vocabulary::print_host_port(address),
+                                             error.code().message()));
     }
     asio::co_spawn(context, accept_all(state_->tcp.back().get(), state_), asio::detached);
 }

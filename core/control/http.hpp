@@ -23,8 +23,8 @@ struct Request {
     std::string path;                          ///< "/v1/status", decoded
     std::map<std::string, std::string> query;  ///< decoded
     std::string body;
-    std::string actor;                         ///< user name of the caller; empty over TCP
-    bool wants_text = false;                   ///< Accept: text/plain
+    std::string actor;        ///< user name of the caller; empty over TCP
+    bool wants_text = false;  ///< Accept: text/plain
 };
 
 struct Response {
@@ -45,8 +45,8 @@ public:
     HttpServer(net::Reactors& reactors, Log& log, Handler handler);
     ~HttpServer();
 
-    /// Listens on a local socket, mode 0600, or 0660 for `group` where one is named. Throws std::runtime_error with what
-    /// to do: path too long, another engine answers there, unknown group.
+    /// Listens on a local socket, mode 0600, or 0660 for `group` where one is named. Throws std::runtime_error with
+    /// what to do: path too long, another engine answers there, unknown group.
     void listen_local(const std::string& path, const std::string& group);
     /// Listens on TCP (loopback; the loader has seen to that).
     void listen_tcp(const vocabulary::HostPort& address);

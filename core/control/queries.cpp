@@ -1,10 +1,10 @@
 #include "control/queries.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <ctime>
-#include <fmt/format.h>
 
 namespace postern::control {
 
@@ -23,7 +23,8 @@ Result<void> check_names(const Query& query, std::initializer_list<std::string_v
 {
     for (const auto& [name, value] : query)
         if (std::ranges::find(known, name) == known.end())
-            return fault(Retry::never, fmt::format("unknown parameter \"{}\"; known are {}", name, fmt::join(known, ", ")));
+            return fault(Retry::never,
+                         fmt::format("unknown parameter \"{}\"; known are {}", name, fmt::join(known, ", ")));
     return {};
 }
 
@@ -43,10 +44,13 @@ Result<Instant> moment(const std::string& text, Instant now)
     std::tm parts{};
     const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
     if (!rest) rest = strptime(text.c_str(), "%Y-%m-%d", &parts);
-    if (rest && (*rest == '\0' || std::string_view(rest) == "Z")) return std::chrono::sys_seconds{std::chrono::seconds{timegm(&parts)}};
+    if (rest && (*rest == '\0' || std::string_view(rest) == "Z"))
+        return std::chrono::sys_seconds{std::chrono::seconds{timegm(&parts)}};
     const auto ago = vocabulary::parse_duration(text);
     if (ago) return now - *ago;
-    return fault(Retry::never, fmt::format("since must be a time like 2026-11-23T10:00:00Z or a duration like \"2 hours\", not \"{}\"", text));
+    return fault(
+        Retry::never,
+        fmt::format("since must be a time like 2026-11-23T10:00:00Z or a duration like \"2 hours\", not \"{}\"", text));
 }
 
 }  // namespace
@@ -78,7 +82,8 @@ Result<store::QueueFilter> queue_filter(const Query& query)
 
 Result<store::TraceFilter> trace_filter(const Query& query, Instant now)
 {
-    if (auto known = check_names(query, {"id", "from", "to", "since", "limit"}); !known) return std::unexpected(known.error());
+    if (auto known = check_names(query, {"id", "from", "to", "since", "limit"}); !known)
+        return std::unexpected(known.error());
     store::TraceFilter filter;
     for (const auto& [name, value] : query) {
         if (name == "id") filter.id = value;
@@ -107,11 +112,16 @@ Result<QueueOrder> queue_order(const std::string& body)
     Query query;
     bool all = false;
     for (const auto& [key, member] : value.get_object()) {
-        if (key == "all" && member.is_bool()) all = member.get_bool();
-        else if (key == "reason" && member.is_string()) order.reason = member.get_string();
-        else if (member.is_string()) query[std::string(key)] = member.get_string();
-        else if (member.is_bool()) query[std::string(key)] = member.get_bool() ? "true" : "false";
-        else return fault(Retry::never, fmt::format("\"{}\" must be text", std::string(key)));
+        if (key == "all" && member.is_bool())
+            all = member.get_bool();
+        else if (key == "reason" && member.is_string())
+            order.reason = member.get_string();
+        else if (member.is_string())
+            query[std::string(key)] = member.get_string();
+        else if (member.is_bool())
+            query[std::string(key)] = member.get_bool() ? "true" : "false";
+        else
+            return fault(Retry::never, fmt::format("\"{}\" must be text", std::string(key)));
     }
     if (query.empty() && !all)
         return fault(Retry::never, "nothing says which messages; name ids or a filter, or say that all are meant");

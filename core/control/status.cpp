@@ -1,11 +1,11 @@
 #include "control/status.hpp"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
-#include <sstream>
 #include <unistd.h>
+#include <boost/json.hpp>
+#include <sstream>
 #include <vector>
 
 namespace postern::control {
@@ -15,7 +15,7 @@ namespace json = boost::json;
 namespace {
 
 struct CounterRow {
-    const char* name;   ///< in status; in metrics "postern_NAME_total", or "postern_NAME" for a gauge
+    const char* name;  ///< in status; in metrics "postern_NAME_total", or "postern_NAME" for a gauge
     const char* help;
     const ports::Counter ports::Metrics::*counter;
     bool gauge = false;
@@ -49,9 +49,12 @@ std::string_view name_of(gateway::ReloadReport::Outcome outcome)
 {
     using Outcome = gateway::ReloadReport::Outcome;
     switch (outcome) {
-        case Outcome::published: return "published";
-        case Outcome::unchanged: return "unchanged";
-        case Outcome::rejected: break;
+        case Outcome::published:
+            return "published";
+        case Outcome::unchanged:
+            return "unchanged";
+        case Outcome::rejected:
+            break;
     }
     return "rejected";
 }
@@ -84,7 +87,11 @@ json::array lanes_json(const gateway::Services& services)
 {
     json::array lanes;
     for (const auto& lane : services.schedule.lanes())
-        lanes.push_back({{"next_hop", lane.name}, {"waiting", lane.waiting}, {"connections", lane.workers}, {"down", lane.down}, {"reason", lane.reason}});
+        lanes.push_back({{"next_hop", lane.name},
+                         {"waiting", lane.waiting},
+                         {"connections", lane.workers},
+                         {"down", lane.down},
+                         {"reason", lane.reason}});
     return lanes;
 }
 
@@ -116,8 +123,10 @@ std::string reload_text(const gateway::ReloadReport& report, const std::string& 
     std::string text = policy::render(report.diagnostics, directory);
     if (!text.empty() && text.back() != '\n') text += '\n';
     if (!report.reason.empty()) text += "error: " + report.reason + "\n";
-    if (report.outcome == Outcome::rejected) return text + fmt::format("reload rejected: generation {} stays in force\n", report.generation);
-    if (report.outcome == Outcome::unchanged) return text + fmt::format("nothing has changed: generation {} is in force\n", report.generation);
+    if (report.outcome == Outcome::rejected)
+        return text + fmt::format("reload rejected: generation {} stays in force\n", report.generation);
+    if (report.outcome == Outcome::unchanged)
+        return text + fmt::format("nothing has changed: generation {} is in force\n", report.generation);
     return text + fmt::format("generation {} is in force ({} files, {} read, {} ms)\n", report.generation, report.files,
                               report.files_read, report.took.count() / 1000);
 }
@@ -130,23 +139,26 @@ json::value status_json(const gateway::Services& services, const StatusFacts& fa
     for (const auto& row : rows) counters[row.name] = (services.metrics.*row.counter).load();
     json::array alarms;
     for (const auto& alarm : services.alarms.standing())
-        alarms.push_back({{"alarm", alarm.key}, {"since", to_iso8601(alarm.since)}, {"times", alarm.times}, {"text", alarm.text}});
-    return {{"name", policy.node().name},
-            {"community", policy.community().suffix.text()},
-            {"generation", policy.generation()},
-            {"hash", policy.hash()},
-            {"published", to_iso8601(generation->published)},
-            {"started", to_iso8601(facts.started)},
-            {"uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count()},
-            {"resident_bytes", resident_bytes()},
-            {"storage", services.store.failing() ? "failing" : "fine"},
-            {"organisations", policy.organisations().size()},
-            {"directory", {{"known", facts.directory_known}, {"entries", facts.directory.entries}, {"active", facts.directory.active}}},
-            {"queue", queue_json(services, facts)},
-            {"next_hops", lanes_json(services)},
-            {"alarms", std::move(alarms)},
-            {"last_reload", reload_json(facts.reload)},
-            {"counters", std::move(counters)}};
+        alarms.push_back(
+            {{"alarm", alarm.key}, {"since", to_iso8601(alarm.since)}, {"times", alarm.times}, {"text", alarm.text}});
+    return {
+        {"name", policy.node().name},
+        {"community", policy.community().suffix.text()},
+        {"generation", policy.generation()},
+        {"hash", policy.hash()},
+        {"published", to_iso8601(generation->published)},
+        {"started", to_iso8601(facts.started)},
+        {"uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count()},
+        {"resident_bytes", resident_bytes()},
+        {"storage", services.store.failing() ? "failing" : "fine"},
+        {"organisations", policy.organisations().size()},
+        {"directory",
+         {{"known", facts.directory_known}, {"entries", facts.directory.entries}, {"active", facts.directory.active}}},
+        {"queue", queue_json(services, facts)},
+        {"next_hops", lanes_json(services)},
+        {"alarms", std::move(alarms)},
+        {"last_reload", reload_json(facts.reload)},
+        {"counters", std::move(counters)}};
 }
 
 std::string status_text(const json::value& status)
@@ -158,22 +170,26 @@ std::string status_text(const json::value& status)
     std::string text = fmt::format("{} for {}: generation {}, up since {}\n", s.at("name").as_string().c_str(),
                                    s.at("community").as_string().c_str(), number(s.at("generation")),
                                    s.at("started").as_string().c_str());
-    text += fmt::format("storage {}; {} organisations, {} active entries in the directory\n", s.at("storage").as_string().c_str(),
-                        number(s.at("organisations")), number(s.at("directory").as_object().at("active")));
+    text += fmt::format("storage {}; {} organisations, {} active entries in the directory\n",
+                        s.at("storage").as_string().c_str(), number(s.at("organisations")),
+                        number(s.at("directory").as_object().at("active")));
     text += fmt::format("queue: {} messages, {} deliveries waiting, {} held\n", number(queue.at("messages")),
                         number(queue.at("queued")), number(queue.at("held")));
-    text += fmt::format("since the start: {} messages taken, {} recipients handed over, {} failed; {} connections open\n",
-                        number(counters.at("messages_accepted")),
-                        number(counters.at("recipients_relayed")) + number(counters.at("recipients_delivered")),
-                        number(counters.at("recipients_failed")), number(counters.at("connections_open")));
+    text +=
+        fmt::format("since the start: {} messages taken, {} recipients handed over, {} failed; {} connections open\n",
+                    number(counters.at("messages_accepted")),
+                    number(counters.at("recipients_relayed")) + number(counters.at("recipients_delivered")),
+                    number(counters.at("recipients_failed")), number(counters.at("connections_open")));
     for (const auto& lane : s.at("next_hops").as_array()) {
         const auto& l = lane.as_object();
         if (l.at("down").as_bool())
-            text += fmt::format("next hop {} is down: {}\n", l.at("next_hop").as_string().c_str(), l.at("reason").as_string().c_str());
+            text += fmt::format("next hop {} is down: {}\n", l.at("next_hop").as_string().c_str(),
+                                l.at("reason").as_string().c_str());
     }
     const auto& reload = s.at("last_reload").as_object();
     if (reload.at("outcome").as_string() == "rejected")
-        text += fmt::format("the last reload ({}) was rejected; `postern reload` says why\n", reload.at("at").as_string().c_str());
+        text += fmt::format("the last reload ({}) was rejected; `postern reload` says why\n",
+                            reload.at("at").as_string().c_str());
     const auto& alarms = s.at("alarms").as_array();
     for (const auto& alarm : alarms)
         text += fmt::format("ALARM since {}: {}\n", alarm.as_object().at("since").as_string().c_str(),
@@ -198,12 +214,15 @@ std::string metrics_text(const gateway::Services& services, const StatusFacts& f
     gauge("postern_queue_deliveries", "Deliveries waiting", facts.queue.queued);
     gauge("postern_queue_held", "Deliveries held", facts.queue.held);
     gauge("postern_queue_oldest_seconds", "Age of the oldest message in the spool",
-          facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count() : 0);
+          facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count()
+                             : 0);
     gauge("postern_alarms", "Alarms that stand", services.alarms.standing().size());
     gauge("postern_storage_failing", "1 while mail can't be stored", services.store.failing() ? 1 : 0);
     gauge("postern_resident_bytes", "Resident memory of the engine", resident_bytes());
-    families.push_back(family("postern_store_commits_total", "Transactions of the mail database", static_cast<double>(counters.commits), false));
-    families.push_back(family("postern_store_jobs_total", "Writes that shared them", static_cast<double>(counters.jobs), false));
+    families.push_back(family("postern_store_commits_total", "Transactions of the mail database",
+                              static_cast<double>(counters.commits), false));
+    families.push_back(
+        family("postern_store_jobs_total", "Writes that shared them", static_cast<double>(counters.jobs), false));
     std::ostringstream text;
     prometheus::TextSerializer{}.Serialize(text, families);
     return text.str();

@@ -4,9 +4,9 @@
 #include "base/text.hpp"
 #include "transform/entry.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 namespace postern::gateway {
 
@@ -42,7 +42,8 @@ AcceptPath::AcceptPath(Services services, CallOuts& call_outs, ports::Peer peer,
 
 bool AcceptPath::asks_for_tls() const
 {
-    return !connection_.clear_text_declared && services_.generations.current()->policy->could_enter(connection_.peer.ip);
+    return !connection_.clear_text_declared &&
+           services_.generations.current()->policy->could_enter(connection_.peer.ip);
 }
 
 void AcceptPath::secured(ports::TlsShown shown)
@@ -72,7 +73,8 @@ AcceptPath::Async<mail::Reply> AcceptPath::sender(mail::Sender sender)
 ports::TransactionLimit AcceptPath::limit() const
 {
     const auto limit = transaction_->policy().sending_limit(*transaction_->organisation);
-    return {limit.bytes, fmt::format("{} allows at most {} for a message", limit.whose, vocabulary::print_size(limit.bytes))};
+    return {limit.bytes,
+            fmt::format("{} allows at most {} for a message", limit.whose, vocabulary::print_size(limit.bytes))};
 }
 
 AcceptPath::Async<mail::Reply> AcceptPath::recipient(mail::Recipient recipient)

@@ -3,8 +3,8 @@
 #include "base/text.hpp"
 #include "transform/mapping.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace postern::gateway {
 
@@ -42,18 +42,21 @@ Result<const Organisation*> Admission::member(const Generation& generation, cons
                    : stranger("no member's network");
     const auto membership = policy.membership(shown(facts));
     switch (membership.answer) {
-        case policy::Membership::Answer::member: return membership.organisation;
+        case policy::Membership::Answer::member:
+            return membership.organisation;
         case policy::Membership::Answer::ambiguous:
             services_.alarms.raise("ambiguous-proof " + vocabulary::print_ip(facts.peer.ip),
                                    "A connection shows the proofs of two members and was refused; "
                                    "make their networks or certificates differ");
             return stranger("proofs of two members hold");
         case policy::Membership::Answer::after_content:  // no declared proof asks for this yet
-        case policy::Membership::Answer::stranger: break;
+        case policy::Membership::Answer::stranger:
+            break;
     }
     if (!facts.tls && policy.could_enter(facts.peer.ip))
         return fault(Retry::never, "no TLS").tell_peer(30, {7, 0}, "Must issue a STARTTLS command first");
-    return stranger(facts.tls && facts.tls->certificate_sha256.empty() ? "no certificate shown" : "no proof of membership");
+    return stranger(facts.tls && facts.tls->certificate_sha256.empty() ? "no certificate shown"
+                                                                       : "no proof of membership");
 }
 
 boost::asio::awaitable<Result<Transaction>> Admission::begin(const ConnectionFacts& facts, mail::Sender sender)
@@ -66,7 +69,8 @@ boost::asio::awaitable<Result<Transaction>> Admission::begin(const ConnectionFac
         co_return std::unexpected(organisation.error());
     }
     if (services_.store.failing())
-        co_return fault(Retry::later, "storage fails").tell_peer(52, {3, 1}, "The service cannot store mail at the moment");
+        co_return fault(Retry::later, "storage fails")
+            .tell_peer(52, {3, 1}, "The service cannot store mail at the moment");
     transaction.organisation = *organisation;
     transaction.peer = facts.peer.ip;
     transaction.tls = facts.tls.has_value();
@@ -74,8 +78,9 @@ boost::asio::awaitable<Result<Transaction>> Admission::begin(const ConnectionFac
     const auto* suspension = transaction.organisation->suspension(services_.clock.now());
     if (suspension && suspension->kind == vocabulary::Suspension::Kind::sanction)
         co_return fault(Retry::never, "organisation suspended")
-            .tell_peer(50, {7, 1}, fmt::format("{} is suspended from this service; ask {}", transaction.organisation->name,
-                                               transaction.policy().community().operator_address.text()));
+            .tell_peer(50, {7, 1},
+                       fmt::format("{} is suspended from this service; ask {}", transaction.organisation->name,
+                                   transaction.policy().community().operator_address.text()));
     auto judged = co_await judge_sender(transaction);
     if (!judged) co_return std::unexpected(judged.error());
     co_return transaction;
@@ -109,12 +114,14 @@ boost::asio::awaitable<Result<void>> Admission::judge_sender(Transaction& transa
     }
     co_return fault(Retry::never, "sender of another domain")
         .about(printable(path->text()))
-        .tell_peer(50, {7, 1}, fmt::format("<{}> is not an address of {}, whose connection this is",
-                                           printable(path->text()), organisation.name));
+        .tell_peer(50, {7, 1},
+                   fmt::format("<{}> is not an address of {}, whose connection this is", printable(path->text()),
+                               organisation.name));
 }
 
 // Where a member's people are listed, its senders are too: a suspended or unknown one is told so at once.
-boost::asio::awaitable<Result<void>> Admission::judge_listed(const Transaction& transaction, const mail::Address& outside)
+boost::asio::awaitable<Result<void>> Admission::judge_listed(const Transaction& transaction,
+                                                             const mail::Address& outside)
 {
     const auto& organisation = *transaction.organisation;
     if (organisation.users != vocabulary::Users::listed) co_return Result<void>{};
@@ -123,14 +130,15 @@ boost::asio::awaitable<Result<void>> Admission::judge_listed(const Transaction& 
     if (!*entry || (*entry)->organisation != organisation.id)
         co_return fault(Retry::never, "sender not listed")
             .about(outside.text())
-            .tell_peer(50, {1, 8}, fmt::format("<{}> is not registered with this service; ask the administrator of {}",
-                                               printable(outside.text()), organisation.name));
+            .tell_peer(50, {1, 8},
+                       fmt::format("<{}> is not registered with this service; ask the administrator of {}",
+                                   printable(outside.text()), organisation.name));
     if ((*entry)->status != vocabulary::EntryStatus::active)
         co_return fault(Retry::never, "sender not active")
             .about(outside.text())
-            .tell_peer(50, {7, 1}, fmt::format("<{}> is {} and can't send; ask the administrator of {}",
-                                               printable(outside.text()), vocabulary::name_of((*entry)->status),
-                                               organisation.name));
+            .tell_peer(50, {7, 1},
+                       fmt::format("<{}> is {} and can't send; ask the administrator of {}", printable(outside.text()),
+                                   vocabulary::name_of((*entry)->status), organisation.name));
     co_return Result<void>{};
 }
 
@@ -140,7 +148,8 @@ bool CallOuts::allowed(const std::string& organisation, const vocabulary::Rate& 
     auto& bucket = buckets_[organisation];
     const Instant now = clock_.now();
     const double seconds = std::chrono::duration<double>(now - bucket.at).count();
-    const double per_second = static_cast<double>(rate.count) / std::max(1e-6, std::chrono::duration<double>(rate.per).count());
+    const double per_second =
+        static_cast<double>(rate.count) / std::max(1e-6, std::chrono::duration<double>(rate.per).count());
     bucket.used = bucket.at == Instant{} ? 0 : std::max(0.0, bucket.used - seconds * per_second);
     bucket.at = now;
     return bucket.used < static_cast<double>(rate.count);

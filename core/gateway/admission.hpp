@@ -33,10 +33,11 @@ public:
     [[nodiscard]] boost::asio::awaitable<Result<Transaction>> begin(const ConnectionFacts& facts, mail::Sender sender);
 
 private:
-    [[nodiscard]] Result<const vocabulary::Organisation*> member(const Generation& generation, const ConnectionFacts& facts);
+    [[nodiscard]] Result<const vocabulary::Organisation*> member(const Generation& generation,
+                                                                 const ConnectionFacts& facts);
     [[nodiscard]] boost::asio::awaitable<Result<void>> judge_sender(Transaction& transaction);
     [[nodiscard]] boost::asio::awaitable<Result<void>> judge_listed(const Transaction& transaction,
-                                                                     const mail::Address& outside);
+                                                                    const mail::Address& outside);
 
     Services services_;
 };

@@ -4,11 +4,11 @@
 #include "gateway/backoff.hpp"
 #include "gateway/hop.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
 #include <random>
 
 namespace postern::gateway {
@@ -110,8 +110,8 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
                     fmt::format("{} has announced that its server is out of service until {}. {}", organisation->name,
                                 to_rfc5322(*suspension->until), suspension->reason)};
     if (now - ready.message->received > policy.retry().give_up)
-        return GiveUp{State::expired,
-                      delivery.recipients.empty() ? std::string{} : delivery.recipients.front().last_reply, {}};
+        return GiveUp{
+            State::expired, delivery.recipients.empty() ? std::string{} : delivery.recipients.front().last_reply, {}};
     if (!organisation && !delivery.organisation.empty())
         return Defer{fault(Retry::later, "its organisation is no longer declared").about(delivery.organisation)};
     std::optional<Carry> carry;
@@ -224,7 +224,8 @@ boost::asio::awaitable<Result<void>> DeliverPath::connect(queue::Lane& lane, Lin
 }
 
 boost::asio::awaitable<Result<deliver::TransactionResult>> DeliverPath::send(queue::Lane& lane, Line& line,
-                                                                             const Generation& generation, const Carry& carry,
+                                                                             const Generation& generation,
+                                                                             const Carry& carry,
                                                                              const queue::Ready& ready)
 {
     smtp::ClientTransaction transaction;
@@ -280,8 +281,12 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
         const State state = state_after(got.reply, carry.hop.protocol);
         count(services_.metrics, state);
         store::RecipientOutcome became{recipient.id, state, got.reply.summary(), false};
-        Fate fate{&recipient, report::Kind::failure, became.reply, !got.fault,
-                  line.connection ? line.connection->endpoint().host : std::string{}, {}};
+        Fate fate{&recipient,
+                  report::Kind::failure,
+                  became.reply,
+                  !got.fault,
+                  line.connection ? line.connection->endpoint().host : std::string{},
+                  {}};
         if (state == State::queued) {
             fate.kind = report::Kind::delay;
             became.delay_reported = delay_is_due(generation, ready, recipient);
@@ -346,7 +351,9 @@ boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation
     }
     if (!fates.empty() && !ready.message->sender.empty()) {
         auto read = co_await read_content(ready);
-        if (!read) services_.log.error("report goes without its message", {{"message", ready.message->id}, {"reason", read.error().describe()}});
+        if (!read)
+            services_.log.error("report goes without its message",
+                                {{"message", ready.message->id}, {"reason", read.error().describe()}});
         outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
     }
     log_attempt(ready, outcome);
@@ -356,7 +363,8 @@ boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation
 // What a peer took must be recorded, or it would be sent again: a storage error is waited out.
 boost::asio::awaitable<void> DeliverPath::record(store::AttemptOutcome outcome)
 {
-    const bool comes_back = std::ranges::any_of(outcome.recipients, [](const auto& r) { return r.state == State::queued; });
+    const bool comes_back =
+        std::ranges::any_of(outcome.recipients, [](const auto& r) { return r.state == State::queued; });
     const bool reports = !outcome.reports.empty();
     const Instant due = reports ? outcome.at : outcome.next_attempt;
     for (;;) {
@@ -374,16 +382,18 @@ boost::asio::awaitable<void> DeliverPath::record(store::AttemptOutcome outcome)
 void DeliverPath::log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const
 {
     for (const auto& recipient : outcome.recipients) {
-        const auto known = std::ranges::find(ready.delivery.recipients, recipient.recipient_id, &store::RecipientRecord::id);
-        services_.log.info("delivery attempt",
-                           {{"message", ready.message->id},
-                            {"generation", outcome.generation},
-                            {"organisation", ready.delivery.organisation},
-                            {"recipient", known == ready.delivery.recipients.end() ? std::string{} : known->address},
-                            {"next_hop", outcome.next_hop},
-                            {"tls", outcome.tls},
-                            {"outcome", recipient.state == State::queued ? std::string_view("deferred") : name_of(recipient.state)},
-                            {"reply", recipient.reply}});
+        const auto known =
+            std::ranges::find(ready.delivery.recipients, recipient.recipient_id, &store::RecipientRecord::id);
+        services_.log.info(
+            "delivery attempt",
+            {{"message", ready.message->id},
+             {"generation", outcome.generation},
+             {"organisation", ready.delivery.organisation},
+             {"recipient", known == ready.delivery.recipients.end() ? std::string{} : known->address},
+             {"next_hop", outcome.next_hop},
+             {"tls", outcome.tls},
+             {"outcome", recipient.state == State::queued ? std::string_view("deferred") : name_of(recipient.state)},
+             {"reply", recipient.reply}});
     }
 }
 
@@ -399,12 +409,15 @@ boost::asio::awaitable<void> DeliverPath::release_after_outages()
         if (entry.delivery.hold_reason != outage_hold) continue;
         const auto* organisation = generation->policy->organisation(entry.delivery.organisation);
         const bool still = organisation && organisation->suspension(services_.clock.now());
-        if (!still && std::ranges::find(over, entry.delivery.organisation) == over.end()) over.push_back(entry.delivery.organisation);
+        if (!still && std::ranges::find(over, entry.delivery.organisation) == over.end())
+            over.push_back(entry.delivery.organisation);
     }
     for (const auto& organisation : over) {
-        auto released = co_await services_.store.release_organisation(organisation, std::string(outage_hold), services_.clock.now());
+        auto released = co_await services_.store.release_organisation(organisation, std::string(outage_hold),
+                                                                      services_.clock.now());
         if (released && *released > 0) {
-            services_.log.info("outage over, held mail goes on", {{"organisation", organisation}, {"count", std::uint64_t{*released}}});
+            services_.log.info("outage over, held mail goes on",
+                               {{"organisation", organisation}, {"count", std::uint64_t{*released}}});
             services_.schedule.due(services_.clock.now());
         }
     }

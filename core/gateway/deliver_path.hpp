@@ -33,13 +33,13 @@ private:
 
     /// What is to be done with a delivery now.
     struct GiveUp {
-        store::State state;   ///< failed or expired
+        store::State state;  ///< failed or expired
         std::string reply;
-        std::string reason;   ///< plain words for the report; may be empty
+        std::string reason;  ///< plain words for the report; may be empty
     };
     struct Hold {
         std::string reason;
-        std::string words;    ///< for the sender
+        std::string words;  ///< for the sender
     };
     struct Defer {
         Fault why;
@@ -60,12 +60,13 @@ private:
     [[nodiscard]] Result<policy::RouteOrder> route(const Generation& generation, const queue::Ready& ready,
                                                    const store::RecipientRecord& recipient) const;
     [[nodiscard]] Async<void> attempt(queue::Lane& lane, Line& line, queue::Ready ready);
-    [[nodiscard]] Async<Result<deliver::TransactionResult>> send(queue::Lane& lane, Line& line, const Generation& generation,
-                                                                 const Carry& carry, const queue::Ready& ready);
+    [[nodiscard]] Async<Result<deliver::TransactionResult>> send(queue::Lane& lane, Line& line,
+                                                                 const Generation& generation, const Carry& carry,
+                                                                 const queue::Ready& ready);
     [[nodiscard]] Async<Result<void>> connect(queue::Lane& lane, Line& line, const Generation& generation,
                                               const vocabulary::NextHop& hop);
-    [[nodiscard]] Async<void> conclude(const Generation& generation, const Carry& carry, queue::Ready ready, const Line& line,
-                                       Result<deliver::TransactionResult> result);
+    [[nodiscard]] Async<void> conclude(const Generation& generation, const Carry& carry, queue::Ready ready,
+                                       const Line& line, Result<deliver::TransactionResult> result);
     [[nodiscard]] Async<void> settle_as(const Generation& generation, queue::Ready ready, Decision decision);
     [[nodiscard]] Async<void> record(store::AttemptOutcome outcome);
     [[nodiscard]] Async<Result<void>> read_content(queue::Ready& ready);

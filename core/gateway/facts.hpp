@@ -7,7 +7,8 @@
 namespace postern::gateway {
 
 /// At RCPT and after DATA; the message's own facts are added by the caller.
-[[nodiscard]] inline vocabulary::Facts facts_of(const Transaction& transaction, const AcceptedRecipient& recipient, Instant now)
+[[nodiscard]] inline vocabulary::Facts facts_of(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                                Instant now)
 {
     vocabulary::Facts facts;
     facts.stage = vocabulary::Stage::recipient;

@@ -16,10 +16,11 @@ std::string alarm_key(const vocabulary::NextHop& hop)
 void alarm_unproved(Services services, const vocabulary::NextHop& hop, const deliver::OpenFailure& failure)
 {
     ++services.metrics.hops_unproved;
-    services.alarms.raise(alarm_key(hop),
-                          fmt::format("{} could not prove itself by TLS and gets no mail: {}. Mail for it waits; mend its "
-                                      "certificate, or what is declared for it",
-                                      failure.endpoint, failure.fault.detail()));
+    services.alarms.raise(
+        alarm_key(hop),
+        fmt::format("{} could not prove itself by TLS and gets no mail: {}. Mail for it waits; mend its "
+                    "certificate, or what is declared for it",
+                    failure.endpoint, failure.fault.detail()));
 }
 
 Fault deferred(Fault cause, const vocabulary::NextHop& hop)
@@ -34,8 +35,9 @@ Fault deferred(Fault cause, const vocabulary::NextHop& hop)
 
 }  // namespace
 
-boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Services services, const Generation& generation,
-                                                                               const vocabulary::NextHop& hop)
+boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Services services,
+                                                                              const Generation& generation,
+                                                                              const vocabulary::NextHop& hop)
 {
     deliver::Identity identity{generation.policy->node().name, nullptr};
     if (hop.tls != vocabulary::HopTls::none) {
@@ -61,8 +63,8 @@ boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Se
     co_return std::move(*opened);
 }
 
-boost::asio::awaitable<Result<bool>> ask_hop(Services services, const Generation& generation, const vocabulary::NextHop& hop,
-                                             mail::Address address)
+boost::asio::awaitable<Result<bool>> ask_hop(Services services, const Generation& generation,
+                                             const vocabulary::NextHop& hop, mail::Address address)
 {
     auto connection = co_await open_hop(services, generation, hop);
     const auto no_answer = [&address](Fault cause) -> Fault {

@@ -16,15 +16,19 @@ Result<Intake::Prepared> Intake::prepare(const policy::Snapshot& policy)
         settings->recipients = policy.recipients_limit();
         if (listener.tls) {
             const bool ask = listener.tls->clients == vocabulary::ListenerTls::Clients::request;
-            auto context = net::TlsContext::server({listener.tls->certificate, listener.tls->key}, ask, node.authorities);
+            auto context =
+                net::TlsContext::server({listener.tls->certificate, listener.tls->key}, ask, node.authorities);
             if (!context)
-                return fault(Retry::never, "its TLS can't be set up").about("listener " + listener.name).because(context.error());
+                return fault(Retry::never, "its TLS can't be set up")
+                    .about("listener " + listener.name)
+                    .because(context.error());
             settings->tls = *context;
         }
         const auto address = vocabulary::print_host_port(listener.address);
         if (!listeners_.contains(address)) {
             auto bound = net::Listener::bind(listener.address);
-            if (!bound) return fault(Retry::never, "it can't listen").about("listener " + listener.name).because(bound.error());
+            if (!bound)
+                return fault(Retry::never, "it can't listen").about("listener " + listener.name).because(bound.error());
             prepared.fresh.emplace(address, std::move(*bound));
         }
         prepared.settings.emplace(address, std::move(settings));

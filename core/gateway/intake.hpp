@@ -20,8 +20,8 @@ public:
 
     /// What apply() will put in force: sockets bound for new addresses, certificates read.
     struct Prepared {
-        std::map<std::string, std::unique_ptr<net::Listener>> fresh;          ///< by address
-        std::map<std::string, session::ListenerSettingsPtr> settings;         ///< by address
+        std::map<std::string, std::unique_ptr<net::Listener>> fresh;   ///< by address
+        std::map<std::string, session::ListenerSettingsPtr> settings;  ///< by address
     };
     /// Faults name listener and file or address; nothing is changed then.
     [[nodiscard]] Result<Prepared> prepare(const policy::Snapshot& policy);

@@ -6,8 +6,8 @@
 #include "transform/entry.hpp"
 #include "transform/mapping.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <set>
 
 namespace postern::gateway {
@@ -22,10 +22,12 @@ FaultBuilder loop(std::string detail, std::string text)
 }
 
 // A message that comes back to where it was handed over must be from its member for another recipient to be a redirect.
-bool has_redirect(const Transaction& transaction, const std::optional<transform::TraceToken>& token, const transform::TraceKey& key)
+bool has_redirect(const Transaction& transaction, const std::optional<transform::TraceToken>& token,
+                  const transform::TraceKey& key)
 {
     return std::ranges::any_of(transaction.recipients, [&](const AcceptedRecipient& recipient) {
-        return transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), key) == Comeback::redirect;
+        return transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), key) ==
+               Comeback::redirect;
     });
 }
 
@@ -45,8 +47,9 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
 {
     if (header.count("Received") > received_at_most) {
         ++services_.metrics.loops_stopped;
-        co_return loop("too many Received fields",
-                       fmt::format("This message has passed more than {} servers: it is going round in a loop", received_at_most));
+        co_return loop(
+            "too many Received fields",
+            fmt::format("This message has passed more than {} servers: it is going round in a loop", received_at_most));
     }
     Judged judged;
     judged.sender = transaction.inside_sender;
@@ -59,8 +62,9 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
     } else {
         if (transaction.standing == SenderStanding::redirect)
             co_return fault(Retry::never, "sender of another member, and no redirect")
-                .tell_peer(50, {7, 1}, fmt::format("<{}> is not an address of {}, and this message was not redirected by it",
-                                                   printable(transaction.sender.path->text()), transaction.organisation->name));
+                .tell_peer(50, {7, 1},
+                           fmt::format("<{}> is not an address of {}, and this message was not redirected by it",
+                                       printable(transaction.sender.path->text()), transaction.organisation->name));
         if (transaction.standing == SenderStanding::null)
             if (auto may = judge_null_sender(transaction, header); !may) co_return std::unexpected(may.error());
         if (transaction.organisation->from_must_agree)
@@ -99,13 +103,15 @@ Result<void> Judgement::judge_null_sender(const Transaction& transaction, const 
 
 // Somebody at the member sends on what was handed over to them. The envelope sender becomes that person, so that
 // failures return to who caused them; From stays and must be the one we handed over, or anyone's name could be used.
-boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction& transaction, const mail::Header& header,
-                                                                const transform::TraceToken& token, Judged& judged)
+boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction& transaction,
+                                                               const mail::Header& header,
+                                                               const transform::TraceToken& token, Judged& judged)
 {
     const auto& community = transaction.policy().community();
     if (community.redirects == policy::Community::Redirects::refuse)
         co_return fault(Retry::never, "redirects are not carried")
-            .tell_peer(50, {7, 1}, "This service does not carry redirected messages; forward it as a new message of your own");
+            .tell_peer(50, {7, 1},
+                       "This service does not carry redirected messages; forward it as a new message of your own");
     if (token.hops >= community.redirect_hops) {
         ++services_.metrics.loops_stopped;
         co_return loop("redirected too often", fmt::format("This message has been redirected {} times", token.hops));
@@ -123,7 +129,8 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
     std::vector<std::string> persons;
     for (const auto& recipient : original->recipients)
         if (const auto address = mail::Address::parse(recipient.address);
-            address && recipient.organisation == transaction.organisation->id && token.names(address->key(), services_.trace_key))
+            address && recipient.organisation == transaction.organisation->id &&
+            token.names(address->key(), services_.trace_key))
             persons.push_back(recipient.address);
     // Several were named and nothing says which of them: whoever answers for the member gets the failures.
     std::optional<mail::Address> person;
@@ -138,7 +145,8 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
 }
 
 // For all its recipients a loop: then that is what its sender's administrator must read, not what else is odd about it.
-std::optional<Fault> Judgement::judge_loop(const Transaction& transaction, const std::optional<transform::TraceToken>& token) const
+std::optional<Fault> Judgement::judge_loop(const Transaction& transaction,
+                                           const std::optional<transform::TraceToken>& token) const
 {
     std::optional<Fault> first;
     for (const auto& recipient : transaction.recipients) {
@@ -153,16 +161,19 @@ std::optional<Fault> Judgement::judge_loop(const Transaction& transaction, const
 std::optional<Fault> Judgement::loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
                                         const std::optional<transform::TraceToken>& token) const
 {
-    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), services_.trace_key) != Comeback::loop)
+    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), services_.trace_key) !=
+        Comeback::loop)
         return std::nullopt;
-    return loop("it comes back from the member it was handed to",
-                fmt::format("This message was delivered to {} for <{}> and has come back for the same recipient: its server "
-                            "or connector sends this domain's mail to us instead of its mailboxes",
-                            transaction.organisation->name, recipient.inside.text()));
+    return loop(
+        "it comes back from the member it was handed to",
+        fmt::format("This message was delivered to {} for <{}> and has come back for the same recipient: its server "
+                    "or connector sends this domain's mail to us instead of its mailboxes",
+                    transaction.organisation->name, recipient.inside.text()));
 }
 
 std::optional<Fault> Judgement::judge_recipient(const Transaction& transaction, const AcceptedRecipient& recipient,
-                                                const std::optional<transform::TraceToken>& token, std::size_t size) const
+                                                const std::optional<transform::TraceToken>& token,
+                                                std::size_t size) const
 {
     if (auto came_back = loop_of(transaction, recipient, token)) {
         ++services_.metrics.loops_stopped;
@@ -171,14 +182,15 @@ std::optional<Fault> Judgement::judge_recipient(const Transaction& transaction, 
     if (recipient.organisation && size > recipient.limit.bytes)
         return fault(Retry::never, "too large for the recipient")
             .about(recipient.inside.text())
-            .tell_peer(52, {3, 4}, fmt::format("{} accepts at most {} for <{}>; this message has {}", recipient.limit.whose,
-                                               vocabulary::print_size(recipient.limit.bytes), recipient.inside.text(),
-                                               vocabulary::print_size(size)));
+            .tell_peer(52, {3, 4},
+                       fmt::format("{} accepts at most {} for <{}>; this message has {}", recipient.limit.whose,
+                                   vocabulary::print_size(recipient.limit.bytes), recipient.inside.text(),
+                                   vocabulary::print_size(size)));
     return std::nullopt;
 }
 
-PlannedRecipient Judgement::plan(const Transaction& transaction, const AcceptedRecipient& recipient, const mail::Header& header,
-                                 std::string_view content) const
+PlannedRecipient Judgement::plan(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                 const mail::Header& header, std::string_view content) const
 {
     PlannedRecipient planned;
     planned.key = recipient.inside.key();

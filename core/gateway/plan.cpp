@@ -18,7 +18,8 @@ bool together(const PlannedRecipient& a, const PlannedRecipient& b)
     return a.organisation == b.organisation && a.bounce_reason == b.bounce_reason && a.tags == b.tags;
 }
 
-mail::Edits edits_for(const mail::HeaderEditor& entry, const PlanFacts& facts, const Group& group, const transform::TraceKey& key)
+mail::Edits edits_for(const mail::HeaderEditor& entry, const PlanFacts& facts, const Group& group,
+                      const transform::TraceKey& key)
 {
     std::vector<transform::Tag> tags;
     for (const auto& order : group.first->tags)
@@ -36,7 +37,8 @@ mail::Edits edits_for(const mail::HeaderEditor& entry, const PlanFacts& facts, c
 }  // namespace
 
 std::vector<store::DeliveryRecord> plan_deliveries(const mail::HeaderEditor& entry, const PlanFacts& facts,
-                                                   std::vector<PlannedRecipient> recipients, const transform::TraceKey& key)
+                                                   std::vector<PlannedRecipient> recipients,
+                                                   const transform::TraceKey& key)
 {
     std::vector<Group> groups;
     for (auto& recipient : recipients) {

@@ -25,7 +25,8 @@ FaultBuilder unknown_domain(const policy::Snapshot& policy, const mail::Address&
     return fault(Retry::never, "no member has this domain")
         .about(address.text())
         .tell_peer(50, {1, 2},
-                   near.empty() ? fmt::format("No member of {} has the domain {}", suffix.text(), printable(address.domain().text()))
+                   near.empty() ? fmt::format("No member of {} has the domain {}", suffix.text(),
+                                              printable(address.domain().text()))
                                 : fmt::format("No member has the domain {}; did you mean {}?",
                                               printable(address.domain().text()), near));
 }
@@ -34,17 +35,20 @@ FaultBuilder suffix_missing(const mail::Address& address, const mail::Address& i
 {
     return fault(Retry::never, "suffix missing")
         .about(address.text())
-        .tell_peer(50, {1, 1}, fmt::format("To write to {} by this service use <{}>: the suffix was missing", organisation.name,
-                                           inside.text()));
+        .tell_peer(50, {1, 1},
+                   fmt::format("To write to {} by this service use <{}>: the suffix was missing", organisation.name,
+                               inside.text()));
 }
 
 }  // namespace
 
-Recipients::Async<Result<AcceptedRecipient>> Recipients::accept(const Transaction& transaction, mail::Recipient recipient)
+Recipients::Async<Result<AcceptedRecipient>> Recipients::accept(const Transaction& transaction,
+                                                                mail::Recipient recipient)
 {
     const auto& policy = transaction.policy();
     // RFC 5321 section 4.5.1: Postmaster is whoever answers for the service.
-    if (iequals(recipient.address.local(), "postmaster") && iequals(recipient.address.domain().text(), policy.node().name))
+    if (iequals(recipient.address.local(), "postmaster") &&
+        iequals(recipient.address.domain().text(), policy.node().name))
         recipient.address = policy.community().operator_address;
     const auto owner = policy.owner_of(recipient.address.domain());
     if (!owner) co_return outside(transaction, std::move(recipient));
@@ -64,7 +68,8 @@ Recipients::Async<Result<AcceptedRecipient>> Recipients::accept(const Transactio
 }
 
 // Directly at the suffix, eric.brown@cjsm.net: mailbox members share it, so the directory says whose it is.
-Recipients::Async<Result<AcceptedRecipient>> Recipients::at_suffix(const Transaction& transaction, mail::Recipient recipient)
+Recipients::Async<Result<AcceptedRecipient>> Recipients::at_suffix(const Transaction& transaction,
+                                                                   mail::Recipient recipient)
 {
     const auto& policy = transaction.policy();
     auto entry = co_await services_.directory.find(recipient.address);
@@ -90,15 +95,17 @@ Result<AcceptedRecipient> Recipients::outside(const Transaction& transaction, ma
     AcceptedRecipient accepted{std::move(recipient), {}, {}, nullptr, {}, {}};
     accepted.inside = accepted.said.address;
     accepted.hop_address = accepted.inside.text();
-    if (accepted.inside.domain().is_below(policy.community().suffix.key())) return unknown_domain(policy, accepted.inside);
+    if (accepted.inside.domain().is_below(policy.community().suffix.key()))
+        return unknown_domain(policy, accepted.inside);
     const auto route = policy.route(facts_of(transaction, accepted, services_.clock.now()));
     if (!route) return std::unexpected(route.error());
     if (route->next_hop) return accepted;
     return fault(Retry::never, "outside the community")
         .about(accepted.inside.text())
-        .tell_peer(50, {7, 1},
-                   fmt::format("<{}> is outside of this community, and mail does not leave it; members' addresses end in .{}",
-                               printable(accepted.inside.text()), policy.community().suffix.text()));
+        .tell_peer(
+            50, {7, 1},
+            fmt::format("<{}> is outside of this community, and mail does not leave it; members' addresses end in .{}",
+                        printable(accepted.inside.text()), policy.community().suffix.text()));
 }
 
 Result<void> Recipients::may_receive(AcceptedRecipient& accepted, const Transaction& transaction)
@@ -108,24 +115,28 @@ Result<void> Recipients::may_receive(AcceptedRecipient& accepted, const Transact
     if (suspension && suspension->kind == Suspension::Kind::sanction)
         return fault(Retry::never, "recipient's organisation suspended")
             .about(accepted.inside.text())
-            .tell_peer(50, {7, 1}, fmt::format("{} is suspended from this service and receives no mail", organisation.name));
+            .tell_peer(50, {7, 1},
+                       fmt::format("{} is suspended from this service and receives no mail", organisation.name));
     accepted.limit = transaction.policy().receiving_limit(facts_of(transaction, accepted, services_.clock.now()));
     const auto declared = transaction.sender.declared_size;
     if (declared && *declared > accepted.limit.bytes)
         return fault(Retry::never, "too large for the recipient")
             .about(accepted.inside.text())
-            .tell_peer(52, {3, 4}, fmt::format("{} accepts at most {} for <{}>", accepted.limit.whose,
-                                               vocabulary::print_size(accepted.limit.bytes), accepted.inside.text()));
+            .tell_peer(52, {3, 4},
+                       fmt::format("{} accepts at most {} for <{}>", accepted.limit.whose,
+                                   vocabulary::print_size(accepted.limit.bytes), accepted.inside.text()));
     return {};
 }
 
-Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, const mail::Address& own, const Transaction& transaction)
+Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, const mail::Address& own,
+                                                   const Transaction& transaction)
 {
     const auto& organisation = *accepted.organisation;
     auto entry = co_await services_.directory.find(own);
     if (!entry) co_return std::unexpected(entry.error());
     const bool listed = *entry && (*entry)->organisation == organisation.id;
-    if (listed && (*entry)->status != vocabulary::EntryStatus::active && (*entry)->status != vocabulary::EntryStatus::removed)
+    if (listed && (*entry)->status != vocabulary::EntryStatus::active &&
+        (*entry)->status != vocabulary::EntryStatus::removed)
         co_return fault(Retry::never, "recipient not active")
             .about(accepted.inside.text())
             .tell_peer(50, {2, 1}, fmt::format("<{}> does not receive mail at present", accepted.inside.text()));
@@ -134,11 +145,13 @@ Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, 
         co_return Result<void>{};
     }
     if (organisation.users == vocabulary::Users::any && !*entry) co_return Result<void>{};
-    if (organisation.users == vocabulary::Users::ask && !*entry) co_return co_await ask_member(accepted, own, transaction);
+    if (organisation.users == vocabulary::Users::ask && !*entry)
+        co_return co_await ask_member(accepted, own, transaction);
     if (listed && !(*entry)->moved_to.empty())
         co_return fault(Retry::never, "recipient has moved")
             .about(accepted.inside.text())
-            .tell_peer(51, {1, 6}, fmt::format("<{}> has moved; write to <{}>", accepted.inside.text(), (*entry)->moved_to));
+            .tell_peer(51, {1, 6},
+                       fmt::format("<{}> has moved; write to <{}>", accepted.inside.text(), (*entry)->moved_to));
     Fault why = co_await unknown(accepted, own);
     co_return std::unexpected(std::move(why));
 }
@@ -177,9 +190,12 @@ Recipients::Async<Fault> Recipients::unknown(const AcceptedRecipient& accepted, 
                 const auto inside = transform::inside(*address, *accepted.organisation);
                 near = inside ? inside->text() : address->text();
             }
-        text += near.empty() ? fmt::format(" at {}", accepted.organisation->name) : fmt::format("; did you mean <{}>?", near);
+        text += near.empty() ? fmt::format(" at {}", accepted.organisation->name)
+                             : fmt::format("; did you mean <{}>?", near);
     }
-    co_return fault(Retry::never, "unknown recipient").about(accepted.inside.text()).tell_peer(50, {1, 1}, std::move(text));
+    co_return fault(Retry::never, "unknown recipient")
+        .about(accepted.inside.text())
+        .tell_peer(50, {1, 1}, std::move(text));
 }
 
 }  // namespace postern::gateway

@@ -26,7 +26,8 @@ private:
 
     [[nodiscard]] Async<Result<AcceptedRecipient>> at_suffix(const Transaction& transaction, mail::Recipient recipient);
     [[nodiscard]] Result<AcceptedRecipient> outside(const Transaction& transaction, mail::Recipient recipient);
-    [[nodiscard]] Async<Result<void>> exists(AcceptedRecipient& accepted, const mail::Address& own, const Transaction& transaction);
+    [[nodiscard]] Async<Result<void>> exists(AcceptedRecipient& accepted, const mail::Address& own,
+                                             const Transaction& transaction);
     [[nodiscard]] Async<Result<void>> ask_member(const AcceptedRecipient& accepted, const mail::Address& own,
                                                  const Transaction& transaction);
     [[nodiscard]] Async<Fault> unknown(const AcceptedRecipient& accepted, const mail::Address& own);

@@ -35,8 +35,8 @@ net::KeyPair own_certificate(const vocabulary::Node& node)
 
 }  // namespace
 
-Reload::Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics, ports::Alarms& alarms,
-               Generations& generations, store::MailStore& store, Intake& intake)
+Reload::Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics,
+               ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake)
     : directory_(std::move(directory)),
       clock_(clock),
       log_(log),
@@ -105,7 +105,8 @@ void Reload::run()
     while (!stop_) {
         const auto until = due ? *due - Steady::now() : Steady::duration(look_at_certificates);
         pollfd ready[2] = {{poke_, POLLIN, 0}, {watch_.descriptor(), POLLIN, 0}};
-        poll(ready, 2, static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(until).count())));
+        poll(ready, 2,
+             static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(until).count())));
         std::uint64_t ignored = 0;
         (void)!read(poke_, &ignored, sizeof ignored);
         if (watch_.changed()) due = Steady::now() + quiet;
@@ -153,14 +154,16 @@ policy::Loaded Reload::load_numbered(const std::string& author)
     const auto newest = store_.newest_generation();
     if (!newest) {
         policy::Loaded failed;
-        failed.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0, "the store can't number generations: " + newest.error().describe(), "", ""});
+        failed.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0,
+                                      "the store can't number generations: " + newest.error().describe(), "", ""});
         return failed;
     }
     auto loaded = loader_.load(*newest);
     if (!loaded.snapshot) return loaded;
     const auto number = store_.register_generation(loaded.snapshot->hash(), clock_.now(), author);
     if (!number) {
-        loaded.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0, "the store can't number generations: " + number.error().describe(), "", ""});
+        loaded.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0,
+                                      "the store can't number generations: " + number.error().describe(), "", ""});
         loaded.snapshot.reset();
         return loaded;
     }
@@ -170,7 +173,8 @@ policy::Loaded Reload::load_numbered(const std::string& author)
     loaded = loader_.load(*number);  // everything is in its cache now
     loaded.files_read += files_read;
     if (loaded.snapshot && loaded.snapshot->hash() != hash) {
-        loaded.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0, "files changed while they were read", "reload again", ""});
+        loaded.diagnostics.push_back(
+            {policy::Severity::error, "", 0, 0, 0, "files changed while they were read", "reload again", ""});
         loaded.snapshot.reset();
     }
     return loaded;
@@ -233,15 +237,18 @@ void Reload::tell(const ReloadReport& report)
     ++metrics_.reloads_rejected;
     for (const auto& diagnostic : report.diagnostics)
         if (diagnostic.severity == policy::Severity::error)
-            log_.error("policy rejected", {{"file", fmt::format("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column)},
-                                           {"reason", diagnostic.what},
-                                           {"remedy", diagnostic.remedy},
-                                           {"generation", report.generation}});
-    if (!report.reason.empty()) log_.error("policy rejected", {{"reason", report.reason}, {"generation", report.generation}});
+            log_.error("policy rejected",
+                       {{"file", fmt::format("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column)},
+                        {"reason", diagnostic.what},
+                        {"remedy", diagnostic.remedy},
+                        {"generation", report.generation}});
+    if (!report.reason.empty())
+        log_.error("policy rejected", {{"reason", report.reason}, {"generation", report.generation}});
     const auto why = report.reason.empty() && !report.diagnostics.empty()
                          ? policy::render(report.diagnostics.front(), directory_.string())
                          : report.reason;
-    alarms_.raise("policy", fmt::format("policy reload rejected: {}; generation {} stays in force", why, report.generation));
+    alarms_.raise("policy",
+                  fmt::format("policy reload rejected: {}; generation {} stays in force", why, report.generation));
 }
 
 std::string Reload::certificates_signature() const

@@ -1,8 +1,8 @@
 // Reload: read and validate -> compile -> prepare listeners and TLS -> publish.
 //
 // A thread of its own does all of it, on request, on SIGHUP, or when the policy's files (or the certificates it names)
-// have changed and then been quiet for a while. The new generation goes live only if all of it is valid; otherwise the old
-// one stays in force, and the log, the alarms and status() say why.
+// have changed and then been quiet for a while. The new generation goes live only if all of it is valid; otherwise the
+// old one stays in force, and the log, the alarms and status() say why.
 #pragma once
 
 #include "gateway/intake.hpp"
@@ -23,22 +23,23 @@ namespace postern::gateway {
 /// What the last reload came to.
 struct ReloadReport {
     enum class Outcome { published, unchanged, rejected } outcome = Outcome::unchanged;
-    std::uint64_t generation = 0;       ///< in force afterwards
+    std::uint64_t generation = 0;  ///< in force afterwards
     Instant at{};
-    std::string author;                 ///< who or what asked: "files changed", "signal", "root by control"
-    policy::Diagnostics diagnostics;    ///< warnings too
-    std::string reason;                 ///< of a rejection that has no place in a file
+    std::string author;               ///< who or what asked: "files changed", "signal", "root by control"
+    policy::Diagnostics diagnostics;  ///< warnings too
+    std::string reason;               ///< of a rejection that has no place in a file
     std::size_t files = 0, files_read = 0;
     Duration took{};
 };
 
 class Reload {
 public:
-    Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics, ports::Alarms& alarms,
-           Generations& generations, store::MailStore& store, Intake& intake);
+    Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics,
+           ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake);
     ~Reload();
 
-    /// The first load, of a policy that was read already (for where the store is): publishes, or says why not. Blocking.
+    /// The first load, of a policy that was read already (for where the store is): publishes, or says why not.
+    /// Blocking.
     [[nodiscard]] ReloadReport start();
     /// Begins to watch. `published` is called on the reloading thread after each new generation.
     void watch(std::function<void()> published);
@@ -80,7 +81,7 @@ private:
     std::deque<Request> requests_;  // under mutex_
     ReloadReport last_;             // under mutex_
     std::atomic<bool> stop_{false};
-    int poke_ = -1;                 // eventfd
+    int poke_ = -1;  // eventfd
     std::thread thread_;
 };
 

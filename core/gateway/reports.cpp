@@ -39,7 +39,8 @@ report::ReportedRecipient reported(const policy::Snapshot& policy, const Fate& f
     report::ReportedRecipient recipient;
     recipient.address = fate.recipient->address;
     recipient.original_recipient = fate.recipient->original_recipient;
-    if (const auto* organisation = policy.organisation(fate.recipient->organisation)) recipient.organisation = organisation->name;
+    if (const auto* organisation = policy.organisation(fate.recipient->organisation))
+        recipient.organisation = organisation->name;
     recipient.reply = fate.reply;
     recipient.reply_from_peer = fate.from_peer;
     recipient.remote_mta = fate.remote_mta;
@@ -49,9 +50,9 @@ report::ReportedRecipient reported(const policy::Snapshot& policy, const Fate& f
 }
 
 // The report is planned like any message for that member: stripped suffix, tagged subject, trace token.
-std::vector<store::DeliveryRecord> plan_report(Services services, const Generation& generation, const store::MessageRecord& record,
-                                               const std::string& content, const mail::Address& to,
-                                               const vocabulary::Organisation& organisation)
+std::vector<store::DeliveryRecord> plan_report(Services services, const Generation& generation,
+                                               const store::MessageRecord& record, const std::string& content,
+                                               const mail::Address& to, const vocabulary::Organisation& organisation)
 {
     const auto header = mail::Header::parse(content);
     if (!header) return {};
@@ -80,16 +81,17 @@ std::vector<store::DeliveryRecord> plan_report(Services services, const Generati
                            services.trace_key);
 }
 
-std::optional<store::NewMessage> make_report(Services services, const Generation& generation, const report::ReportRequest& request,
-                                             const store::MessageRecord& about)
+std::optional<store::NewMessage> make_report(Services services, const Generation& generation,
+                                             const report::ReportRequest& request, const store::MessageRecord& about)
 {
     const auto to = mail::Address::parse(about.sender);
     const auto* organisation = generation.policy->organisation(about.organisation);
     auto built = report::build(request, generation.templates);
     if (!to || !organisation || !built) {
-        services.log.error("report not made", {{"message", about.id},
-                                               {"sender", about.sender},
-                                               {"reason", built ? "the sender's organisation is gone" : built.error().describe()}});
+        services.log.error("report not made",
+                           {{"message", about.id},
+                            {"sender", about.sender},
+                            {"reason", built ? "the sender's organisation is gone" : built.error().describe()}});
         return std::nullopt;
     }
     store::NewMessage message;
@@ -110,8 +112,9 @@ std::optional<store::NewMessage> make_report(Services services, const Generation
 
 }  // namespace
 
-std::vector<store::NewMessage> make_reports(Services services, const Generation& generation, const store::MessageRecord& message,
-                                            const store::Content& content, const std::vector<Fate>& fates)
+std::vector<store::NewMessage> make_reports(Services services, const Generation& generation,
+                                            const store::MessageRecord& message, const store::Content& content,
+                                            const std::vector<Fate>& fates)
 {
     std::vector<store::NewMessage> reports;
     for (const Kind kind : {Kind::failure, Kind::delay, Kind::relayed, Kind::delivered}) {

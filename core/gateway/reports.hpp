@@ -18,16 +18,17 @@ namespace postern::gateway {
 struct Fate {
     const store::RecipientRecord* recipient = nullptr;
     report::Kind kind = report::Kind::failure;
-    std::string reply;        ///< what was said about it
-    bool from_peer = false;   ///< by the next hop
-    std::string remote_mta;   ///< host name of the next hop; empty: none was reached
-    std::string reason;       ///< in plain words instead of those of the status; may be empty
+    std::string reply;       ///< what was said about it
+    bool from_peer = false;  ///< by the next hop
+    std::string remote_mta;  ///< host name of the next hop; empty: none was reached
+    std::string reason;      ///< in plain words instead of those of the status; may be empty
 };
 
 /// One report for each kind that is wanted by NOTIFY (RFC 3461 section 4.1). `content` may be null: then nothing is
 /// returned with it. A sender whose organisation is gone gets none; that is logged.
 [[nodiscard]] std::vector<store::NewMessage> make_reports(Services services, const Generation& generation,
-                                                          const store::MessageRecord& message, const store::Content& content,
+                                                          const store::MessageRecord& message,
+                                                          const store::Content& content,
                                                           const std::vector<Fate>& fates);
 
 }  // namespace postern::gateway

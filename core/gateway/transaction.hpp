@@ -20,10 +20,11 @@ enum class SenderStanding {
 };
 
 struct AcceptedRecipient {
-    mail::Recipient said;                                  ///< as RCPT said it
-    mail::Address inside;                                  ///< in its form inside the community
-    std::string hop_address;                               ///< as its next hop knows it
-    const vocabulary::Organisation* organisation = nullptr;///< in the pinned generation; null: outside, by a declared route
+    mail::Recipient said;     ///< as RCPT said it
+    mail::Address inside;     ///< in its form inside the community
+    std::string hop_address;  ///< as its next hop knows it
+    const vocabulary::Organisation* organisation =
+        nullptr;  ///< in the pinned generation; null: outside, by a declared route
     std::string function;
     policy::SizeLimit limit;
 };

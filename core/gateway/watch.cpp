@@ -1,16 +1,17 @@
 #include "gateway/watch.hpp"
 
+#include <sys/inotify.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <string_view>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 namespace postern::gateway {
 
 namespace {
 
-constexpr std::uint32_t what = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
+constexpr std::uint32_t what =
+    IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
 
 // Editors' files and the like say nothing about the policy.
 bool is_noise(std::string_view name)
@@ -39,7 +40,8 @@ void PolicyWatch::renew()
     for (const int watch : watched_) inotify_rm_watch(descriptor_, watch);
     watched_.clear();
     const auto add = [this](const std::filesystem::path& folder, std::uint32_t mask) {
-        if (const int watch = inotify_add_watch(descriptor_, folder.c_str(), mask); watch >= 0) watched_.push_back(watch);
+        if (const int watch = inotify_add_watch(descriptor_, folder.c_str(), mask); watch >= 0)
+            watched_.push_back(watch);
     };
     add(directory_.parent_path(), IN_MOVED_TO | IN_CREATE);
     add(directory_, what);
@@ -59,7 +61,8 @@ bool PolicyWatch::changed()
         for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
             inotify_event event{};
             std::copy_n(buffer.data() + at, sizeof event, reinterpret_cast<char*>(&event));
-            const std::string_view name = event.len ? std::string_view(buffer.data() + at + sizeof event) : std::string_view{};
+            const std::string_view name =
+                event.len ? std::string_view(buffer.data() + at + sizeof event) : std::string_view{};
             at += sizeof event + event.len;
             if (event.mask & IN_Q_OVERFLOW) seen = true;
             if (event.mask & (IN_IGNORED | IN_Q_OVERFLOW) || is_noise(name)) continue;

@@ -31,10 +31,10 @@ struct Sender {
     ReversePath path;
     std::optional<std::uint64_t> declared_size;  ///< SIZE=, RFC 1870, in bytes
     Body body = Body::seven_bit;
-    bool smtputf8 = false;                       ///< RFC 6531
-    bool require_tls = false;                    ///< RFC 8689
+    bool smtputf8 = false;     ///< RFC 6531
+    bool require_tls = false;  ///< RFC 8689
     Return ret = Return::unspecified;
-    std::string envelope_id;                     ///< ENVID, decoded from xtext; empty if none
+    std::string envelope_id;  ///< ENVID, decoded from xtext; empty if none
 };
 
 /// RCPT TO with its parameters.

@@ -15,8 +15,8 @@
 namespace postern::ports {
 
 struct Alarm {
-    std::string key;    ///< "hop-unproved organisation:greenstone": kind, then object
-    std::string text;   ///< what is wrong, what follows, what to do
+    std::string key;   ///< "hop-unproved organisation:greenstone": kind, then object
+    std::string text;  ///< what is wrong, what follows, what to do
     Instant since{};
     std::uint64_t times = 0;
 };

@@ -15,18 +15,18 @@ struct Metrics {
     Counter strangers_refused{0};
     Counter handshakes_failed{0};
     Counter messages_accepted{0};
-    Counter messages_refused{0};   ///< refused or deferred after DATA
+    Counter messages_refused{0};  ///< refused or deferred after DATA
     Counter recipients_refused{0};
     Counter bytes_accepted{0};
-    Counter intake_bytes{0};       ///< of contents being received now
-    Counter recipients_relayed{0}; ///< handed to a member's server
+    Counter intake_bytes{0};          ///< of contents being received now
+    Counter recipients_relayed{0};    ///< handed to a member's server
     Counter recipients_delivered{0};  ///< put into a hosted mailbox
     Counter recipients_failed{0};
     Counter attempts_deferred{0};
     Counter reports_made{0};
     Counter loops_stopped{0};
     Counter redirects_carried{0};
-    Counter hops_unproved{0};      ///< next hops that could not prove themselves
+    Counter hops_unproved{0};  ///< next hops that could not prove themselves
     Counter delivery_connections{0};
     Counter reloads{0};
     Counter reloads_rejected{0};

@@ -58,7 +58,8 @@ public:
     /// Positive: the content may come.
     [[nodiscard]] virtual mail::Reply content_begins() = 0;
     [[nodiscard]] virtual Async<mail::Reply> finish(std::string content) = 0;
-    /// The transaction, if any, is over without content: RSET, a new EHLO, a refused content, the end of the connection.
+    /// The transaction, if any, is over without content: RSET, a new EHLO, a refused content, the end of the
+    /// connection.
     virtual void forget() = 0;
 };
 

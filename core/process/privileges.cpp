@@ -1,16 +1,16 @@
 #include "process/privileges.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
-#include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
 
 namespace postern::process {
 
@@ -25,8 +25,10 @@ const passwd& account(const std::string& user)
 {
     const passwd* entry = getpwnam(user.c_str());
     if (!entry)
-        throw std::runtime_error("node.yaml names the user \"" + user + "\", but there is no such account; make it with: "
-                                 "adduser --system --group " + user);
+        throw std::runtime_error("node.yaml names the user \"" + user +
+                                 "\", but there is no such account; make it with: "
+                                 "adduser --system --group " +
+                                 user);
     return *entry;
 }
 

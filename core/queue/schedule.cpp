@@ -30,7 +30,8 @@ struct Lane::Waiter {
     std::optional<Ready> given;  // under the schedule's mutex
 };
 
-Schedule::Schedule(net::Reactors& reactors, store::MailStore& store, const Clock& clock, Log& log, ScheduleLimits limits)
+Schedule::Schedule(net::Reactors& reactors, store::MailStore& store, const Clock& clock, Log& log,
+                   ScheduleLimits limits)
     : reactors_(reactors),
       store_(store),
       clock_(clock),

@@ -25,9 +25,9 @@
 namespace postern::queue {
 
 struct ScheduleLimits {
-    std::uint64_t deliveries = 4000;           ///< in memory
-    std::uint64_t content_bytes = 24ULL << 20; ///< of contents in memory
-    Duration lease{std::chrono::hours{2}};     ///< of a claim; longer than any attempt may last
+    std::uint64_t deliveries = 4000;                ///< in memory
+    std::uint64_t content_bytes = 24ULL << 20;      ///< of contents in memory
+    Duration lease{std::chrono::hours{2}};          ///< of a claim; longer than any attempt may last
     Duration look_again{std::chrono::seconds{30}};  ///< for due deliveries, whatever was heard
 };
 
@@ -54,7 +54,8 @@ public:
     template <class T>
     using Async = boost::asio::awaitable<T>;
 
-    Schedule(net::Reactors& reactors, store::MailStore& store, const Clock& clock, Log& log, ScheduleLimits limits = {});
+    Schedule(net::Reactors& reactors, store::MailStore& store, const Clock& clock, Log& log,
+             ScheduleLimits limits = {});
     ~Schedule();
 
     /// Before run() and offer(): who carries. Must outlive the schedule's work.

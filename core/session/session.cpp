@@ -11,7 +11,6 @@ constexpr std::size_t read_size = std::size_t{16} * 1024;
 // Reserved for a content whose size the client did not declare.
 constexpr std::uint64_t first_share = std::uint64_t{64} * 1024;
 
-
 smtp::ServerConfig machine_config(const ListenerSettings& settings, const ports::Reception& reception)
 {
     const auto& limits = settings.listener.limits;
@@ -41,7 +40,8 @@ Session::Session(Sessions& house, std::size_t reactor, net::Stream stream, net::
       stream_(std::move(stream)),
       peer_(peer),
       settings_(std::move(settings)),
-      reception_(house.receptionist_.receive({peer.ip, peer.port, settings_->listener.name}, settings_->listener.clear_text)),
+      reception_(
+          house.receptionist_.receive({peer.ip, peer.port, settings_->listener.name}, settings_->listener.clear_text)),
       machine_(machine_config(*settings_, *reception_)),
       share_(house.memory_)
 {
@@ -102,7 +102,8 @@ Session::Async<bool> Session::flush()
 {
     if (!machine_.has_output()) co_return true;
     const std::string output = machine_.take_output();
-    const auto written = co_await stream_.write(std::string_view(output), net::after(settings_->listener.limits.command_time));
+    const auto written =
+        co_await stream_.write(std::string_view(output), net::after(settings_->listener.limits.command_time));
     co_return written.has_value();
 }
 
@@ -147,7 +148,8 @@ Session::Async<bool> Session::start_tls()
 {
     const bool flushed = co_await flush();
     if (!flushed) co_return false;
-    const auto done = co_await stream_.handshake_server(settings_->tls, net::after(settings_->listener.limits.handshake_time));
+    const auto done =
+        co_await stream_.handshake_server(settings_->tls, net::after(settings_->listener.limits.handshake_time));
     if (!done) {
         ++house_.metrics_.handshakes_failed;
         house_.log_.info("TLS handshake failed", {{"peer", vocabulary::print_ip(peer_.ip)},

@@ -28,7 +28,11 @@ boost::asio::awaitable<void> turn_away(net::Stream stream, std::string reply)
 }  // namespace
 
 Sessions::Sessions(net::Reactors& reactors, ports::Receptionist& receptionist, ports::Metrics& metrics, Log& log)
-    : reactors_(reactors), receptionist_(receptionist), metrics_(metrics), log_(log), memory_(metrics.intake_bytes),
+    : reactors_(reactors),
+      receptionist_(receptionist),
+      metrics_(metrics),
+      log_(log),
+      memory_(metrics.intake_bytes),
       by_reactor_(reactors.size())
 {
 }
@@ -63,7 +67,8 @@ void Sessions::serve(net::Socket socket, std::size_t index, net::Peer peer, List
     net::Stream stream(std::move(socket));
     if (!enter(peer.ip, settings->listener.limits)) {
         ++metrics_.connections_refused;
-        auto reply = mail::Reply::plain(421, settings->server_name + " Too many connections; please try again in a minute");
+        auto reply =
+            mail::Reply::plain(421, settings->server_name + " Too many connections; please try again in a minute");
         boost::asio::co_spawn(context, turn_away(std::move(stream), reply.wire()), boost::asio::detached);
         return;
     }

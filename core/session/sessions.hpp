@@ -27,8 +27,8 @@ class Session;
 struct ListenerSettings {
     std::string server_name;
     vocabulary::Listener listener;
-    net::TlsContextPtr tls;           ///< null: none
-    std::uint64_t message_size = 0;   ///< bytes, for EHLO
+    net::TlsContextPtr tls;          ///< null: none
+    std::uint64_t message_size = 0;  ///< bytes, for EHLO
     unsigned recipients = 0;
 };
 using ListenerSettingsPtr = std::shared_ptr<const ListenerSettings>;
@@ -57,8 +57,8 @@ private:
     IntakeMemory memory_;
     std::atomic<bool> stopping_{false};
     std::mutex mutex_;
-    std::map<vocabulary::Ip, unsigned> by_address_;              // under mutex_
-    std::vector<std::unordered_set<Session*>> by_reactor_;       // each by its own thread
+    std::map<vocabulary::Ip, unsigned> by_address_;         // under mutex_
+    std::vector<std::unordered_set<Session*>> by_reactor_;  // each by its own thread
 };
 
 }  // namespace postern::session

@@ -28,14 +28,14 @@ struct Facts {
     std::optional<Ip> peer;
     bool tls = false;
     const Organisation* sender_organisation = nullptr;
-    const mail::Address* sender = nullptr;       ///< in its form inside the community; null for "<>"
-    const mail::Address* recipient = nullptr;    ///< in its form inside the community
+    const mail::Address* sender = nullptr;     ///< in its form inside the community; null for "<>"
+    const mail::Address* recipient = nullptr;  ///< in its form inside the community
     const Organisation* recipient_organisation = nullptr;
-    std::string_view recipient_function;         ///< directory: name of the function, if it is one
+    std::string_view recipient_function;  ///< directory: name of the function, if it is one
     std::optional<bool> recipient_inside;
-    std::optional<std::uint64_t> size;           ///< bytes
-    std::string_view content;                    ///< from stage message on
-    const mail::Header* header = nullptr;        ///< from stage message on
+    std::optional<std::uint64_t> size;     ///< bytes
+    std::string_view content;              ///< from stage message on
+    const mail::Header* header = nullptr;  ///< from stage message on
     std::uint64_t generation = 0;
 };
 

@@ -15,16 +15,16 @@ namespace postern::vocabulary {
 
 /// Limits of the SMTP server, per listener. All are declared; these are the defaults.
 struct IntakeLimits {
-    unsigned connections = 1000;              ///< in total; more get 421
+    unsigned connections = 1000;  ///< in total; more get 421
     unsigned connections_per_address = 50;
-    unsigned commands = 1000;                 ///< per connection, between messages
-    unsigned errors = 20;                     ///< per connection, then 421
-    std::uint64_t command_line = 4096;        ///< bytes
-    std::uint64_t line = 64 * 1024;           ///< bytes in content
-    std::uint64_t header = 256 * 1024;        ///< bytes of a message's header section
+    unsigned commands = 1000;           ///< per connection, between messages
+    unsigned errors = 20;               ///< per connection, then 421
+    std::uint64_t command_line = 4096;  ///< bytes
+    std::uint64_t line = 64 * 1024;     ///< bytes in content
+    std::uint64_t header = 256 * 1024;  ///< bytes of a message's header section
     unsigned header_fields = 1000;
-    unsigned received_fields = 50;            ///< more is a loop
-    std::uint64_t memory = 256ULL << 20;      ///< bytes of content being received at one time, all connections together
+    unsigned received_fields = 50;        ///< more is a loop
+    std::uint64_t memory = 256ULL << 20;  ///< bytes of content being received at one time, all connections together
     Duration command_time{std::chrono::minutes{5}};
     Duration transaction_time{std::chrono::minutes{30}};
     Duration handshake_time{std::chrono::seconds{30}};
@@ -32,8 +32,8 @@ struct IntakeLimits {
 };
 
 struct ListenerTls {
-    std::string certificate;   ///< PEM chain, absolute path
-    std::string key;           ///< PEM, absolute path
+    std::string certificate;  ///< PEM chain, absolute path
+    std::string key;          ///< PEM, absolute path
     enum class Clients { none, request } clients = Clients::request;
 };
 
@@ -41,7 +41,7 @@ struct Listener {
     std::string name;
     HostPort address;
     std::optional<ListenerTls> tls;
-    bool clear_text = false;      ///< members may send without TLS; only on loopback (measurements)
+    bool clear_text = false;  ///< members may send without TLS; only on loopback (measurements)
     IntakeLimits limits;
 };
 
@@ -52,19 +52,19 @@ struct Mailboxes {
 struct Node {
     std::string name;  ///< "mx.cjsm.net": greeting, EHLO, Received, Message-ID
     std::vector<Listener> listeners;
-    std::string storage;                   ///< directory; start
+    std::string storage;                         ///< directory; start
     std::uint64_t body_in_database = 64 * 1024;  ///< larger bodies are files; start
-    unsigned threads = 0;                  ///< 0: one for each core; start
-    std::vector<std::string> resolvers;    ///< "127.0.0.1", "127.0.0.1@5353"; empty: the system's; start
-    std::string trust_anchor;              ///< DNSSEC root key file; empty: the system's; start
-    std::string authorities;               ///< PEM: who may certify members' servers as clients (postern ca)
-    std::string hop_authorities;           ///< PEM: who may certify next hops; empty: the system's
+    unsigned threads = 0;                        ///< 0: one for each core; start
+    std::vector<std::string> resolvers;          ///< "127.0.0.1", "127.0.0.1@5353"; empty: the system's; start
+    std::string trust_anchor;                    ///< DNSSEC root key file; empty: the system's; start
+    std::string authorities;                     ///< PEM: who may certify members' servers as clients (postern ca)
+    std::string hop_authorities;                 ///< PEM: who may certify next hops; empty: the system's
     std::optional<Mailboxes> mailboxes;
-    std::string control_socket;            ///< start
-    std::string control_group;             ///< group that may use it; empty: owner only; start
-    std::optional<HostPort> metrics;       ///< loopback listener for Prometheus; start
-    std::string user;                      ///< drop to this user after start when started as root; start
-    std::string log;                       ///< "stderr" or a file path; start
+    std::string control_socket;       ///< start
+    std::string control_group;        ///< group that may use it; empty: owner only; start
+    std::optional<HostPort> metrics;  ///< loopback listener for Prometheus; start
+    std::string user;                 ///< drop to this user after start when started as root; start
+    std::string log;                  ///< "stderr" or a file path; start
 };
 
 }  // namespace postern::vocabulary

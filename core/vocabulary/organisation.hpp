@@ -40,8 +40,8 @@ struct Proof {
 struct Suspension {
     enum class Kind { outage, sanction };  ///< outage: mail for it is held; sanction: mail from and for it is refused
     Kind kind = Kind::sanction;
-    std::string reason;              ///< shown to senders where it is an outage
-    std::optional<Instant> until;    ///< required for an outage
+    std::string reason;            ///< shown to senders where it is an outage
+    std::optional<Instant> until;  ///< required for an outage
 };
 
 /// What a member's mail may weigh; absent means that only the community's limit counts.
@@ -61,12 +61,12 @@ struct Organisation {
     Duration ask_remembers_no{std::chrono::minutes{15}};  ///< how long a "no" counts
     std::vector<MappedDomain> domains;
     std::vector<mail::Address> administrators;
-    std::optional<Proof> connects_from;   ///< absent: nothing may come from it (mailbox members)
-    std::optional<NextHop> deliver_to;    ///< always set for kind server
+    std::optional<Proof> connects_from;  ///< absent: nothing may come from it (mailbox members)
+    std::optional<NextHop> deliver_to;   ///< always set for kind server
     OrganisationLimits limits;
     std::vector<std::string> alerts_also_to;  ///< non-secure addresses, syntax checked
     std::optional<Suspension> suspended;
-    bool from_must_agree = true;          ///< From: must be one address of this member (product.md)
+    bool from_must_agree = true;  ///< From: must be one address of this member (product.md)
 
     /// Whether it is suspended at that time. The pointer is into this organisation.
     [[nodiscard]] const Suspension* suspension(Instant at) const noexcept
