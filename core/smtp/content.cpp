@@ -40,7 +40,8 @@ mail::Reply reply_for(const Flaw& flaw, const ContentLimits& limits)
         case Flaw::Kind::over_size:
             break;
     }
-    return Reply::of(552, {3, 4}, fmt::format("This service takes messages of at most {}", vocabulary::print_size(limits.bytes)));
+    return Reply::of(552, {3, 4},
+                     fmt::format("This service takes messages of at most {}", vocabulary::print_size(limits.bytes)));
 }
 
 ContentReader::ContentReader(const ContentLimits& limits, std::uint64_t expected) : limits_(limits)

@@ -151,7 +151,8 @@ bool ServerMachine::set_size_limit(std::uint64_t bytes, std::string text)
 mail::Reply ServerMachine::size_reply() const
 {
     if (!size_text_.empty()) return mail::Reply::of(552, {3, 4}, size_text_);
-    return mail::Reply::of(552, {3, 4}, fmt::format("This service takes messages of at most {}", vocabulary::print_size(size_limit_)));
+    return mail::Reply::of(
+        552, {3, 4}, fmt::format("This service takes messages of at most {}", vocabulary::print_size(size_limit_)));
 }
 
 void ServerMachine::secured()

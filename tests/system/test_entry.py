@@ -1,7 +1,17 @@
 """Who may enter, and as whom: strangers, TLS, senders, From, the null sender."""
 import unittest
 
-from harness import ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, Authority, CommunityTest, MemberClient, make_message
+from harness import (
+    CUSTODY_INSIDE,
+    ERIC,
+    ERIC_INSIDE,
+    LISTING,
+    LISTING_INSIDE,
+    Authority,
+    CommunityTest,
+    MemberClient,
+    make_message,
+)
 
 
 class Entry(CommunityTest):
@@ -73,10 +83,13 @@ class Entry(CommunityTest):
 
     def test_a_sender_of_another_organisation_is_refused(self):
         with self.community.client("greenstone") as client:
-            self.assertReply(client.mail(LISTING), "550 5.7.1")
-            self.assertReply(client.mail(LISTING_INSIDE), "550 5.7.1")
             self.assertReply(client.mail("someone@outside.example"), "550 5.7.1")
             self.assertReply(client.mail(ERIC), 250)
+        # Another member's address is judged with the content in hand, which may be a loop or a redirect.
+        for forged in (LISTING, LISTING_INSIDE):
+            for named in (LISTING, ERIC):
+                content = make_message(named, CUSTODY_INSIDE, "In another's name")
+                self.assertReply(self.community.send("greenstone", forged, CUSTODY_INSIDE, content), "550 5.7.1")
 
     def refused_for_from(self, header):
         content = make_message(ERIC, LISTING_INSIDE, "From rules").replace(f"From: {ERIC}\r\n".encode(), header)
