@@ -66,6 +66,7 @@ std::string words_of(const Event& event)
     const std::string reason = event.reply.empty() ? std::string() : ": " + clean(event.reply);
     if (event.kind == "attempt") return attempt_words(event);
     if (event.kind == "received" && event.state == "refused") return "refused after DATA" + reason;
+    if (event.kind == "received" && event.next_hop.empty()) return "made by this service";
     if (event.kind == "received")
         return fmt::format("received{}{}", event.next_hop.empty() ? "" : " from " + clean(event.next_hop),
                            event.tls.empty() ? " in clear text" : " over " + clean(event.tls));
