@@ -75,10 +75,13 @@ def main():
     if most != resource.RLIM_INFINITY and most < count + 500:
         sys.exit(f"only {most} open files are allowed here (ulimit -Hn)")
     os.environ.pop("POSTERN_SANITIZE", None)
-    community = Community("idle")
-    community.write_node(limits="{ connections: 50000, connections_per_address: 50000 }")
-    with community:
-        right = [measure(community, "before STARTTLS", count, False), measure(community, "with TLS", count, True)]
+    right = []
+    for what, tls in (("before STARTTLS", False), ("with TLS", True)):
+        # An engine of its own for each: memory that an earlier one freed would be used again and not be seen.
+        community = Community("idle")
+        community.write_node(limits="{ connections: 50000, connections_per_address: 50000 }")
+        with community:
+            right.append(measure(community, what, count, tls))
     return 0 if all(right) else 1
 
 

@@ -4,16 +4,17 @@
 #   RELAY_BENCH=PROGRAM [POSTFIX_BASELINE=PROGRAM] tests/bench/relay.sh [--tls] [--reuse] [--quick] [SIZE:SESSIONS:COUNT ...]
 #
 # What the two programs must be is said in tests/bench/README.md. --tls puts TLS on both sides, by stunnel around the
-# generator and the sink; --reuse keeps the generator's connections. One JSON line a run; a table at the end.
+# generator and the sink; --reuse keeps the generator's connections; --quick is a rough look, on a busy
+# machine too. One JSON line a run; a table at the end.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 export PATH="$PATH:/usr/sbin"
-tls= reuse=() rounds=5 cases=() scale=1
+tls= reuse=() rounds=5 cases=() scale=1 other=0.1
 for word in "$@"; do
     case $word in
         --tls) tls=yes ;;
         --reuse) reuse=(--reuse) ;;
-        --quick) rounds=2 scale=5 ;;
+        --quick) rounds=2 scale=5 other=1 ;;
         [0-9]*:*:*) cases+=("$word") ;;
         *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;;
     esac
@@ -33,13 +34,19 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
+trap 'exit 143' INT TERM
+for port in 2525 2526 2598 2599 2602 2625 2626; do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+        echo "relay.sh: port $port is taken; what an earlier run left behind?" >&2; exit 1
+    fi
+done
 
 wait_port() { for _ in $(seq 200); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.05; done
               echo "relay.sh: nothing listens on port $1" >&2; cat "$work"/*.log >&2; return 1; }
 
 # --- Postern ---
 cp -r tests/bench/community "$work/policy"
-mkdir -p "$work/state" "$work/policy/tls"
+mkdir -p "$work/state" "$work/policy/tls" "$work/certificates"
 "$bin/postern" ca init "$work/ca" --name "Bench" >/dev/null
 for name in mx.cjsm.net mail.source.example mail.sink.example; do
     "$bin/postern" ca issue --ca "$work/ca" --name "$name" --out "$work/certificates" >/dev/null
@@ -64,7 +71,7 @@ front() {  # PORT RELAY-PORT: a generator in clear text on PORT speaks TLS with 
 }
 if [ -n "$tls" ]; then
     {
-        printf 'foreground = yes\npid =\ndebug = 3\n'
+        printf 'foreground = yes\npid =\ndebug = 3\nsocket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n'
         front 2625 2526
         front 2626 2602
         printf '[sink]\nprotocol = smtp\naccept = 127.0.0.1:2598\nconnect = 127.0.0.1:2599\ncert = %s\nkey = %s\n' \
@@ -93,7 +100,7 @@ fi
 for case in "${cases[@]}"; do
     IFS=: read -r size sessions count <<<"$case"
     "$RELAY_BENCH" --sink-port 2599 --size "$size" --sessions "$sessions" --count $((count / scale)) --rounds $rounds \
-        --recipient bench@sink.example.cjsm.net "${reuse[@]}" --max-other 0.1 "${relays[@]}"
+        --recipient bench@sink.example.cjsm.net "${reuse[@]}" --max-other $other "${relays[@]}"
 done | tee "$work/runs"
 
 /usr/bin/python3 tests/bench/table.py "$work/runs"
