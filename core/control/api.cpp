@@ -235,6 +235,9 @@ Api::Answer Api::queue_act(Request request)
     else
         co_return Response::error(404, fmt::format("the queue can't {}", printable(act)), request.wants_text);
     if (!changed) co_return unavailable(changed.error(), request);
+    if (act == "retry" || act == "release") services_.schedule.mark_all_up();
+    // What waits in memory for its turn would go out as if nothing had been said.
+    if (act == "hold" || act == "remove" || act == "bounce") co_await services_.schedule.give_back_waiting();
     services_.schedule.due(now);
     services_.log.info("queue changed by an administrator",
                        {{"act", act}, {"actor", request.actor}, {"count", std::uint64_t{*changed}}});

@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -120,9 +122,16 @@ try {
 template <class Acceptor>
 asio::awaitable<void> accept_all(Acceptor* acceptor, std::shared_ptr<HttpServer::State> state)
 try {
-    for (;;) {
-        auto socket = co_await acceptor->async_accept(use_awaitable);
-        asio::co_spawn(acceptor->get_executor(), converse(std::move(socket), state), asio::detached);
+    asio::steady_timer pause(acceptor->get_executor());
+    while (acceptor->is_open()) {
+        auto [failed, socket] = co_await acceptor->async_accept(asio::as_tuple(use_awaitable));
+        if (!failed) {
+            asio::co_spawn(acceptor->get_executor(), converse(std::move(socket), state), asio::detached);
+            continue;
+        }
+        // Out of descriptors, or a caller that left: the next one is to be answered all the same.
+        pause.expires_after(std::chrono::milliseconds{100});
+        co_await pause.async_wait(use_awaitable);
     }
 } catch (const boost::system::system_error&) {
     // Closed by stop().

@@ -6,6 +6,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <iterator>
 
 namespace postern::queue {
 
@@ -14,6 +15,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t claim_at_once = 200;
+constexpr std::size_t give_back_at_once = 200;
 
 asio::awaitable<void> sleep_on(asio::steady_timer& timer)
 {
@@ -76,7 +78,11 @@ Schedule::Async<std::size_t> Schedule::claim_some()
     for (auto& queued : *claimed) {
         // Room was seen above; a fresh delivery may have taken it meanwhile, which a little excess forgives.
         auto place = places_.take(0);
-        offer({queued.message, std::move(queued.delivery), nullptr, place ? std::move(*place) : Place{}});
+        try {
+            offer({queued.message, std::move(queued.delivery), nullptr, place ? std::move(*place) : Place{}});
+        } catch (const std::exception& error) {  // one delivery's defect must not end the queue; its lease lapses
+            log_.error("a delivery could not be offered", {{"message", queued.message->id}, {"reason", error.what()}});
+        }
     }
     co_return claimed->size();
 }
@@ -124,10 +130,11 @@ void Schedule::offer(Ready ready)
     const Destination destination = courier_->destination(ready);
     if (destination.name.empty()) {
         const auto index = next_reactor_++ % reactors_.size();
-        asio::co_spawn(reactors_.context(index), courier_->settle(std::move(ready)), asio::detached);
+        ++settling_;
+        asio::co_spawn(reactors_.context(index), settle(std::move(ready)), asio::detached);
         return;
     }
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     const LanePtr lane = lane_named(destination.name);
     lane->concurrency_ = std::max(1U, destination.concurrency);
     if (!lane->idle_.empty()) {
@@ -138,8 +145,62 @@ void Schedule::offer(Ready ready)
         asio::post(waiter->timer.get_executor(), [waiter] { waiter->timer.cancel(); });
         return;
     }
+    if (is_full(*lane)) {
+        const bool moves = clock_.now() - lane->moved_ < std::chrono::seconds{1};
+        const Instant when = clock_.now() + (moves ? Duration{std::chrono::seconds{1}} : limits_.look_again);
+        lock.unlock();
+        std::vector<Ready> over;
+        over.push_back(std::move(ready));
+        asio::co_spawn(reactors_.context(0), give_back(std::move(over), when), asio::detached);
+        return;
+    }
     lane->waiting_.push_back(std::move(ready));
     if (lane->workers_ < (lane->down_ ? 1U : lane->concurrency_)) spawn_worker(lane);
+}
+
+// Under the mutex. A next hop may have as much of the memory as it leaves to the others: one that is slow or hangs
+// would fill it with its own mail and stop everybody's.
+bool Schedule::is_full(const Lane& lane) const
+{
+    const auto waiting = lane.waiting_.size();
+    return waiting >= limits_.waiting_anyway && waiting + places_.taken() > limits_.deliveries;
+}
+
+Schedule::Async<void> Schedule::settle(Ready ready)
+{
+    try {
+        co_await courier_->settle(std::move(ready));
+    } catch (const std::exception& error) {
+        log_.error("a delivery could not be settled", {{"reason", error.what()}});
+    }
+    --settling_;
+}
+
+Schedule::Async<void> Schedule::give_back(std::vector<Ready> taken, Instant when)
+{
+    for (std::size_t from = 0; from < taken.size(); from += give_back_at_once) {
+        std::vector<std::int64_t> deliveries;
+        for (std::size_t i = from; i < std::min(taken.size(), from + give_back_at_once); ++i)
+            deliveries.push_back(taken[i].delivery.id);
+        const auto given = co_await store_.unclaim(std::move(deliveries), when);
+        // Nothing is lost: the store takes them back itself when their lease ends.
+        if (!given) log_.error("deliveries were not given back", {{"reason", given.error().describe()}});
+    }
+    taken.clear();
+    due(when);
+}
+
+Schedule::Async<void> Schedule::give_back_waiting()
+{
+    std::vector<Ready> taken;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [name, lane] : lanes_) {
+            std::ranges::move(lane->waiting_, std::back_inserter(taken));
+            lane->waiting_.clear();
+        }
+    }
+    if (!taken.empty()) co_await give_back(std::move(taken), clock_.now());
 }
 
 // Under the mutex.
@@ -188,6 +249,7 @@ Schedule::Async<std::optional<Ready>> Schedule::next(LanePtr lane, Duration idle
         if (!lane->waiting_.empty()) {
             Ready ready = std::move(lane->waiting_.front());
             lane->waiting_.pop_front();
+            lane->moved_ = clock_.now();
             co_return std::move(ready);
         }
         if (idle == Duration::zero()) co_return std::nullopt;
@@ -216,11 +278,26 @@ void Schedule::mark_up(Lane& lane)
     lane.down_.reset();
 }
 
+void Schedule::mark_all_up()
+{
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, lane] : lanes_) {
+        lane->failures_ = 0;
+        lane->down_.reset();
+    }
+}
+
 std::optional<Fault> Schedule::down(Lane& lane) const
 {
     const std::lock_guard lock(mutex_);
     if (!lane.down_ || lane.down_->first <= clock_.now()) return std::nullopt;
     return lane.down_->second;
+}
+
+bool Schedule::shared(Lane& lane) const
+{
+    const std::lock_guard lock(mutex_);
+    return lane.workers_ > 1;
 }
 
 unsigned Schedule::failures(Lane& lane) const
@@ -232,7 +309,7 @@ unsigned Schedule::failures(Lane& lane) const
 bool Schedule::busy() const
 {
     const std::lock_guard lock(mutex_);
-    return std::ranges::any_of(lanes_, [](const auto& lane) { return lane.second->workers_ > 0; });
+    return settling_ > 0 || std::ranges::any_of(lanes_, [](const auto& lane) { return lane.second->workers_ > 0; });
 }
 
 std::vector<Schedule::LaneView> Schedule::lanes() const

@@ -28,6 +28,7 @@ struct ScheduleLimits {
     std::uint64_t deliveries = 4000;                ///< in memory
     std::uint64_t content_bytes = 24ULL << 20;      ///< of contents in memory
     Duration lease{std::chrono::hours{2}};          ///< of a claim; longer than any attempt may last
+    std::uint64_t waiting_anyway = 100;        ///< for one next hop, however full the memory is
     Duration look_again{std::chrono::seconds{30}};  ///< for due deliveries, whatever was heard
 };
 
@@ -45,6 +46,7 @@ private:
     std::deque<std::shared_ptr<Waiter>> idle_;
     unsigned workers_ = 0;
     unsigned concurrency_ = 1;
+    Instant moved_{};        ///< when a delivery last left for its next hop
     unsigned failures_ = 0;  ///< connections that failed since the last that did not
     std::optional<std::pair<Instant, Fault>> down_;
 };
@@ -69,6 +71,8 @@ public:
     [[nodiscard]] std::optional<Place> place(std::uint64_t bytes) { return places_.take(bytes); }
     /// Takes a claimed delivery to its lane.
     void offer(Ready ready);
+    /// Back to the store with everything that only waits for its turn: an act on the queue is to be seen there.
+    [[nodiscard]] Async<void> give_back_waiting();
     /// Something may be due at `at`: look in the store then.
     void due(Instant at);
 
@@ -78,8 +82,12 @@ public:
     /// The next hop could not be reached or proved: until `until` nobody tries, and `why` answers for it.
     void mark_down(Lane& lane, Instant until, Fault why);
     void mark_up(Lane& lane);
+    /// An administrator wants all next hops tried now, whatever was found before.
+    void mark_all_up();
     /// Why the lane is not to be tried now.
     [[nodiscard]] std::optional<Fault> down(Lane& lane) const;
+    /// Whether other workers serve this lane too.
+    [[nodiscard]] bool shared(Lane& lane) const;
     /// Connections that failed in a row.
     [[nodiscard]] unsigned failures(Lane& lane) const;
 
@@ -93,12 +101,15 @@ public:
     [[nodiscard]] std::vector<LaneView> lanes() const;
     [[nodiscard]] std::uint64_t in_memory() const noexcept { return places_.taken(); }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
-    /// Whether a worker has not ended yet.
+    /// Whether a worker has not ended yet, or a delivery is being settled.
     [[nodiscard]] bool busy() const;
 
 private:
     [[nodiscard]] Async<std::size_t> claim_some();
     [[nodiscard]] Async<Duration> time_to_wait();
+    [[nodiscard]] Async<void> settle(Ready ready);
+    [[nodiscard]] Async<void> give_back(std::vector<Ready> taken, Instant when);
+    [[nodiscard]] bool is_full(const Lane& lane) const;
     [[nodiscard]] LanePtr lane_named(const std::string& name);
     void spawn_worker(const LanePtr& lane);
     [[nodiscard]] Async<void> work(LanePtr lane);
@@ -118,6 +129,7 @@ private:
     std::atomic<bool> woken_{false};
     std::atomic<std::int64_t> wake_at_{0};  // micros; when run() looks again
     std::atomic<std::size_t> next_reactor_{0};
+    std::atomic<std::size_t> settling_{0};
     mutable std::mutex mutex_;
     std::map<std::string, LanePtr> lanes_;
 };
