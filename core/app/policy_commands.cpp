@@ -1,7 +1,9 @@
 #include "app/commands.hpp"
 #include "policy/loader.hpp"
+#include "report/templates.hpp"
 
 #include <fmt/format.h>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -17,15 +19,20 @@ struct CheckOptions {
 void check(Context& context, const CheckOptions& options)
 {
     policy::Loader loader(options.directory);
-    const auto loaded = loader.load(0);
-    const bool good = loaded.snapshot != nullptr;
+    auto loaded = loader.load(0);
+    const auto templates = report::Templates::load((std::filesystem::path(options.directory) / "templates").string());
+    const bool good = loaded.snapshot != nullptr && templates.has_value();
     if (!good) context.exit_code = refused;
     if (options.json) {
+        if (!templates)
+            loaded.diagnostics.push_back(
+                {policy::Severity::error, "templates", 0, 0, 0, templates.error().describe(), "", ""});
         std::cout << policy::render_json(loaded.diagnostics) << "\n";
         return;
     }
     const auto text = policy::render(loaded.diagnostics, options.directory);
     std::cout << text << (text.empty() || text.ends_with('\n') ? "" : "\n");
+    if (!templates) std::cout << templates.error().describe() << "\n";
     if (good)
         std::cout << fmt::format("{}: {} files are fine; {} organisations\n", options.directory, loaded.files,
                                  loaded.snapshot->organisations().size());

@@ -123,6 +123,8 @@ std::string reload_text(const gateway::ReloadReport& report, const std::string& 
     std::string text = policy::render(report.diagnostics, directory);
     if (!text.empty() && text.back() != '\n') text += '\n';
     if (!report.reason.empty()) text += "error: " + report.reason + "\n";
+    if (report.outcome == Outcome::rejected && report.generation == 0)
+        return text + "the policy is rejected, and none is in force\n";
     if (report.outcome == Outcome::rejected)
         return text + fmt::format("reload rejected: generation {} stays in force\n", report.generation);
     if (report.outcome == Outcome::unchanged)

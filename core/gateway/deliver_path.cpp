@@ -21,6 +21,7 @@ using vocabulary::Suspension;
 // A connection is kept this long for the next message; longer would hold a member's server slots for nothing.
 constexpr Duration keep_idle = std::chrono::seconds{2};
 constexpr std::string_view outage_hold = "outage";
+constexpr std::string_view gone_alarm = "organisation-gone ";
 
 double chance()
 {
@@ -112,8 +113,14 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
     if (now - ready.message->received > policy.retry().give_up)
         return GiveUp{
             State::expired, delivery.recipients.empty() ? std::string{} : delivery.recipients.front().last_reply, {}};
-    if (!organisation && !delivery.organisation.empty())
+    if (!organisation && !delivery.organisation.empty()) {
+        services_.alarms.raise(
+            std::string(gone_alarm) + delivery.organisation,
+            fmt::format("Mail waits for {}, which is no longer declared. Declare it again, or bounce: "
+                        "postern queue bounce --organisation {}",
+                        delivery.organisation, delivery.organisation));
         return Defer{fault(Retry::later, "its organisation is no longer declared").about(delivery.organisation)};
+    }
     std::optional<Carry> carry;
     for (std::size_t i = 0; i < delivery.recipients.size(); ++i) {
         const auto order = route(generation, ready, delivery.recipients[i]);
@@ -335,7 +342,9 @@ boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation
             tell = !recipient.delay_reported;
             became.delay_reported = true;
         } else {
-            became.reply = as_reply(std::get<Defer>(decision).why);
+            // The ledger is for administrators: it keeps why, which no peer and no report is told.
+            const Fault& why = std::get<Defer>(decision).why;
+            became.reply = printable(fmt::format("{} [{}]", as_reply(why), why.describe()), 900);
             fate.kind = report::Kind::delay;
             tell = delay_is_due(generation, ready, recipient);
             became.delay_reported = became.delay_reported || tell;
@@ -400,6 +409,9 @@ void DeliverPath::log_attempt(const queue::Ready& ready, const store::AttemptOut
 boost::asio::awaitable<void> DeliverPath::release_after_outages()
 {
     const auto generation = services_.generations.current();
+    for (const auto& alarm : services_.alarms.standing())
+        if (alarm.key.starts_with(gone_alarm) && generation->policy->organisation(alarm.key.substr(gone_alarm.size())))
+            services_.alarms.clear(alarm.key);
     store::QueueFilter filter;
     filter.held = true;
     auto held = co_await services_.store.list(filter);

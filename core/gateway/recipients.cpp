@@ -23,7 +23,8 @@ FaultBuilder unknown_domain(const policy::Snapshot& policy, const mail::Address&
     for (const auto& organisation : policy.organisations())
         for (const auto& mapped : organisation.domains)
             // Only those that begin alike: comparing with thousands would hold up this thread's other sessions.
-            if (mapped.secure.key().front() == written.front()) domains.push_back(mapped.secure.key());
+            if (mapped.secure.key().front() == written.front() && edit_distance(written, mapped.secure.key(), 3) <= 3)
+                domains.push_back(mapped.secure.key());
     const auto near = nearest(written, domains);
     return fault(Retry::never, "no member has this domain")
         .about(address.text())

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 
 namespace postern::gateway {
 
@@ -12,17 +13,21 @@ namespace {
 
 // A directory that is being edited is left alone until nothing has happened in it for this long.
 constexpr auto quiet = std::chrono::seconds{2};
-constexpr auto look_at_certificates = std::chrono::seconds{10};
+constexpr auto look_beside = std::chrono::seconds{10};
 constexpr auto certificate_warning = std::chrono::days{14};
 
 // The files whose change matters though they are no YAML.
-std::vector<std::string> certificate_files(const policy::Snapshot& policy)
+std::vector<std::string> files_beside(const policy::Snapshot& policy, const std::filesystem::path& directory)
 {
     const auto& node = policy.node();
     std::vector<std::string> files{node.authorities, node.hop_authorities};
     for (const auto& listener : node.listeners)
         if (listener.tls) files.insert(files.end(), {listener.tls->certificate, listener.tls->key});
+    std::error_code none;
+    for (const auto& text : std::filesystem::directory_iterator(directory / "templates", none))
+        files.push_back(text.path().string());
     std::erase(files, std::string{});
+    std::ranges::sort(files);
     return files;
 }
 
@@ -103,7 +108,7 @@ void Reload::run()
     using Steady = std::chrono::steady_clock;
     std::optional<Steady::time_point> due;
     while (!stop_) {
-        const auto until = due ? *due - Steady::now() : Steady::duration(look_at_certificates);
+        const auto until = due ? *due - Steady::now() : Steady::duration(look_beside);
         pollfd ready[2] = {{poke_, POLLIN, 0}, {watch_.descriptor(), POLLIN, 0}};
         poll(ready, 2,
              static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(until).count())));
@@ -122,8 +127,8 @@ void Reload::run()
         if (due && Steady::now() >= *due) {
             due.reset();
             (void)reload("files changed");
-        } else if (!due && certificates_signature() != certificates_seen_) {
-            (void)reload("certificates changed");
+        } else if (!due && beside_signature() != beside_seen_) {
+            (void)reload("certificates or templates changed");
         }
         watch_certificate_dates();
     }
@@ -190,17 +195,17 @@ ReloadReport Reload::load_and_publish(const std::string& author)
     report.outcome = ReloadReport::Outcome::rejected;
     if (!loaded.snapshot) return report;
     const auto current = generations_.current();
-    const auto certificates = certificates_signature();
-    if (current && current->policy->hash() == loaded.snapshot->hash() && certificates == certificates_seen_) {
+    const auto certificates = beside_signature();
+    if (current && current->policy->hash() == loaded.snapshot->hash() && certificates == beside_seen_) {
         report.outcome = ReloadReport::Outcome::unchanged;
         return report;
     }
     if (auto done = publish(loaded.snapshot); !done) {
         report.reason = done.error().describe();
-        certificates_seen_ = certificates;
+        beside_seen_ = certificates;
         return report;
     }
-    certificates_seen_ = certificates_signature();
+    beside_seen_ = beside_signature();
     report.outcome = ReloadReport::Outcome::published;
     return report;
 }
@@ -244,19 +249,21 @@ void Reload::tell(const ReloadReport& report)
                         {"generation", report.generation}});
     if (!report.reason.empty())
         log_.error("policy rejected", {{"reason", report.reason}, {"generation", report.generation}});
-    const auto why = report.reason.empty() && !report.diagnostics.empty()
-                         ? policy::render(report.diagnostics.front(), directory_.string())
-                         : report.reason;
+    std::string why = report.reason;
+    const auto first = std::ranges::find(report.diagnostics, policy::Severity::error, &policy::Diagnostic::severity);
+    if (why.empty() && first != report.diagnostics.end())
+        why = fmt::format("{}:{}:{}: {}{}{}", first->file, first->line, first->column, first->what,
+                          first->remedy.empty() ? "" : ", ", first->remedy);
     alarms_.raise("policy",
                   fmt::format("policy reload rejected: {}; generation {} stays in force", why, report.generation));
 }
 
-std::string Reload::certificates_signature() const
+std::string Reload::beside_signature() const
 {
     const auto current = generations_.current();
     if (!current) return {};
     std::string signature;
-    for (const auto& file : certificate_files(*current->policy)) {
+    for (const auto& file : files_beside(*current->policy, directory_)) {
         struct stat facts {};
         if (stat(file.c_str(), &facts) != 0) continue;
         signature += fmt::format("{}:{}:{}.{};", file, facts.st_ino, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);

@@ -60,7 +60,7 @@ private:
     [[nodiscard]] policy::Loaded load_numbered(const std::string& author);
     [[nodiscard]] Result<void> publish(const policy::SnapshotPtr& snapshot);
     void tell(const ReloadReport& report);
-    [[nodiscard]] std::string certificates_signature() const;
+    [[nodiscard]] std::string beside_signature() const;
     void watch_certificate_dates();
     void poke();
 
@@ -75,7 +75,7 @@ private:
     policy::Loader loader_;
     PolicyWatch watch_;
     std::function<void()> published_;
-    std::string certificates_seen_;
+    std::string beside_seen_;
 
     mutable std::mutex mutex_;
     std::deque<Request> requests_;  // under mutex_
