@@ -110,9 +110,6 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
         return Hold{std::string(outage_hold),
                     fmt::format("{} has announced that its server is out of service until {}. {}", organisation->name,
                                 to_rfc5322(*suspension->until), suspension->reason)};
-    if (now - ready.message->received > policy.retry().give_up)
-        return GiveUp{
-            State::expired, delivery.recipients.empty() ? std::string{} : delivery.recipients.front().last_reply, {}};
     if (!organisation && !delivery.organisation.empty()) {
         services_.alarms.raise(
             std::string(gone_alarm) + delivery.organisation,
@@ -121,18 +118,30 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
                         delivery.organisation, delivery.organisation));
         return Defer{fault(Retry::later, "its organisation is no longer declared").about(delivery.organisation)};
     }
-    std::optional<Carry> carry;
+    return carry_on_one_route(generation, ready);
+}
+
+// Recipients may have several routes. Attempts take them in turn, so that one that fails does not keep the others.
+DeliverPath::Decision DeliverPath::carry_on_one_route(const Generation& generation, const queue::Ready& ready) const
+{
+    const auto& delivery = ready.delivery;
+    std::vector<Carry> routes;
+    std::optional<Fault> nowhere;
     for (std::size_t i = 0; i < delivery.recipients.size(); ++i) {
         const auto order = route(generation, ready, delivery.recipients[i]);
-        if (!order) return Defer{order.error()};
-        if (!order->next_hop)
-            return Defer{fault(Retry::later, "no next hop is declared for it")
-                             .tell_peer(51, {4, 4}, "There is no way to this recipient at present")};
-        if (!carry) carry = Carry{*order->next_hop, {}};
-        if (carry->hop.name == order->next_hop->name) carry->recipients.push_back(i);
+        if (!order || !order->next_hop) {
+            nowhere = order ? Fault(fault(Retry::later, "no next hop is declared for it")
+                                        .tell_peer(51, {4, 4}, "There is no way to this recipient at present"))
+                            : order.error();
+            continue;
+        }
+        auto known =
+            std::ranges::find_if(routes, [&](const Carry& carry) { return carry.hop.name == order->next_hop->name; });
+        if (known == routes.end()) known = routes.insert(known, Carry{*order->next_hop, {}});
+        known->recipients.push_back(i);
     }
-    if (!carry) return Defer{fault(Retry::later, "it has no open recipient")};
-    return std::move(*carry);
+    if (!routes.empty()) return std::move(routes[delivery.attempts % routes.size()]);
+    return Defer{nowhere ? *nowhere : Fault(fault(Retry::later, "it has no open recipient"))};
 }
 
 queue::Destination DeliverPath::destination(const queue::Ready& ready)
@@ -146,6 +155,12 @@ queue::Destination DeliverPath::destination(const queue::Ready& ready)
 Instant DeliverPath::next_attempt(const Generation& generation, unsigned attempts) const
 {
     return services_.clock.now() + backoff(generation.policy->retry(), attempts, chance());
+}
+
+// Asked after an attempt that failed: mail that waited long for something else (an outage, a stopped engine) has one.
+bool DeliverPath::is_overdue(const Generation& generation, const queue::Ready& ready) const
+{
+    return services_.clock.now() - ready.message->received > generation.policy->retry().give_up;
 }
 
 bool DeliverPath::delay_is_due(const Generation& generation, const queue::Ready& ready,
@@ -164,6 +179,7 @@ boost::asio::awaitable<void> DeliverPath::serve(queue::LanePtr lane)
         auto ready = co_await services_.schedule.next(lane, line.connection ? keep_idle : Duration::zero());
         if (!ready) break;
         co_await attempt(*lane, line, std::move(*ready));
+        if (line.surplus) break;
     }
     if (line.connection) co_await line.connection->quit();
 }
@@ -182,7 +198,14 @@ boost::asio::awaitable<void> DeliverPath::attempt(queue::Lane& lane, Line& line,
         services_.schedule.offer(std::move(ready));
         co_return;
     }
-    if (auto down = services_.schedule.down(lane)) {
+    // One that had a connection may have it again, whatever became of its fellows: the server may allow no more.
+    auto down = line.worked ? std::nullopt : services_.schedule.down(lane);
+    if (down && services_.schedule.shared(lane)) {
+        line.surplus = true;
+        services_.schedule.offer(std::move(ready));
+        co_return;
+    }
+    if (down) {
         decision = Defer{std::move(*down)};
         co_await settle_as(*generation, std::move(ready), std::move(decision));
         co_return;
@@ -218,6 +241,7 @@ boost::asio::awaitable<Result<void>> DeliverPath::connect(queue::Lane& lane, Lin
     }
     if (line.connection) co_return Result<void>{};
     auto opened = co_await open_hop(services_, generation, hop);
+    line.worked = opened.has_value();
     if (!opened) {
         const auto wait = backoff(generation.policy->retry(), services_.schedule.failures(lane) + 1, chance());
         services_.schedule.mark_down(lane, services_.clock.now() + std::min<Duration>(wait, std::chrono::minutes{5}),
@@ -250,7 +274,10 @@ boost::asio::awaitable<Result<deliver::TransactionResult>> DeliverPath::send(que
         if (auto connected = co_await connect(lane, line, generation, carry.hop); !connected)
             co_return std::unexpected(connected.error());
         auto result = co_await line.connection->send(transaction);
-        if (!result.stale || !kept) co_return result;
+        // Nor is an extension that it lacked when we met: it may have been replaced since.
+        const bool objected = std::ranges::any_of(
+            result.recipients, [](const auto& r) { return r.fault && r.fault->retry() == Retry::never; });
+        if (!kept || !(result.stale || objected)) co_return result;
         line.connection.reset();
     }
 }
@@ -285,7 +312,8 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
     for (std::size_t i = 0; i < carry.recipients.size(); ++i) {
         const auto& recipient = ready.delivery.recipients[carry.recipients[i]];
         const auto& got = result->recipients[i];
-        const State state = state_after(got.reply, carry.hop.protocol);
+        State state = state_after(got.reply, carry.hop.protocol);
+        if (state == State::queued && is_overdue(generation, ready)) state = State::expired;
         count(services_.metrics, state);
         store::RecipientOutcome became{recipient.id, state, got.reply.summary(), false};
         Fate fate{&recipient,
@@ -306,7 +334,10 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
         if (!theirs && (state != State::queued || became.delay_reported)) fates.push_back(std::move(fate));
         outcome.recipients.push_back(std::move(became));
     }
-    if (carry.recipients.size() < ready.delivery.recipients.size()) outcome.next_attempt = outcome.at;  // other routes
+    const bool deferred =
+        std::ranges::any_of(outcome.recipients, [](const auto& became) { return became.state == State::queued; });
+    const bool other_routes = carry.recipients.size() < ready.delivery.recipients.size();
+    if (other_routes && !deferred) outcome.next_attempt = outcome.at;
     outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
     log_attempt(ready, outcome);
     co_await record(std::move(outcome));
@@ -345,11 +376,16 @@ boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation
             // The ledger is for administrators: it keeps why, which no peer and no report is told.
             const Fault& why = std::get<Defer>(decision).why;
             became.reply = printable(fmt::format("{} [{}]", as_reply(why), why.describe()), 900);
-            fate.kind = report::Kind::delay;
-            tell = delay_is_due(generation, ready, recipient);
-            became.delay_reported = became.delay_reported || tell;
+            fate.reply = as_reply(why);
+            if (is_overdue(generation, ready)) {
+                became.state = State::expired;
+            } else {
+                fate.kind = report::Kind::delay;
+                tell = delay_is_due(generation, ready, recipient);
+                became.delay_reported = became.delay_reported || tell;
+            }
         }
-        fate.reply = became.reply;
+        if (fate.reply.empty()) fate.reply = became.reply;
         count(services_.metrics, became.state);
         if (tell) fates.push_back(std::move(fate));
         outcome.recipients.push_back(std::move(became));

@@ -54,9 +54,12 @@ private:
     struct Line {
         std::unique_ptr<deliver::Connection> connection;
         vocabulary::NextHop hop;
+        bool worked = false;   ///< the last attempt to open one
+        bool surplus = false;  ///< the worker is to end: the server takes no further connection
     };
 
     [[nodiscard]] Decision decide(const Generation& generation, const queue::Ready& ready) const;
+    [[nodiscard]] Decision carry_on_one_route(const Generation& generation, const queue::Ready& ready) const;
     [[nodiscard]] Result<policy::RouteOrder> route(const Generation& generation, const queue::Ready& ready,
                                                    const store::RecipientRecord& recipient) const;
     [[nodiscard]] Async<void> attempt(queue::Lane& lane, Line& line, queue::Ready ready);
@@ -72,6 +75,7 @@ private:
     [[nodiscard]] Async<Result<void>> read_content(queue::Ready& ready);
     [[nodiscard]] store::AttemptOutcome outcome_of(const Generation& generation, const queue::Ready& ready) const;
     [[nodiscard]] Instant next_attempt(const Generation& generation, unsigned attempts) const;
+    [[nodiscard]] bool is_overdue(const Generation& generation, const queue::Ready& ready) const;
     [[nodiscard]] bool delay_is_due(const Generation& generation, const queue::Ready& ready,
                                     const store::RecipientRecord& recipient) const;
     void log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;

@@ -27,7 +27,7 @@ report::ReportRequest request_for(Services services, const Generation& generatio
     request.message_id = message.id;
     request.received = message.received;
     request.envelope_id = message.envelope_id;
-    request.ret = message.ret;
+    request.ret = message.require_tls ? mail::Return::headers : message.ret;  // RFC 8689 section 5
     request.smtputf8 = message.smtputf8;
     if (content) request.content = *content;
     if (kind == Kind::delay) request.retry_until = message.received + policy.retry().give_up;
