@@ -83,6 +83,7 @@ AcceptPath::Async<mail::Reply> AcceptPath::recipient(mail::Recipient recipient)
     if (transaction_->standing == SenderStanding::null &&
         !call_outs_.allowed(transaction_->organisation->id, limits(*transaction_).call_outs))
         co_return mail::Reply::of(450, {7, 1}, "Too many questions about recipients without mail; please slow down");
+    if (transaction_->standing == SenderStanding::null) ask();
     auto accepted = co_await recipients_.accept(*transaction_, std::move(recipient));
     if (!accepted) {
         ++services_.metrics.recipients_refused;
@@ -101,9 +102,15 @@ mail::Reply AcceptPath::content_begins()
 
 void AcceptPath::forget()
 {
-    if (transaction_ && transaction_->standing == SenderStanding::null && !transaction_->recipients.empty())
-        call_outs_.count(transaction_->organisation->id);
+    questions_ = 0;
     transaction_.reset();
+}
+
+// Each is a question, whatever the answer, until a message shows that it was none.
+void AcceptPath::ask()
+{
+    call_outs_.count(transaction_->organisation->id);
+    ++questions_;
 }
 
 // The spine of the way in.
@@ -111,7 +118,8 @@ AcceptPath::Async<mail::Reply> AcceptPath::finish(std::string content)
 {
     if (!transaction_) co_return no_transaction();
     auto transaction = std::move(*transaction_);
-    transaction_.reset();
+    call_outs_.forgive(transaction.organisation->id, questions_);
+    forget();
     auto taken = co_await take(std::move(transaction), std::make_shared<const std::string>(std::move(content)));
     if (!taken) {
         ++services_.metrics.messages_refused;

@@ -33,6 +33,7 @@ public:
     void forget() override;
 
 private:
+    void ask();
     [[nodiscard]] Async<Result<std::string>> take(Transaction transaction, store::Content content);
     [[nodiscard]] store::MessageRecord record_of(const Transaction& transaction, const mail::Header& header,
                                                  const store::Content& content) const;
@@ -49,6 +50,7 @@ private:
     Recipients recipients_;
     ConnectionFacts connection_;
     std::optional<Transaction> transaction_;
+    unsigned questions_ = 0;  ///< RCPTs of this transaction, under a null sender
 };
 
 /// Makes an AcceptPath for each connection. Thread-safe; outlives the sessions.

@@ -161,4 +161,12 @@ void CallOuts::count(const std::string& organisation)
     buckets_[organisation].used += 1;
 }
 
+void CallOuts::forgive(const std::string& organisation, unsigned questions)
+{
+    if (questions == 0) return;
+    const std::lock_guard lock(mutex_);
+    auto& used = buckets_[organisation].used;
+    used = std::max(0.0, used - questions);
+}
+
 }  // namespace postern::gateway

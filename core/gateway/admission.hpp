@@ -48,6 +48,8 @@ public:
     explicit CallOuts(const Clock& clock) : clock_(clock) {}
     [[nodiscard]] bool allowed(const std::string& organisation, const vocabulary::Rate& rate);
     void count(const std::string& organisation);
+    /// Those that were no questions: a message followed.
+    void forgive(const std::string& organisation, unsigned questions);
 
 private:
     struct Bucket {

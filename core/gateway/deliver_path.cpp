@@ -448,19 +448,11 @@ boost::asio::awaitable<void> DeliverPath::release_after_outages()
     for (const auto& alarm : services_.alarms.standing())
         if (alarm.key.starts_with(gone_alarm) && generation->policy->organisation(alarm.key.substr(gone_alarm.size())))
             services_.alarms.clear(alarm.key);
-    store::QueueFilter filter;
-    filter.held = true;
-    auto held = co_await services_.store.list(filter);
+    const auto held = co_await services_.store.organisations_held(std::string(outage_hold));
     if (!held) co_return;
-    std::vector<std::string> over;
-    for (const auto& entry : *held) {
-        if (entry.delivery.hold_reason != outage_hold) continue;
-        const auto* organisation = generation->policy->organisation(entry.delivery.organisation);
-        const bool still = organisation && organisation->suspension(services_.clock.now());
-        if (!still && std::ranges::find(over, entry.delivery.organisation) == over.end())
-            over.push_back(entry.delivery.organisation);
-    }
-    for (const auto& organisation : over) {
+    for (const auto& organisation : *held) {
+        const auto* declared = generation->policy->organisation(organisation);
+        if (declared && declared->suspension(services_.clock.now())) continue;
         auto released = co_await services_.store.release_organisation(organisation, std::string(outage_hold),
                                                                       services_.clock.now());
         if (released && *released > 0) {

@@ -16,7 +16,7 @@ namespace postern::store {
 
 struct MailStoreOptions {
     std::filesystem::path directory;             ///< created if missing, 0700
-    std::uint64_t body_in_database = 64 * 1024;  ///< bytes; larger contents are files, synced before their row
+    std::uint64_t body_in_database = 256 * 1024;  ///< bytes; larger contents are files, synced before their row
     std::string owner = "postern";               ///< of claims
     const Clock* clock = nullptr;  ///< of events that no caller dates; none: the system's. Outlives the store
 };
@@ -61,6 +61,8 @@ public:
     [[nodiscard]] Async<Result<std::size_t>> remove(QueueFilter filter, std::string actor);
     /// Marks the deliveries due now and to be given up at the attempt, with `reason` for the sender's report.
     [[nodiscard]] Async<Result<std::size_t>> bounce(QueueFilter filter, std::string reason, std::string actor);
+    /// Organisations that have mail held for this reason.
+    [[nodiscard]] Async<Result<std::vector<std::string>>> organisations_held(std::string hold_reason);
     /// Releases everything held for an organisation with the given hold reason (end of an outage).
     [[nodiscard]] Async<Result<std::size_t>> release_organisation(std::string organisation, std::string hold_reason,
                                                                   Instant now);

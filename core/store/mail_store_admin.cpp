@@ -156,6 +156,19 @@ auto MailStore::bounce(QueueFilter filter, std::string reason, std::string actor
     return impl_->act_on(std::move(filter), Act::bounce, impl_->now(), std::move(reason), std::move(actor));
 }
 
+auto MailStore::organisations_held(std::string hold_reason) -> Async<Result<std::vector<std::string>>>
+{
+    using Names = std::vector<std::string>;
+    std::function<Result<Names>(Database&)> work = [hold_reason = std::move(hold_reason)](Database& database) {
+        Names names;
+        Query query = database.query("SELECT DISTINCT organisation FROM delivery WHERE status = 2 AND hold_reason = ?",
+                                     std::string_view(hold_reason));
+        while (query.next()) names.push_back(query.string(0));
+        return Result<Names>(std::move(names));
+    };
+    co_return co_await impl_->long_readers->run<Names>(std::move(work));
+}
+
 auto MailStore::release_organisation(std::string organisation, std::string hold_reason, Instant now)
     -> Async<Result<std::size_t>>
 {
