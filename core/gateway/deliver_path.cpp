@@ -408,8 +408,9 @@ boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation
 // What a peer took must be recorded, or it would be sent again: a storage error is waited out.
 boost::asio::awaitable<void> DeliverPath::record(store::AttemptOutcome outcome)
 {
+    const bool other_routes = outcome.next_attempt <= outcome.at;  // those recipients are not in the outcome
     const bool comes_back =
-        std::ranges::any_of(outcome.recipients, [](const auto& r) { return r.state == State::queued; });
+        other_routes || std::ranges::any_of(outcome.recipients, [](const auto& r) { return r.state == State::queued; });
     const bool reports = !outcome.reports.empty();
     const Instant due = reports ? outcome.at : outcome.next_attempt;
     for (;;) {

@@ -63,6 +63,22 @@ class Operator(CommunityTest):
         self.assertIn("removed", json.dumps(self.community.trace(self.identifier(row))))
         self.stays_away(self.greenstone, "remove", 1)
 
+    def test_what_waits_for_its_turn_can_be_removed(self):
+        self.community.deliver_to("crown-court", self.court.port, more="\n  concurrency: 1")
+        self.community.reload()
+        self.court.order("end", delay=2)
+        try:
+            for i in range(4):
+                content = make_message(ERIC, LISTING_INSIDE, f"In line {i}")
+                self.assertReply(self.community.send("greenstone", ERIC, LISTING_INSIDE, content), 250)
+            self.community.postern("queue", "remove", "--to", LISTING_INSIDE)
+            self.gone("listing")
+            taken = [m for m in self.court.messages if "In line" in m.header("Subject")]
+            self.assertLessEqual(len(taken), 1)  # the one that was under way
+        finally:
+            self.community.deliver_to("crown-court", self.court.port)
+            self.community.reload()
+
     def test_bounce_tells_the_sender(self):
         row = self.stuck("Bounced", "bounce")
         self.community.postern("queue", "bounce", self.identifier(row))

@@ -66,6 +66,26 @@ class Retry(CommunityTest):
         self.assertGreaterEqual(len(attempts), 6)
         self.assertGreater(waits[3], waits[0])
 
+    def test_a_route_that_fails_does_not_keep_the_recipients_of_another(self):
+        condition = '{ recipient.inside: true, recipient.address: "special@crowncourt.example.cjsm.net" }'
+        proof = f"tls: verify, verify_name: {self.community.members['northshire-police'].name}"
+        hop = f'{{ next_hop: ["127.0.0.1:{self.police.port}"], {proof} }}'
+        routes = f"\n  - name: special\n    when: {condition}\n    then: {hop}"
+        self.community.policy.set("routing.yaml", "routes", routes)
+        self.community.reload()
+        try:
+            self.police.order("rcpt", "450 4.2.1 no")
+            self.send(["special@crowncourt.example.cjsm.net", LISTING_INSIDE], "Two routes")
+            self.arrives(self.court, "Two routes")
+            time.sleep(1)
+            self.assertLess(len([c for _, c in self.police.commands if c.startswith("RCPT")]), 6)
+            self.police.forget()
+            self.arrives(self.police, "Two routes")
+            self.community.wait_empty()
+        finally:
+            self.community.policy.set("routing.yaml", "routes", None)
+            self.community.reload()
+
     def test_the_second_host_gets_it_when_the_first_is_down(self):
         with MemberServer(self.community.members["northshire-police"].certificate, "second") as second:
             first = self.police.port

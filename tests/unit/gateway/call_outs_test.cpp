@@ -25,6 +25,11 @@ TEST_CASE("a member may ask about recipients as often as declared, and again whe
     }
     REQUIRE_FALSE(call_outs.allowed("greenstone", rate));
     REQUIRE(call_outs.allowed("crown-court", rate));
+    call_outs.forgive("greenstone", 1);
+    REQUIRE(call_outs.allowed("greenstone", rate));
+    call_outs.count("greenstone");
+    call_outs.forgive("crown-court", 9);
+    REQUIRE_FALSE(call_outs.allowed("greenstone", rate));
 
     clock.at += 20s;
     REQUIRE(call_outs.allowed("greenstone", rate));

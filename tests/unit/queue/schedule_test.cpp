@@ -62,6 +62,10 @@ public:
         for (;;) {
             auto ready = co_await schedule_.next(lane, 50ms);
             if (!ready) co_return;
+            while (lane->name() == "organisation:hangs" && !schedule_.stopping()) {
+                timer.expires_after(5ms);
+                co_await timer.async_wait(boost::asio::use_awaitable);
+            }
             const int now = ++at_once;
             for (int most = most_at_once; now > most && !most_at_once.compare_exchange_weak(most, now);) {
             }
@@ -169,6 +173,34 @@ TEST_CASE("with places for a few, all of many are carried in the end")
     for (int i = 0; i < 50; ++i) bench.commit(message_for(i % 2 ? "crown-court" : "greenstone", i));
     bench.schedule.due(bench.clock.now());
     wait_until([&] { return bench.courier.carried == 50; });
+}
+
+TEST_CASE("a next hop that hangs leaves memory to the mail of others")
+{
+    Bench bench({.deliveries = 20, .waiting_anyway = 3, .look_again = std::chrono::milliseconds{200}});
+    for (int i = 0; i < 60; ++i) bench.commit(message_for("hangs", i));
+    bench.schedule.due(bench.clock.now());
+    wait_until([&] { return bench.schedule.in_memory() >= 5; });
+    for (int i = 60; i < 65; ++i) bench.commit(message_for("crown-court", i));
+    bench.schedule.due(bench.clock.now());
+    wait_until([&] { return bench.courier.carried == 5; });
+}
+
+TEST_CASE("an act on the queue finds in the store what only waits for its turn")
+{
+    Bench bench;
+    bench.courier.concurrency = 1;
+    for (int i = 0; i < 8; ++i) bench.commit(message_for("hangs", i));
+    bench.schedule.due(bench.clock.now());
+    wait_until([&] { return bench.schedule.in_memory() == 8; });
+    const auto run = [&](auto work) {
+        return boost::asio::co_spawn(bench.reactors.context(0), std::move(work), boost::asio::use_future).get();
+    };
+    REQUIRE(run(bench.store->hold({}, "looked at", "operator")) == 8);
+    run(bench.schedule.give_back_waiting());
+    store::QueueFilter held;
+    held.held = true;
+    REQUIRE(run(bench.store->list(held))->size() >= 7);
 }
 
 TEST_CASE("a lane that is down says why until its time, and is up when a connection succeeds")
