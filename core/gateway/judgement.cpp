@@ -123,7 +123,8 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
     if (!traces) co_return std::unexpected(traces.error());
     const auto from = only_from(header);
     const store::Trace* original = traces->empty() ? nullptr : &traces->front();
-    if (!original || !from || !iequals(from->key(), to_lower(original->message.sender)))
+    const auto sender = mail::Address::parse(original ? original->message.sender : std::string{});
+    if (!from || !sender || from->key() != sender->key())
         co_return fault(Retry::never, "redirected message is not the one that was handed over")
             .tell_peer(50, {7, 1}, "The From of a redirected message must be that of the message as it was delivered");
     std::vector<std::string> persons;

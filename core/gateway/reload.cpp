@@ -137,7 +137,13 @@ void Reload::run()
 ReloadReport Reload::reload(const std::string& author)
 {
     const auto begun = std::chrono::steady_clock::now();
-    auto report = load_and_publish(author);
+    ReloadReport report;
+    try {
+        report = load_and_publish(author);
+    } catch (const std::exception& error) {  // on a thread of its own it would end the engine
+        report.outcome = ReloadReport::Outcome::rejected;
+        report.reason = error.what();
+    }
     report.author = author;
     report.at = clock_.now();
     report.took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);

@@ -90,7 +90,8 @@ void ClientMachine::start(ClientTransaction transaction)
 std::optional<Fault> ClientMachine::prepare()
 {
     const auto& sender = transaction_.sender;
-    if (sender.require_tls && !offered_.require_tls)
+    // A report is sent all the same (RFC 8689 section 5); its hop has proved itself like any other.
+    if (sender.require_tls && sender.path && !offered_.require_tls)
         return fault(Retry::never, "the server does not offer REQUIRETLS")
             .tell_peer(50, {7, 30}, "The next server does not offer REQUIRETLS, which this message asks for");
     if (offered_.size_limit != 0 && content_size_ > offered_.size_limit)
@@ -155,7 +156,7 @@ std::string ClientMachine::mail_command() const
     if (offered_.size && !transaction_.only_ask) command += fmt::format(" SIZE={}", content_size_);
     if (say_8bit_) command += " BODY=8BITMIME";
     if (say_utf8_) command += " SMTPUTF8";
-    if (sender.require_tls) command += " REQUIRETLS";
+    if (sender.require_tls && offered_.require_tls) command += " REQUIRETLS";
     if (!offered_.dsn) return command;
     if (sender.ret == mail::Return::full) command += " RET=FULL";
     if (sender.ret == mail::Return::headers) command += " RET=HDRS";
