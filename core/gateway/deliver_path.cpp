@@ -60,8 +60,12 @@ void count(ports::Metrics& metrics, State state)
 // What we say ourselves is said to people in the same words: a reply's text without code and status.
 std::string words_of(const std::string& reply)
 {
-    const auto text = reply.find_first_not_of("0123456789. ");
-    return text == std::string::npos ? std::string{} : reply.substr(text);
+    // "550 5.7.1 Text": what has no such front is words already.
+    const auto status = reply.find(' ');
+    if (status != 3 || reply.find_first_not_of("0123456789") != 3) return reply;
+    const auto text = reply.find(' ', status + 1);
+    const bool has_status = text != std::string::npos && reply.find_first_not_of("0123456789.", status + 1) == text;
+    return reply.substr(has_status ? text + 1 : status + 1);
 }
 
 std::string as_reply(const Fault& fault)
@@ -261,6 +265,8 @@ boost::asio::awaitable<Result<deliver::TransactionResult>> DeliverPath::send(que
 {
     smtp::ClientTransaction transaction;
     transaction.sender = sender_of(*ready.message);
+    // RFC 8689 is about hops between servers; a mailbox on this machine's own socket is the end of the road.
+    if (carry.hop.protocol == vocabulary::HopProtocol::lmtp) transaction.sender.require_tls = false;
     transaction.content = mail::apply(*ready.content, ready.delivery.edits);
     for (const auto index : carry.recipients) {
         const auto& recipient = ready.delivery.recipients[index];

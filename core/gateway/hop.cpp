@@ -23,6 +23,15 @@ void alarm_unproved(Services services, const vocabulary::NextHop& hop, const del
                     failure.endpoint, failure.fault.detail()));
 }
 
+// A client waits for its reply to RCPT meanwhile: better no answer soon than one that comes too late.
+deliver::Timeouts while_somebody_waits()
+{
+    deliver::Timeouts timeouts;
+    timeouts.connect = timeouts.handshake = timeouts.quit = std::chrono::seconds{5};
+    timeouts.greeting = timeouts.command = std::chrono::seconds{20};
+    return timeouts;
+}
+
 Fault deferred(Fault cause, const vocabulary::NextHop& hop)
 {
     if (cause.retry() == Retry::later) return cause;
@@ -37,7 +46,8 @@ Fault deferred(Fault cause, const vocabulary::NextHop& hop)
 
 boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Services services,
                                                                               const Generation& generation,
-                                                                              const vocabulary::NextHop& hop)
+                                                                              const vocabulary::NextHop& hop,
+                                                                              deliver::Timeouts timeouts)
 {
     deliver::Identity identity{generation.policy->node().name, nullptr};
     if (hop.tls != vocabulary::HopTls::none) {
@@ -48,7 +58,7 @@ boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Se
     auto endpoints = co_await route::resolve(hop, services.dns);
     if (!endpoints) co_return std::unexpected(deferred(endpoints.error(), hop));
     ++services.metrics.delivery_connections;
-    auto opened = co_await deliver::Connection::open(hop, *endpoints, identity);
+    auto opened = co_await deliver::Connection::open(hop, *endpoints, identity, timeouts);
     if (!opened) {
         if (opened.error().unproved) alarm_unproved(services, hop, opened.error());
         co_return std::unexpected(deferred(std::move(opened.error().fault), hop));
@@ -66,7 +76,8 @@ boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Se
 boost::asio::awaitable<Result<bool>> ask_hop(Services services, const Generation& generation,
                                              const vocabulary::NextHop& hop, mail::Address address)
 {
-    auto connection = co_await open_hop(services, generation, hop);
+    const deliver::Timeouts timeouts = while_somebody_waits();
+    auto connection = co_await open_hop(services, generation, hop, timeouts);
     const auto no_answer = [&address](Fault cause) -> Fault {
         return fault(Retry::later, "the member's server gave no answer about a recipient")
             .about(address.text())

@@ -16,6 +16,9 @@ namespace {
 
 using transform::Comeback;
 
+// A redirect happens when mail arrives. A token that counted for ever would be a licence to write in another's name.
+constexpr auto redirect_within = std::chrono::days{7};
+
 FaultBuilder loop(std::string detail, std::string text)
 {
     return fault(Retry::never, std::move(detail)).tell_peer(54, {4, 6}, std::move(text));
@@ -124,9 +127,15 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
     const auto from = only_from(header);
     const store::Trace* original = traces->empty() ? nullptr : &traces->front();
     const auto sender = mail::Address::parse(original ? original->message.sender : std::string{});
-    if (!from || !sender || from->key() != sender->key())
+    const auto* id = header.find("Message-ID");
+    const bool same_id = original && id && trim(id->value) == original->message.header_message_id;
+    if (!from || !sender || from->key() != sender->key() || !same_id)
         co_return fault(Retry::never, "redirected message is not the one that was handed over")
-            .tell_peer(50, {7, 1}, "The From of a redirected message must be that of the message as it was delivered");
+            .tell_peer(50, {7, 1},
+                       "From and Message-ID of a redirected message must be those of the message as it was delivered");
+    if (services_.clock.now() - original->message.received > redirect_within)
+        co_return fault(Retry::never, "redirected long after it was handed over")
+            .tell_peer(50, {7, 1}, "This message was delivered too long ago to be redirected; forward it as a new one");
     std::vector<std::string> persons;
     for (const auto& recipient : original->recipients)
         if (const auto address = mail::Address::parse(recipient.address);
@@ -139,7 +148,10 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
         person = *mail::Address::parse(persons.front());
     else if (!transaction.organisation->administrators.empty())
         person = transform::inside(transaction.organisation->administrators.front(), *transaction.organisation);
-    judged.sender = person ? *person : community.operator_address;
+    if (!person)
+        co_return fault(Retry::never, "redirected by nobody known, at a member without administrators")
+            .tell_peer(50, {7, 1}, "Nobody answers for this redirect: the member names no administrator");
+    judged.sender = *person;
     judged.hops = token.hops + 1;
     ++services_.metrics.redirects_carried;
     co_return Result<void>{};

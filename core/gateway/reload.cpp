@@ -127,7 +127,7 @@ void Reload::run()
         if (due && Steady::now() >= *due) {
             due.reset();
             (void)reload("files changed");
-        } else if (!due && beside_signature() != beside_seen_) {
+        } else if (!due && beside_signature() != beside_tried_) {
             (void)reload("certificates or templates changed");
         }
         watch_certificate_dates();
@@ -137,6 +137,7 @@ void Reload::run()
 ReloadReport Reload::reload(const std::string& author)
 {
     const auto begun = std::chrono::steady_clock::now();
+    beside_tried_ = beside_signature();
     ReloadReport report;
     try {
         report = load_and_publish(author);
@@ -208,10 +209,9 @@ ReloadReport Reload::load_and_publish(const std::string& author)
     }
     if (auto done = publish(loaded.snapshot); !done) {
         report.reason = done.error().describe();
-        beside_seen_ = certificates;
         return report;
     }
-    beside_seen_ = beside_signature();
+    beside_seen_ = beside_tried_ = beside_signature();
     report.outcome = ReloadReport::Outcome::published;
     return report;
 }

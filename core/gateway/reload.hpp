@@ -75,7 +75,8 @@ private:
     policy::Loader loader_;
     PolicyWatch watch_;
     std::function<void()> published_;
-    std::string beside_seen_;
+    std::string beside_seen_;   // when the generation in force was published
+    std::string beside_tried_;  // at the last reload, whatever came of it
 
     mutable std::mutex mutex_;
     std::deque<Request> requests_;  // under mutex_

@@ -27,7 +27,7 @@ namespace postern::queue {
 struct ScheduleLimits {
     std::uint64_t deliveries = 4000;                ///< in memory
     std::uint64_t content_bytes = 24ULL << 20;      ///< of contents in memory
-    Duration lease{std::chrono::hours{2}};          ///< of a claim; longer than any attempt may last
+    Duration lease{std::chrono::hours{24}};         ///< of a claim; longer than any attempt may last
     std::uint64_t waiting_anyway = 100;        ///< for one next hop, however full the memory is
     Duration look_again{std::chrono::seconds{30}};  ///< for due deliveries, whatever was heard
 };
