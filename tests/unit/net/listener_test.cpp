@@ -37,10 +37,10 @@ std::multiset<std::string> greetings(std::uint16_t port, int count)
 net::AcceptHandler greet_with(std::string word = {})
 {
     return [word](net::Socket socket, std::size_t index, net::Peer peer) {
-        REQUIRE(peer.ip.is_loopback());
-        REQUIRE(peer.port != 0);
-        const std::string text = word.empty() ? std::to_string(index) : word;
-        REQUIRE(::write(socket.native_handle(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+        // On a reactor's thread, where Catch's assertions may not be used: what is wrong is said to the client.
+        const bool known = peer.ip.is_loopback() && peer.port != 0;
+        const std::string text = !known ? "whose connection is it?" : word.empty() ? std::to_string(index) : word;
+        (void)!::write(socket.native_handle(), text.data(), text.size());
     };
 }
 
@@ -69,7 +69,8 @@ TEST_CASE("a port is bound, and keeps connections waiting, before anything is st
     std::this_thread::sleep_for(50ms);
     reactors.start();
     (*listener)->start(reactors, greet_with("late"));
-    REQUIRE(greeted.get() == std::multiset<std::string>{"late"});
+    const auto words = greeted.get();
+    REQUIRE(words == std::multiset<std::string>{"late"});
 }
 
 TEST_CASE("a replaced handler takes the next connection")
