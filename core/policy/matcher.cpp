@@ -1,5 +1,6 @@
 #include "policy/matcher.hpp"
 
+#include "base/glob.hpp"
 #include "base/text.hpp"
 
 #include <fmt/format.h>
@@ -13,11 +14,6 @@ namespace {
 constexpr std::size_t longest_pattern = 256;
 constexpr std::size_t longest_expression = 1000;
 constexpr std::int64_t expression_memory = 1 << 20;  ///< bytes, of each compiled expression
-
-bool continues_character(char c)
-{
-    return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-}
 
 Result<Matcher> parse_expression(std::string_view text)
 {
@@ -86,32 +82,6 @@ Result<unsigned> parse_time_of_day(std::string_view text)
         return fault(Retry::never,
                      fmt::format("\"{}\" is not a time of day; write one such as \"20:00\"", printable(text, 60)));
     return hour * 60 + minute;
-}
-
-bool glob_matches(std::string_view pattern, std::string_view text) noexcept
-{
-    std::size_t p = 0, t = 0;
-    std::size_t star = pattern.npos, resume = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            resume = t;
-        } else if (p < pattern.size() && pattern[p] == '?') {
-            ++p;
-            for (++t; t < text.size() && continues_character(text[t]);) ++t;
-        } else if (p < pattern.size() && pattern[p] == ascii_lower(text[t])) {
-            ++p;
-            ++t;
-        } else if (star != pattern.npos) {
-            // Only the last star needs to be tried again: what stood before it has matched already.
-            p = star + 1;
-            t = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
-    return p == pattern.size();
 }
 
 bool matches(const Matcher& matcher, std::string_view text)

@@ -59,6 +59,5 @@ using Matcher = std::variant<Absent, Glob, Exactly, Expression, SizeRange, TimeR
 
 /// For Glob, Exactly and Expression; others match no text.
 [[nodiscard]] bool matches(const Matcher& matcher, std::string_view text);
-[[nodiscard]] bool glob_matches(std::string_view pattern, std::string_view text) noexcept;
 
 }  // namespace postern::policy
