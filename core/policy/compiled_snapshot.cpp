@@ -55,7 +55,7 @@ SizeLimit CompiledSnapshot::sending_limit(const vocabulary::Organisation& sender
     return limit;
 }
 
-SizeLimit CompiledSnapshot::receiving_limit(const vocabulary::Facts& facts) const
+SizeLimit CompiledSnapshot::receiving_limit(const vocabulary::Facts& facts, Trail*) const
 {
     SizeLimit limit{c_->limits->message_size, "this service"};
     if (const auto* recipient = facts.recipient_organisation; recipient != nullptr && recipient->limits.message_size)
@@ -67,7 +67,7 @@ SizeLimit CompiledSnapshot::receiving_limit(const vocabulary::Facts& facts) cons
     return limit;
 }
 
-std::vector<TagOrder> CompiledSnapshot::tags(const vocabulary::Facts& facts) const
+std::vector<TagOrder> CompiledSnapshot::tags(const vocabulary::Facts& facts, Trail*) const
 {
     std::vector<TagOrder> orders;
     for (const auto& tag : c_->tagging->tags)
@@ -85,7 +85,7 @@ RouteOrder CompiledSnapshot::own_route(const vocabulary::Organisation& organisat
     return {"node.yaml mailboxes", mailboxes ? &mailboxes->lmtp : nullptr};
 }
 
-Result<RouteOrder> CompiledSnapshot::route(const vocabulary::Facts& facts) const
+Result<RouteOrder> CompiledSnapshot::route(const vocabulary::Facts& facts, Trail*) const
 {
     for (const auto& route : c_->routing->routes) {
         const auto truth = evaluate(route.when, facts);
@@ -97,6 +97,21 @@ Result<RouteOrder> CompiledSnapshot::route(const vocabulary::Facts& facts) const
     }
     if (facts.recipient_organisation == nullptr) return RouteOrder{};
     return own_route(*facts.recipient_organisation);
+}
+
+Result<void> CompiledSnapshot::may_mail(const vocabulary::Facts&, Trail*) const
+{
+    return {};
+}
+
+std::vector<RateOrder> CompiledSnapshot::rates(const vocabulary::Facts&, Trail*) const
+{
+    return {};
+}
+
+ContentDecision CompiledSnapshot::content(const vocabulary::Facts&, std::string_view, Trail*) const
+{
+    return {};
 }
 
 }  // namespace postern::policy

@@ -31,6 +31,7 @@ struct Compiled {
     DomainIndex domains;
     ProofIndex proofs;
     std::vector<std::string> prefixes_removed;
+    Needs needs;
 };
 
 class CompiledSnapshot final : public Snapshot {
@@ -59,13 +60,18 @@ public:
     [[nodiscard]] unsigned recipients_limit() const noexcept override { return c_->limits->recipients; }
     [[nodiscard]] std::uint64_t message_size() const noexcept override { return c_->limits->message_size; }
     [[nodiscard]] SizeLimit sending_limit(const vocabulary::Organisation& sender) const override;
-    [[nodiscard]] SizeLimit receiving_limit(const vocabulary::Facts& facts) const override;
-    [[nodiscard]] std::vector<TagOrder> tags(const vocabulary::Facts& facts) const override;
+    [[nodiscard]] SizeLimit receiving_limit(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] std::vector<TagOrder> tags(const vocabulary::Facts& facts, Trail* trail) const override;
     [[nodiscard]] const std::vector<std::string>& subject_prefixes_removed_on_entry() const noexcept override
     {
         return c_->prefixes_removed;
     }
-    [[nodiscard]] Result<RouteOrder> route(const vocabulary::Facts& facts) const override;
+    [[nodiscard]] Result<RouteOrder> route(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] Result<void> may_mail(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] std::vector<RateOrder> rates(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] const Needs& needs() const noexcept override { return c_->needs; }
+    [[nodiscard]] ContentDecision content(const vocabulary::Facts& facts, std::string_view except,
+                                          Trail* trail) const override;
 
 private:
     [[nodiscard]] RouteOrder own_route(const vocabulary::Organisation& organisation) const;

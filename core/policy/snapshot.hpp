@@ -5,6 +5,8 @@
 #pragma once
 
 #include "mail/address.hpp"
+#include "policy/trail.hpp"
+#include "ports/scripting.hpp"
 #include "vocabulary/facts.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
@@ -64,7 +66,48 @@ struct TagOrder {
     /// Values with ${...} filled in, ready to stand in a header: encoded (RFC 2047) and folded.
     std::vector<std::pair<std::string, std::string>> add_headers;
     std::vector<std::string> remove_headers;
+    std::vector<std::pair<std::string, std::string>> replace_headers{};  ///< as add_headers; others of that name go
     friend bool operator==(const TagOrder&, const TagOrder&) = default;
+};
+
+/// A rate of limits.yaml that counts for this recipient.
+struct RateOrder {
+    std::string rule;  ///< "limits.yaml:9 one-sender"
+    std::string name;  ///< "one-sender": names the counter, which a reload keeps
+    std::string key;   ///< whose counter: "eric.brown@...", "greenstone"
+    vocabulary::Rate rate;
+    bool refuse = false;      ///< over: reject; else defer
+    bool per_message = true;  ///< one for each message, whatever its recipients; else one for each recipient
+    Fault over{Retry::later, "over a rate"};  ///< what the peer reads
+};
+
+/// What content.yaml decides about one recipient's copy. The first rule with a verdict decides, and none behind it is
+/// considered; edits, notices and notes of the rules up to there add up, in order.
+struct ContentDecision {
+    enum class Verdict : std::uint8_t { deliver, reject, defer, quarantine, hold };
+    Verdict verdict = Verdict::deliver;
+    std::string rule;                          ///< that decided; empty: none did
+    std::string rule_name;                     ///< its name alone: "no-programs"
+    std::optional<Fault> fault;                ///< of reject and defer: what the peer reads
+    std::string reason;                        ///< of quarantine and hold
+    std::optional<Duration> lasts;             ///< of quarantine and hold: how long; absent: as declared for all
+    std::vector<TagOrder> edits;               ///< one for each rule that edits, in order
+    std::optional<mail::Address> redirect_to;  ///< in its form inside the community
+    std::vector<mail::Address> add_recipients;
+    std::optional<std::uint64_t> limit;  ///< set_limit: bytes
+    std::string limit_rule;
+    std::vector<vocabulary::Order> notices;  ///< notify
+    std::vector<std::string> notes;          ///< annotate
+    std::vector<std::string> rules;          ///< that held, in order
+};
+
+/// What has to be found out about a message before its content can be decided: only what some rule asks for.
+struct Needs {
+    bool structure = false;      ///< attachment.*, or any script at stage message
+    bool digests = false;        ///< attachment.sha256, or any such script
+    bool types = false;          ///< attachment.detected_type
+    bool members = false;        ///< attachment.member, .encrypted, .broken, .macros
+    bool first_contact = false;  ///< recipient.first_contact
 };
 
 struct RouteOrder {
@@ -100,15 +143,27 @@ public:
     /// What this member may send.
     [[nodiscard]] virtual SizeLimit sending_limit(const vocabulary::Organisation& sender) const = 0;
     /// What this recipient may receive, from this sender: community, organisation and limits.yaml rules.
-    [[nodiscard]] virtual SizeLimit receiving_limit(const vocabulary::Facts& facts) const = 0;
+    [[nodiscard]] virtual SizeLimit receiving_limit(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
+    /// permissions.yaml `mail:`: whether this sender may write to this recipient. The first rule that holds decides;
+    /// where none does, active members may. A Fault is what the peer reads. Stage recipient.
+    [[nodiscard]] virtual Result<void> may_mail(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
+    /// limits.yaml `rates:` that count for this recipient, in order. Stage recipient; nothing is counted here.
+    [[nodiscard]] virtual std::vector<RateOrder> rates(const vocabulary::Facts& facts,
+                                                       Trail* trail = nullptr) const = 0;
+
+    [[nodiscard]] virtual const Needs& needs() const noexcept = 0;
+    /// content.yaml, for one recipient. `except`: name of a rule whose verdict does not count this time (a release).
+    /// Stage message.
+    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::string_view except = {},
+                                                  Trail* trail = nullptr) const = 0;
 
     /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later.
-    [[nodiscard]] virtual std::vector<TagOrder> tags(const vocabulary::Facts& facts) const = 0;
+    [[nodiscard]] virtual std::vector<TagOrder> tags(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
     /// Prefixes that are taken off a subject coming in (tags with `remove_on_entry: true`).
     [[nodiscard]] virtual const std::vector<std::string>& subject_prefixes_removed_on_entry() const noexcept = 0;
     /// First route that holds, else the member's own; next_hop null: nowhere to go (a mailbox member without
     /// declared mailboxes). Stage recipient or later. `unknown` conditions defer: Fault later.
-    [[nodiscard]] virtual Result<RouteOrder> route(const vocabulary::Facts& facts) const = 0;
+    [[nodiscard]] virtual Result<RouteOrder> route(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
 };
 
 using SnapshotPtr = std::shared_ptr<const Snapshot>;

@@ -7,6 +7,8 @@
 #include "base/clock.hpp"
 #include "mail/address.hpp"
 #include "mail/header.hpp"
+#include "mail/mime.hpp"
+#include "vocabulary/inspection.hpp"
 #include "vocabulary/organisation.hpp"
 
 #include <cstdint>
@@ -36,6 +38,13 @@ struct Facts {
     std::optional<std::uint64_t> size;     ///< bytes
     std::string_view content;              ///< from stage message on
     const mail::Header* header = nullptr;  ///< from stage message on
+    const mail::Structure* structure =
+        nullptr;                             ///< from stage message on; null: unknown (clauses on attachments are too)
+    const Inspection* inspection = nullptr;  ///< what the scanner saw; null: unknown
+    std::optional<std::size_t> recipients;   ///< how many the transaction has; from stage message on
+    std::optional<bool> first_contact;  ///< this recipient never got anything from this sender; absent: not looked up
+    std::string_view listener;          ///< name of the listener that it came in by
+    std::string_view recipient_kind;    ///< directory: "user", "function", "group"; empty: not listed
     std::uint64_t generation = 0;
 };
 

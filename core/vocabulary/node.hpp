@@ -52,13 +52,13 @@ struct Mailboxes {
 struct Node {
     std::string name;  ///< "mx.cjsm.net": greeting, EHLO, Received, Message-ID
     std::vector<Listener> listeners;
-    std::string storage;                         ///< directory; start
+    std::string storage;                          ///< directory; start
     std::uint64_t body_in_database = 256 * 1024;  ///< larger bodies are files; start
-    unsigned threads = 0;                        ///< 0: one for each core; start
-    std::vector<std::string> resolvers;          ///< "127.0.0.1", "127.0.0.1@5353"; empty: the system's; start
-    std::string trust_anchor;                    ///< DNSSEC root key file; empty: the system's; start
-    std::string authorities;                     ///< PEM: who may certify members' servers as clients (postern ca)
-    std::string hop_authorities;                 ///< PEM: who may certify next hops; empty: the system's
+    unsigned threads = 0;                         ///< 0: one for each core; start
+    std::vector<std::string> resolvers;           ///< "127.0.0.1", "127.0.0.1@5353"; empty: the system's; start
+    std::string trust_anchor;                     ///< DNSSEC root key file; empty: the system's; start
+    std::string authorities;                      ///< PEM: who may certify members' servers as clients (postern ca)
+    std::string hop_authorities;                  ///< PEM: who may certify next hops; empty: the system's
     std::optional<Mailboxes> mailboxes;
     std::string control_socket;       ///< start
     std::string control_group;        ///< group that may use it; empty: owner only; start
