@@ -3,6 +3,7 @@
 #include "mail/header.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace postern::policy {
 
@@ -107,6 +108,11 @@ Result<void> CompiledSnapshot::may_mail(const vocabulary::Facts&, Trail*) const
 std::vector<RateOrder> CompiledSnapshot::rates(const vocabulary::Facts&, Trail*) const
 {
     return {};
+}
+
+bool CompiledSnapshot::needs_second_person(std::string_view act) const noexcept
+{
+    return std::ranges::find(c_->dual_control, act) != c_->dual_control.end();
 }
 
 ContentDecision CompiledSnapshot::content(const vocabulary::Facts&, std::string_view, Trail*) const

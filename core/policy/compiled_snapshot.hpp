@@ -32,6 +32,8 @@ struct Compiled {
     ProofIndex proofs;
     std::vector<std::string> prefixes_removed;
     Needs needs;
+    Keeping keeping;
+    std::vector<std::string> dual_control;  ///< acts that need a second person
 };
 
 class CompiledSnapshot final : public Snapshot {
@@ -72,6 +74,9 @@ public:
     [[nodiscard]] const Needs& needs() const noexcept override { return c_->needs; }
     [[nodiscard]] ContentDecision content(const vocabulary::Facts& facts, std::string_view except,
                                           Trail* trail) const override;
+
+    [[nodiscard]] const Keeping& keeping() const noexcept override { return c_->keeping; }
+    [[nodiscard]] bool needs_second_person(std::string_view act) const noexcept override;
 
 private:
     [[nodiscard]] RouteOrder own_route(const vocabulary::Organisation& organisation) const;

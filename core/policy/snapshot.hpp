@@ -110,6 +110,14 @@ struct Needs {
     bool first_contact = false;  ///< recipient.first_contact
 };
 
+/// What content.yaml says about mail that stays here, and about what the ledger keeps of any.
+struct Keeping {
+    Duration quarantine{std::chrono::days{30}};  ///< `quarantine: keep`: then deleted, and its sender is told
+    Duration hold{std::chrono::days{1}};         ///< `hold: keep`: of a hold that names no time; then it goes on
+    std::vector<std::string> record;             ///< `record:` names of fields whose values the ledger keeps
+    std::vector<std::string> asked;  ///< names of fields that rules ask for ("header.X-Marking"); kept as digests
+};
+
 struct RouteOrder {
     std::string rule;  ///< "routing.yaml:6 archive-office", or "organisations/x.yaml:12 deliver_to"
     const vocabulary::NextHop* next_hop = nullptr;
@@ -156,6 +164,10 @@ public:
     /// Stage message.
     [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::string_view except = {},
                                                   Trail* trail = nullptr) const = 0;
+
+    [[nodiscard]] virtual const Keeping& keeping() const noexcept = 0;
+    /// permissions.yaml `dual_control:`: whether this act ("release_quarantine") needs a second person.
+    [[nodiscard]] virtual bool needs_second_person(std::string_view act) const noexcept = 0;
 
     /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later.
     [[nodiscard]] virtual std::vector<TagOrder> tags(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
