@@ -10,6 +10,7 @@
 #include "base/fault.hpp"
 #include "directory/import.hpp"
 #include "mail/address.hpp"
+#include "ports/people.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
@@ -40,15 +41,12 @@ struct Counts {
     std::string last_import_by;
 };
 
-class Directory {
+class Directory final : public ports::People {
 public:
-    template <class T>
-    using Async = boost::asio::awaitable<T>;
-
     /// Opens or creates, migrates. Blocking; call at start. Fault: no permission, corruption, a schema newer than
     /// this program; each says what to do.
     [[nodiscard]] static Result<std::unique_ptr<Directory>> open(DirectoryOptions options);
-    ~Directory();
+    ~Directory() override;
 
     /// What memory knows about an address's key, without suspension: nothing; or the entry; or a null pointer for an
     /// address that is known to be absent. Cheap enough for each RCPT; find() asks it first by itself.
@@ -56,19 +54,19 @@ public:
 
     /// The entry of an address in the member's own (outside) form, of any status; null: absent. The caller judges
     /// the status. Fault::later 4.3.0: unavailable.
-    [[nodiscard]] Async<Result<DirectoryEntryPtr>> find(mail::Address address);
+    [[nodiscard]] Async<Result<DirectoryEntryPtr>> find(mail::Address address) override;
 
     /// "Did you mean": at most `at_most` addresses (as written) of that organisation like this one, nearest first.
     /// Only active entries that are not ex-directory. Compares with 2,000 entries at most, those next to it in
     /// alphabetical order from either end of the local part.
     [[nodiscard]] Async<Result<std::vector<std::string>>> similar(mail::Address address, std::string organisation,
-                                                                  std::size_t at_most);
+                                                                  std::size_t at_most) override;
 
     // --- what members' servers said about their own addresses (users: ask) -----------------------------------------
     /// Keeps an answer until `until`; `now` decides which old ones are purged on the way.
-    [[nodiscard]] Async<Result<void>> remember(mail::Address address, bool exists, Instant until, Instant now);
+    [[nodiscard]] Async<Result<void>> remember(mail::Address address, bool exists, Instant until, Instant now) override;
     /// The answer kept for an address, if it has not lapsed.
-    [[nodiscard]] Async<Result<std::optional<bool>>> recalled(mail::Address address, Instant now);
+    [[nodiscard]] Async<Result<std::optional<bool>>> recalled(mail::Address address, Instant now) override;
 
     // --- import ----------------------------------------------------------------------------------------------------
     /// What apply() would do; writes nothing.

@@ -1,12 +1,9 @@
 #include "gateway/accept_path.hpp"
 
-#include "base/ids.hpp"
-#include "base/text.hpp"
-#include "transform/entry.hpp"
+#include "gateway/composition.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <boost/json.hpp>
 
 namespace postern::gateway {
 
@@ -17,24 +14,11 @@ mail::Reply no_transaction()
     return mail::Reply::of(503, {5, 1}, "Say MAIL first");
 }
 
-std::string as_json(const std::vector<std::string>& texts)
-{
-    return texts.empty() ? std::string{} : boost::json::serialize(boost::json::value_from(texts));
-}
-
-std::vector<std::string> fields_added_by(const std::vector<PlannedRecipient>& recipients)
-{
-    std::vector<std::string> names;
-    for (const auto& recipient : recipients)
-        for (const auto& tag : recipient.tags)
-            for (const auto& [name, value] : tag.add_headers) names.push_back(name);
-    return names;
-}
-
 }  // namespace
 
-AcceptPath::AcceptPath(Services services, CallOuts& call_outs, ports::Peer peer, bool clear_text_declared)
-    : services_(services), call_outs_(call_outs), admission_(services), recipients_(services)
+AcceptPath::AcceptPath(Services services, Sources sources, CallOuts& call_outs, ports::Peer peer,
+                       bool clear_text_declared)
+    : services_(services), sources_(sources), call_outs_(call_outs), admission_(sources), recipients_(sources)
 {
     connection_.peer = std::move(peer);
     connection_.clear_text_declared = clear_text_declared;
@@ -61,13 +45,28 @@ void AcceptPath::hello(std::string name, bool esmtp)
 
 AcceptPath::Async<mail::Reply> AcceptPath::sender(mail::Sender sender)
 {
-    auto begun = co_await admission_.begin(connection_, std::move(sender));
+    auto begun = co_await begin(std::move(sender));
     if (!begun) {
         log_refusal("sender refused", begun.error());
         co_return mail::Reply::from(begun.error());
     }
     transaction_ = std::move(*begun);
     co_return mail::Reply::of(250, {1, 0}, "Sender is fine");
+}
+
+AcceptPath::Async<Result<Transaction>> AcceptPath::begin(mail::Sender sender)
+{
+    Entrant entrant{services_.generations.current(), nullptr, connection_.peer.ip, connection_.tls.has_value()};
+    const auto organisation = prove_member(*entrant.generation, connection_, services_.alarms);
+    if (!organisation) {
+        if (organisation.error().peer().digits != 30) ++services_.metrics.strangers_refused;
+        co_return std::unexpected(organisation.error());
+    }
+    if (services_.store.failing())
+        co_return fault(Retry::later, "storage fails")
+            .tell_peer(52, {3, 1}, "The service cannot store mail at the moment");
+    entrant.organisation = *organisation;
+    co_return co_await admission_.begin(std::move(entrant), std::move(sender));
 }
 
 ports::TransactionLimit AcceptPath::limit() const
@@ -135,20 +134,12 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
     const auto header = mail::Header::parse(*content, {bounds.header, bounds.header_fields});
     if (!header) co_return std::unexpected(header.error());
 
-    Judgement judgement(services_);
+    Judgement judgement(sources_);
     auto judged = co_await judgement.judge(transaction, *header, *content, bounds.received_fields);
     if (!judged) co_return std::unexpected(judged.error());
     if (!judged->any_accepted) co_return std::unexpected(*judged->first_refusal);
-    transaction.inside_sender = judged->sender;
-
-    store::NewMessage message{record_of(transaction, *header, content), content, {}, {}};
-    message.message.rules = as_json(judged->rules);
-    transform::EntryFacts entry_facts;
-    const auto added = fields_added_by(judged->recipients);
-    entry_facts.added_by_tags = added;
-    const auto editor = edit_entry(transaction, *header, message.message, *content, entry_facts);
-    message.deliveries = plan_deliveries(editor, {message.message.id, judged->hops, message.message.received},
-                                         std::move(judged->recipients), services_.trace_key);
+    auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
+                           sources_.trace_key);
     std::string id = message.message.id;
     auto committed = co_await commit(std::move(message));
     if (!committed) co_return std::unexpected(committed.error());
@@ -161,49 +152,6 @@ const vocabulary::IntakeLimits& AcceptPath::limits(const Transaction& transactio
     const auto& listeners = transaction.policy().node().listeners;
     const auto mine = std::ranges::find(listeners, connection_.peer.listener, &vocabulary::Listener::name);
     return mine == listeners.end() ? defaults : mine->limits;
-}
-
-store::MessageRecord AcceptPath::record_of(const Transaction& transaction, const mail::Header& header,
-                                           const store::Content& content) const
-{
-    store::MessageRecord record;
-    record.received = services_.clock.now();
-    record.id = make_message_id(record.received);
-    record.generation = transaction.policy().generation();
-    record.organisation = transaction.organisation->id;
-    record.sender = transaction.inside_sender ? transaction.inside_sender->text() : std::string{};
-    if (const auto* id = header.find("Message-ID")) record.header_message_id = trim(id->value).substr(0, 998);
-    record.peer = vocabulary::print_ip(connection_.peer.ip);
-    record.helo = connection_.hello;
-    record.tls = connection_.tls ? connection_.tls->description : std::string{};
-    record.size = content->size();
-    record.body = transaction.sender.body;
-    record.smtputf8 = transaction.sender.smtputf8;
-    record.require_tls = transaction.sender.require_tls;
-    record.ret = transaction.sender.ret;
-    record.envelope_id = transaction.sender.envelope_id;
-    return record;
-}
-
-mail::HeaderEditor AcceptPath::edit_entry(const Transaction& transaction, const mail::Header& header,
-                                          const store::MessageRecord& record, const std::string& content,
-                                          transform::EntryFacts facts) const
-{
-    const auto& policy = transaction.policy();
-    facts.message_id = record.id;
-    facts.node = policy.node().name;
-    facts.suffix = policy.community().suffix.text();
-    facts.helo = record.helo;
-    facts.peer = connection_.peer.ip;
-    facts.tls = record.tls;
-    facts.extended = connection_.extended;
-    facts.smtputf8 = record.smtputf8;
-    facts.generation = record.generation;
-    facts.at = record.received;
-    facts.sender = transaction.organisation;
-    facts.only_recipient = transaction.recipients.size() == 1 ? &transaction.recipients.front().inside : nullptr;
-    facts.prefixes_removed_on_entry = policy.subject_prefixes_removed_on_entry();
-    return transform::on_entry(content, header, facts);
 }
 
 // Durable first, then carried: from memory where there is room, else when the queue comes to it.

@@ -6,11 +6,11 @@
 
 #include "gateway/admission.hpp"
 #include "gateway/judgement.hpp"
+#include "gateway/live_sources.hpp"
 #include "gateway/recipients.hpp"
 #include "gateway/services.hpp"
 #include "ports/reception.hpp"
 #include "store/mail_records.hpp"
-#include "transform/entry.hpp"
 
 #include <memory>
 #include <optional>
@@ -20,7 +20,7 @@ namespace postern::gateway {
 
 class AcceptPath final : public ports::Reception {
 public:
-    AcceptPath(Services services, CallOuts& call_outs, ports::Peer peer, bool clear_text_declared);
+    AcceptPath(Services services, Sources sources, CallOuts& call_outs, ports::Peer peer, bool clear_text_declared);
 
     [[nodiscard]] bool asks_for_tls() const override;
     void secured(ports::TlsShown shown) override;
@@ -33,18 +33,15 @@ public:
     void forget() override;
 
 private:
+    [[nodiscard]] Async<Result<Transaction>> begin(mail::Sender sender);
     void ask();
     [[nodiscard]] Async<Result<std::string>> take(Transaction transaction, store::Content content);
-    [[nodiscard]] store::MessageRecord record_of(const Transaction& transaction, const mail::Header& header,
-                                                 const store::Content& content) const;
-    [[nodiscard]] mail::HeaderEditor edit_entry(const Transaction& transaction, const mail::Header& header,
-                                                const store::MessageRecord& record, const std::string& content,
-                                                transform::EntryFacts facts) const;
     [[nodiscard]] Async<Result<void>> commit(store::NewMessage message);
     [[nodiscard]] const vocabulary::IntakeLimits& limits(const Transaction& transaction) const;
     void log_refusal(const char* stage, const Fault& fault) const;
 
     Services services_;
+    Sources sources_;
     CallOuts& call_outs_;
     Admission admission_;
     Recipients recipients_;
@@ -56,14 +53,16 @@ private:
 /// Makes an AcceptPath for each connection. Thread-safe; outlives the sessions.
 class Receptionist final : public ports::Receptionist {
 public:
-    explicit Receptionist(Services services) : services_(services), call_outs_(services.clock) {}
+    explicit Receptionist(Services services) : services_(services), sources_(services), call_outs_(services.clock) {}
     [[nodiscard]] std::unique_ptr<ports::Reception> receive(ports::Peer peer, bool clear_text_declared) override
     {
-        return std::make_unique<AcceptPath>(services_, call_outs_, std::move(peer), clear_text_declared);
+        return std::make_unique<AcceptPath>(services_, sources_.sources(), call_outs_, std::move(peer),
+                                            clear_text_declared);
     }
 
 private:
     Services services_;
+    LiveSources sources_;
     CallOuts call_outs_;
 };
 

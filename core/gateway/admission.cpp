@@ -32,7 +32,8 @@ policy::Shown shown(const ConnectionFacts& facts)
 }  // namespace
 
 // A stranger gets one answer, whatever is wrong. Only who could be a member is told to use TLS.
-Result<const Organisation*> Admission::member(const Generation& generation, const ConnectionFacts& facts)
+Result<const Organisation*> prove_member(const Generation& generation, const ConnectionFacts& facts,
+                                         ports::Alarms& alarms)
 {
     const auto& policy = *generation.policy;
     const bool secured = facts.tls || facts.clear_text_declared;
@@ -45,9 +46,9 @@ Result<const Organisation*> Admission::member(const Generation& generation, cons
         case policy::Membership::Answer::member:
             return membership.organisation;
         case policy::Membership::Answer::ambiguous:
-            services_.alarms.raise("ambiguous-proof " + vocabulary::print_ip(facts.peer.ip),
-                                   "A connection shows the proofs of two members and was refused; "
-                                   "make their networks or certificates differ");
+            alarms.raise("ambiguous-proof " + vocabulary::print_ip(facts.peer.ip),
+                         "A connection shows the proofs of two members and was refused; "
+                         "make their networks or certificates differ");
             return stranger("proofs of two members hold");
         case policy::Membership::Answer::after_content:  // no declared proof asks for this yet
         case policy::Membership::Answer::stranger:
@@ -59,23 +60,15 @@ Result<const Organisation*> Admission::member(const Generation& generation, cons
                                                                        : "no proof of membership");
 }
 
-boost::asio::awaitable<Result<Transaction>> Admission::begin(const ConnectionFacts& facts, mail::Sender sender)
+boost::asio::awaitable<Result<Transaction>> Admission::begin(Entrant entrant, mail::Sender sender)
 {
     Transaction transaction;
-    transaction.generation = services_.generations.current();
-    const auto organisation = member(*transaction.generation, facts);
-    if (!organisation) {
-        if (organisation.error().peer().digits != 30) ++services_.metrics.strangers_refused;
-        co_return std::unexpected(organisation.error());
-    }
-    if (services_.store.failing())
-        co_return fault(Retry::later, "storage fails")
-            .tell_peer(52, {3, 1}, "The service cannot store mail at the moment");
-    transaction.organisation = *organisation;
-    transaction.peer = facts.peer.ip;
-    transaction.tls = facts.tls.has_value();
+    transaction.generation = std::move(entrant.generation);
+    transaction.organisation = entrant.organisation;
+    transaction.peer = entrant.peer;
+    transaction.tls = entrant.tls;
     transaction.sender = std::move(sender);
-    const auto* suspension = transaction.organisation->suspension(services_.clock.now());
+    const auto* suspension = transaction.organisation->suspension(sources_.clock.now());
     if (suspension && suspension->kind == vocabulary::Suspension::Kind::sanction)
         co_return fault(Retry::never, "organisation suspended")
             .tell_peer(50, {7, 1},
@@ -101,7 +94,7 @@ boost::asio::awaitable<Result<void>> Admission::judge_sender(Transaction& transa
     }
     const auto owner = transaction.policy().owner_of(path->domain());
     if (owner && !owner->organisation) {  // directly at the suffix: the directory knows whose it is
-        auto entry = co_await services_.directory.find(*path);
+        auto entry = co_await sources_.people.find(*path);
         if (!entry) co_return std::unexpected(entry.error());
         if (*entry && (*entry)->organisation == organisation.id) {
             transaction.inside_sender = *path;
@@ -125,7 +118,7 @@ boost::asio::awaitable<Result<void>> Admission::judge_listed(const Transaction& 
 {
     const auto& organisation = *transaction.organisation;
     if (organisation.users != vocabulary::Users::listed) co_return Result<void>{};
-    auto entry = co_await services_.directory.find(outside);
+    auto entry = co_await sources_.people.find(outside);
     if (!entry) co_return std::unexpected(entry.error());
     if (!*entry || (*entry)->organisation != organisation.id)
         co_return fault(Retry::never, "sender not listed")

@@ -1,10 +1,12 @@
 // Who may enter: whose connection it is, and whether this envelope sender is theirs.
 //
-// Runs in the session's coroutine, on its thread, under the generation in force at MAIL FROM.
+// Runs in the session's coroutine, on its thread, under the generation in force at MAIL FROM; in a rehearsal from
+// begin() on, with the member named instead of proved.
 #pragma once
 
-#include "gateway/services.hpp"
+#include "gateway/sources.hpp"
 #include "gateway/transaction.hpp"
+#include "ports/alarms.hpp"
 #include "ports/reception.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -24,22 +26,33 @@ struct ConnectionFacts {
     bool extended = false;
 };
 
+/// Whose connection it is, or why nobody's: 530 (TLS first), 550 (a stranger, who learns nothing). Proofs of two
+/// members raise the alarm "ambiguous-proof PEER".
+[[nodiscard]] Result<const vocabulary::Organisation*> prove_member(const Generation& generation,
+                                                                   const ConnectionFacts& facts, ports::Alarms& alarms);
+
+/// A connection whose member is known.
+struct Entrant {
+    GenerationPtr generation;
+    const vocabulary::Organisation* organisation = nullptr;  ///< in that generation
+    vocabulary::Ip peer;
+    bool tls = false;
+};
+
 class Admission {
 public:
-    explicit Admission(Services services) : services_(services) {}
+    explicit Admission(Sources sources) : sources_(sources) {}
 
-    /// Begins a transaction, or says why not: 530 (TLS first), 550 (a stranger, who learns nothing), 550 5.7.1 (not
-    /// your address), 450 (directory unavailable), 452 (storage fails).
-    [[nodiscard]] boost::asio::awaitable<Result<Transaction>> begin(const ConnectionFacts& facts, mail::Sender sender);
+    /// Begins a transaction, or says why not: 550 5.7.1 (suspended, not your address), 550 5.1.8 (not registered), 450
+    /// (directory unavailable).
+    [[nodiscard]] boost::asio::awaitable<Result<Transaction>> begin(Entrant entrant, mail::Sender sender);
 
 private:
-    [[nodiscard]] Result<const vocabulary::Organisation*> member(const Generation& generation,
-                                                                 const ConnectionFacts& facts);
     [[nodiscard]] boost::asio::awaitable<Result<void>> judge_sender(Transaction& transaction);
     [[nodiscard]] boost::asio::awaitable<Result<void>> judge_listed(const Transaction& transaction,
                                                                     const mail::Address& outside);
 
-    Services services_;
+    Sources sources_;
 };
 
 /// How often each member may ask about recipients without sending: null sender, RCPT, no DATA. Thread-safe.

@@ -49,16 +49,16 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
                                                         std::string_view content, unsigned received_at_most)
 {
     if (header.count("Received") > received_at_most) {
-        ++services_.metrics.loops_stopped;
+        ++sources_.metrics.loops_stopped;
         co_return loop(
             "too many Received fields",
             fmt::format("This message has passed more than {} servers: it is going round in a loop", received_at_most));
     }
     Judged judged;
     judged.sender = transaction.inside_sender;
-    const auto token = transform::find_token(header, services_.trace_key);
+    const auto token = transform::find_token(header, sources_.trace_key);
     if (auto came_back = judge_loop(transaction, token)) co_return std::unexpected(std::move(*came_back));
-    const bool redirect = has_redirect(transaction, token, services_.trace_key);
+    const bool redirect = has_redirect(transaction, token, sources_.trace_key);
     if (redirect) {
         auto carried = co_await judge_redirect(transaction, header, *token, judged);
         if (!carried) co_return std::unexpected(carried.error());
@@ -116,16 +116,13 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
             .tell_peer(50, {7, 1},
                        "This service does not carry redirected messages; forward it as a new message of your own");
     if (token.hops >= community.redirect_hops) {
-        ++services_.metrics.loops_stopped;
+        ++sources_.metrics.loops_stopped;
         co_return loop("redirected too often", fmt::format("This message has been redirected {} times", token.hops));
     }
-    store::TraceFilter filter;
-    filter.id = token.message_id;
-    filter.limit = 1;
-    auto traces = co_await services_.store.trace(std::move(filter));
-    if (!traces) co_return std::unexpected(traces.error());
+    auto found = co_await sources_.history.message(token.message_id);
+    if (!found) co_return std::unexpected(found.error());
     const auto from = only_from(header);
-    const store::Trace* original = traces->empty() ? nullptr : &traces->front();
+    const store::Trace* original = *found ? &**found : nullptr;
     const auto sender = mail::Address::parse(original ? original->message.sender : std::string{});
     const auto* id = header.find("Message-ID");
     const bool same_id = original && id && trim(id->value) == original->message.header_message_id;
@@ -133,14 +130,14 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
         co_return fault(Retry::never, "redirected message is not the one that was handed over")
             .tell_peer(50, {7, 1},
                        "From and Message-ID of a redirected message must be those of the message as it was delivered");
-    if (services_.clock.now() - original->message.received > redirect_within)
+    if (sources_.clock.now() - original->message.received > redirect_within)
         co_return fault(Retry::never, "redirected long after it was handed over")
             .tell_peer(50, {7, 1}, "This message was delivered too long ago to be redirected; forward it as a new one");
     std::vector<std::string> persons;
     for (const auto& recipient : original->recipients)
         if (const auto address = mail::Address::parse(recipient.address);
             address && recipient.organisation == transaction.organisation->id &&
-            token.names(address->key(), services_.trace_key))
+            token.names(address->key(), sources_.trace_key))
             persons.push_back(recipient.address);
     // Several were named and nothing says which of them: whoever answers for the member gets the failures.
     std::optional<mail::Address> person;
@@ -153,7 +150,7 @@ boost::asio::awaitable<Result<void>> Judgement::judge_redirect(const Transaction
             .tell_peer(50, {7, 1}, "Nobody answers for this redirect: the member names no administrator");
     judged.sender = *person;
     judged.hops = token.hops + 1;
-    ++services_.metrics.redirects_carried;
+    ++sources_.metrics.redirects_carried;
     co_return Result<void>{};
 }
 
@@ -167,14 +164,14 @@ std::optional<Fault> Judgement::judge_loop(const Transaction& transaction,
         if (!came_back) return std::nullopt;
         if (!first) first = std::move(came_back);
     }
-    if (first) ++services_.metrics.loops_stopped;
+    if (first) ++sources_.metrics.loops_stopped;
     return first;
 }
 
 std::optional<Fault> Judgement::loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
                                         const std::optional<transform::TraceToken>& token) const
 {
-    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), services_.trace_key) !=
+    if (transform::comes_back(token, transaction.organisation->id, recipient.inside.key(), sources_.trace_key) !=
         Comeback::loop)
         return std::nullopt;
     return loop(
@@ -189,7 +186,7 @@ std::optional<Fault> Judgement::judge_recipient(const Transaction& transaction, 
                                                 std::size_t size) const
 {
     if (auto came_back = loop_of(transaction, recipient, token)) {
-        ++services_.metrics.loops_stopped;
+        ++sources_.metrics.loops_stopped;
         return came_back;
     }
     if (recipient.organisation && size > recipient.limit.bytes)
@@ -213,12 +210,12 @@ PlannedRecipient Judgement::plan(const Transaction& transaction, const AcceptedR
     planned.record.organisation = recipient.organisation ? recipient.organisation->id : std::string{};
     planned.record.notify = recipient.said.notify;
     planned.record.original_recipient = recipient.said.original_recipient;
-    auto facts = facts_of(transaction, recipient, services_.clock.now());
+    auto facts = facts_of(transaction, recipient, sources_.clock.now());
     facts.stage = vocabulary::Stage::message;
     facts.header = &header;
     facts.content = content;
     facts.size = content.size();
-    planned.tags = transaction.policy().tags(facts);
+    planned.tags = transaction.policy().tags(facts, sources_.trail(planned.key));
     return planned;
 }
 

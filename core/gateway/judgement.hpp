@@ -5,7 +5,7 @@
 #pragma once
 
 #include "gateway/plan.hpp"
-#include "gateway/services.hpp"
+#include "gateway/sources.hpp"
 #include "gateway/transaction.hpp"
 #include "mail/header.hpp"
 
@@ -27,7 +27,7 @@ struct Judged {
 
 class Judgement {
 public:
-    explicit Judgement(Services services) : services_(services) {}
+    explicit Judgement(Sources sources) : sources_(sources) {}
 
     /// Fault: the whole message is refused (5.6.0 too many Received fields is 5.4.6, From 5.7.1, null sender 5.7.1) or
     /// deferred (the ledger is not available for a redirect).
@@ -52,7 +52,7 @@ private:
     [[nodiscard]] PlannedRecipient plan(const Transaction& transaction, const AcceptedRecipient& recipient,
                                         const mail::Header& header, std::string_view content) const;
 
-    Services services_;
+    Sources sources_;
 };
 
 }  // namespace postern::gateway

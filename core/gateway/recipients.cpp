@@ -1,9 +1,7 @@
 #include "gateway/recipients.hpp"
 
 #include "base/text.hpp"
-#include "deliver/connection.hpp"
 #include "gateway/facts.hpp"
-#include "gateway/hop.hpp"
 #include "transform/mapping.hpp"
 
 #include <fmt/format.h>
@@ -76,7 +74,7 @@ Recipients::Async<Result<AcceptedRecipient>> Recipients::at_suffix(const Transac
                                                                    mail::Recipient recipient)
 {
     const auto& policy = transaction.policy();
-    auto entry = co_await services_.directory.find(recipient.address);
+    auto entry = co_await sources_.people.find(recipient.address);
     if (!entry) co_return std::unexpected(entry.error());
     const Organisation* organisation = *entry ? policy.organisation((*entry)->organisation) : nullptr;
     AcceptedRecipient accepted{std::move(recipient), {}, {}, organisation, {}, {}};
@@ -101,7 +99,8 @@ Result<AcceptedRecipient> Recipients::outside(const Transaction& transaction, ma
     accepted.hop_address = accepted.inside.text();
     if (accepted.inside.domain().is_below(policy.community().suffix.key()))
         return unknown_domain(policy, accepted.inside);
-    const auto route = policy.route(facts_of(transaction, accepted, services_.clock.now()));
+    const auto route =
+        policy.route(facts_of(transaction, accepted, sources_.clock.now()), sources_.trail(accepted.inside.key()));
     if (!route) return std::unexpected(route.error());
     if (route->next_hop) return accepted;
     return fault(Retry::never, "outside the community")
@@ -115,13 +114,14 @@ Result<AcceptedRecipient> Recipients::outside(const Transaction& transaction, ma
 Result<void> Recipients::may_receive(AcceptedRecipient& accepted, const Transaction& transaction)
 {
     const auto& organisation = *accepted.organisation;
-    const auto* suspension = organisation.suspension(services_.clock.now());
+    const auto* suspension = organisation.suspension(sources_.clock.now());
     if (suspension && suspension->kind == Suspension::Kind::sanction)
         return fault(Retry::never, "recipient's organisation suspended")
             .about(accepted.inside.text())
             .tell_peer(50, {7, 1},
                        fmt::format("{} is suspended from this service and receives no mail", organisation.name));
-    accepted.limit = transaction.policy().receiving_limit(facts_of(transaction, accepted, services_.clock.now()));
+    accepted.limit = transaction.policy().receiving_limit(facts_of(transaction, accepted, sources_.clock.now()),
+                                                          sources_.trail(accepted.inside.key()));
     const auto declared = transaction.sender.declared_size;
     if (declared && *declared > accepted.limit.bytes)
         return fault(Retry::never, "too large for the recipient")
@@ -136,7 +136,7 @@ Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, 
                                                    const Transaction& transaction)
 {
     const auto& organisation = *accepted.organisation;
-    auto entry = co_await services_.directory.find(own);
+    auto entry = co_await sources_.people.find(own);
     if (!entry) co_return std::unexpected(entry.error());
     const bool listed = *entry && (*entry)->organisation == organisation.id;
     if (listed && (*entry)->status != vocabulary::EntryStatus::active &&
@@ -165,18 +165,18 @@ Recipients::Async<Result<void>> Recipients::ask_member(const AcceptedRecipient& 
                                                        const Transaction& transaction)
 {
     const auto& organisation = *accepted.organisation;
-    const Instant now = services_.clock.now();
-    auto recalled = co_await services_.directory.recalled(own, now);
+    const Instant now = sources_.clock.now();
+    auto recalled = co_await sources_.people.recalled(own, now);
     if (!recalled) co_return std::unexpected(recalled.error());
     bool known = false;
     if (*recalled) {
         known = **recalled;
     } else {
-        auto answer = co_await ask_hop(services_, *transaction.generation, *organisation.deliver_to, own);
+        auto answer = co_await sources_.member_servers.knows(transaction.generation, *organisation.deliver_to, own);
         if (!answer) co_return std::unexpected(answer.error());
         known = *answer;
         const auto kept = known ? organisation.ask_remembers : organisation.ask_remembers_no;
-        co_await services_.directory.remember(own, known, now + kept, now);
+        co_await sources_.people.remember(own, known, now + kept, now);
     }
     if (known) co_return Result<void>{};
     Fault why = co_await unknown(accepted, own);
@@ -187,7 +187,7 @@ Recipients::Async<Fault> Recipients::unknown(const AcceptedRecipient& accepted, 
 {
     std::string text = fmt::format("There is no <{}>", printable(accepted.inside.text()));
     if (accepted.organisation) {
-        auto similar = co_await services_.directory.similar(own, accepted.organisation->id, 1);
+        auto similar = co_await sources_.people.similar(own, accepted.organisation->id, 1);
         std::string near;
         if (similar && !similar->empty())
             if (const auto address = mail::Address::parse(similar->front())) {

@@ -4,7 +4,7 @@
 // defers (4xx), never accepts.
 #pragma once
 
-#include "gateway/services.hpp"
+#include "gateway/sources.hpp"
 #include "gateway/transaction.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -13,7 +13,7 @@ namespace postern::gateway {
 
 class Recipients {
 public:
-    explicit Recipients(Services services) : services_(services) {}
+    explicit Recipients(Sources sources) : sources_(sources) {}
 
     /// Faults: 5.1.1 unknown or suffix missing (with the address to use), 5.1.2 no such domain, 5.7.1 outside or
     /// suspended, 5.2.1 not active, 5.3.4 too large for this recipient (SIZE said so), 4.x unavailable.
@@ -33,7 +33,7 @@ private:
     [[nodiscard]] Async<Fault> unknown(const AcceptedRecipient& accepted, const mail::Address& own);
     [[nodiscard]] Result<void> may_receive(AcceptedRecipient& accepted, const Transaction& transaction);
 
-    Services services_;
+    Sources sources_;
 };
 
 }  // namespace postern::gateway
