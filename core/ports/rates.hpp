@@ -8,6 +8,7 @@
 #include "vocabulary/units.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ namespace postern::ports {
 
 class Rates {
 public:
-    /// `most`: counters kept at one time; beyond that the emptiest are forgotten first.
+    /// `most`: counters kept at one time, at least 16; beyond that the emptiest are forgotten first.
     explicit Rates(const Clock& clock, std::size_t most = 200'000);
 
     /// Whether `count` more are within the rate; if so they are counted. `counter` and `key` name the counter.
@@ -27,15 +28,18 @@ public:
     /// The same without counting.
     [[nodiscard]] bool would_take(std::string_view counter, std::string_view key, const vocabulary::Rate& rate,
                                   std::uint64_t count = 1) const;
-    /// Gives back what was taken for something that did not happen.
+    /// Gives back what was taken for something that did not happen. Nothing if the counter is forgotten.
     void give_back(std::string_view counter, std::string_view key, std::uint64_t count = 1);
     [[nodiscard]] std::size_t counters() const;
 
 private:
     struct Counter {
         double used = 0;
-        Instant at{};
-        double per_second = 0;
+        Instant at{};  ///< when `used` was so
+        vocabulary::Rate rate;
+
+        [[nodiscard]] double left_at(Instant now) const noexcept;
+        [[nodiscard]] double fullness(Instant now) const noexcept;
     };
     static constexpr std::size_t shards = 16;
     struct Shard {
