@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
 
-void append_latin1(std::string& out, std::string_view bytes)
+void append_latin1(std::string& out, std::string_view bytes, Lines lines)
 {
     std::string utf8;
     for (const char c : bytes) {
@@ -24,7 +24,7 @@ void append_latin1(std::string& out, std::string_view bytes)
         if (byte >= 0x80) utf8 += static_cast<char>(0xC0 | (byte >> 6));
         utf8 += byte < 0x80 ? c : static_cast<char>(0x80 | (byte & 0x3F));
     }
-    append_utf8(out, utf8);
+    append_utf8(out, utf8, lines);
 }
 
 /// iconv's handle. Only charsets that mail uses are asked for: a message does not choose what gets loaded.
@@ -91,7 +91,7 @@ std::size_t character_size(std::string_view text) noexcept
     return size <= text.size() && is_utf8(text.substr(0, size)) ? size : 0;
 }
 
-void append_utf8(std::string& out, std::string_view text)
+void append_utf8(std::string& out, std::string_view text, Lines lines)
 {
     constexpr auto is_usual = [](char c) { return c >= ' ' && c < 0x7F; };
     while (!text.empty()) {
@@ -103,6 +103,8 @@ void append_utf8(std::string& out, std::string_view text)
         const char c = text.front();
         if (size == 0)
             out += replacement;
+        else if (lines == Lines::keep && (c == '\r' || c == '\n'))
+            out += c == '\n' ? "\n" : "";
         else if (c == '\r' || c == '\n' || c == '\0')
             out += ' ';
         else
@@ -111,19 +113,19 @@ void append_utf8(std::string& out, std::string_view text)
     }
 }
 
-bool append_converted(std::string& out, const std::string& charset, std::string_view bytes)
+bool append_converted(std::string& out, const std::string& charset, std::string_view bytes, Lines lines)
 {
     if (charset == "utf-8" || charset == "utf8" || charset == "us-ascii" || charset == "ascii") {
-        append_utf8(out, bytes);
+        append_utf8(out, bytes, lines);
         return true;
     }
     if (charset == "iso-8859-1" || charset == "latin1") {
-        append_latin1(out, bytes);
+        append_latin1(out, bytes, lines);
         return true;
     }
     const Converter converter(charset);
     if (!converter) return false;
-    append_utf8(out, converter.convert(std::string(bytes)));
+    append_utf8(out, converter.convert(std::string(bytes)), lines);
     return true;
 }
 

@@ -2,7 +2,7 @@
 // and work.
 //
 // Values; no I/O; any thread. Reading never fails: what is over a bound or malformed is said in the structure, and
-// rules decide. Made by GMime, whose handles do not leave mime.cpp.
+// rules decide. One linear pass finds the parts; what stands inside their fields is GMime's to read (mime_values).
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ struct StructureLimits {
 /// leaf itself only where it is attached with a file name.
 struct Part {
     std::string type;         ///< declared, lower case: "application/pdf"; "text/plain" where none is declared
-    std::string name;         ///< file name, decoded (RFC 2231, RFC 2047, or raw UTF-8), without folders; empty: none
+    std::string name;         ///< file name, decoded (RFC 2231, RFC 2047, or raw UTF-8), as a program would store it:
+                              ///< without folders, controls, trailing dots and blanks; too long: its middle goes
     std::string charset;      ///< declared, lower case
     bool attachment = false;  ///< Content-Disposition: attachment, or any part with a file name, or no text
     std::uint64_t size = 0;   ///< bytes, decoded
@@ -44,7 +45,8 @@ struct Structure {
 [[nodiscard]] Structure read_structure(std::string_view content, bool digests, const StructureLimits& limits = {});
 /// The part's bytes, decoded; at most `at_most`.
 [[nodiscard]] std::string decoded(std::string_view content, const Part& part, std::size_t at_most);
-/// The part's text as UTF-8 (its charset by iconv; bytes that are no text become U+FFFD), at most `at_most` bytes.
+/// The part's text as UTF-8 with LF line ends (its charset by iconv; bytes that are no text become U+FFFD), at most
+/// `at_most` bytes.
 [[nodiscard]] std::string text_of(std::string_view content, const Part& part, std::size_t at_most);
 
 }  // namespace postern::mail
