@@ -77,6 +77,32 @@ Result<std::string> read_all(int descriptor, std::size_t most)
     return bytes;
 }
 
+/// What lies in `below` by the names of all files.
+std::vector<Directory::Item> items_of(const FileSet& files, const std::string& below)
+{
+    const std::string prefix = below.empty() ? below : below + "/";
+    std::vector<Directory::Item> items;
+    for (auto at = files.lower_bound(prefix); at != files.end() && at->first.starts_with(prefix); ++at) {
+        const auto rest = std::string_view(at->first).substr(prefix.size());
+        const auto slash = rest.find('/');
+        const std::string name(rest.substr(0, slash));
+        if (items.empty() || items.back().name != name) items.push_back({name, slash != rest.npos});
+    }
+    std::ranges::sort(items, {}, &Directory::Item::name);
+    return items;
+}
+
+/// A file of a set never changes: its size is enough.
+FileIdentity identity_of(const std::string& bytes) noexcept
+{
+    return {0, 0, static_cast<std::int64_t>(bytes.size()), 0, 0};
+}
+
+FaultBuilder too_large(std::size_t size, std::size_t largest)
+{
+    return fault(Retry::later, fmt::format("has {} bytes; a policy file has at most {}", size, largest));
+}
+
 }  // namespace
 
 FileIdentity FileIdentity::of(const struct stat& status) noexcept
@@ -98,6 +124,7 @@ Directory::~Directory()
 
 Result<std::vector<Directory::Item>> Directory::list(const std::string& below) const
 {
+    if (files_) return items_of(*files_, below);
     const int descriptor =
         ::openat(descriptor_, below.empty() ? "." : below.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) return cannot_read(errno);
@@ -126,6 +153,11 @@ Result<std::vector<Directory::Item>> Directory::list(const std::string& below) c
 
 Result<FileIdentity> Directory::identify(const std::string& name) const
 {
+    if (files_) {
+        const auto file = files_->find(name);
+        if (file == files_->end()) return cannot_read(ENOENT);
+        return identity_of(file->second);
+    }
     struct stat status {};
     if (::fstatat(descriptor_, name.c_str(), &status, 0) != 0) return explain(descriptor_, name, errno);
     if (!S_ISREG(status.st_mode)) return fault(Retry::later, "is not a regular file");
@@ -134,6 +166,12 @@ Result<FileIdentity> Directory::identify(const std::string& name) const
 
 Result<Directory::Content> Directory::read(const std::string& name, std::size_t largest) const
 {
+    if (files_) {
+        const auto file = files_->find(name);
+        if (file == files_->end()) return cannot_read(ENOENT);
+        if (file->second.size() > largest) return too_large(file->second.size(), largest);
+        return Content{file->second, identity_of(file->second), false};
+    }
     const Descriptor file(::openat(descriptor_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.get() < 0) return explain(descriptor_, name, errno);
     struct stat before {
@@ -141,8 +179,7 @@ Result<Directory::Content> Directory::read(const std::string& name, std::size_t 
     if (::fstat(file.get(), &before) != 0) return cannot_read(errno);
     if (!S_ISREG(before.st_mode)) return fault(Retry::later, "is not a regular file");
     const auto size = static_cast<std::size_t>(before.st_size);
-    if (size > largest)
-        return fault(Retry::later, fmt::format("has {} bytes; a policy file has at most {}", size, largest));
+    if (size > largest) return too_large(size, largest);
     auto bytes = read_all(file.get(), size + 1);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     if (::fstat(file.get(), &after) != 0) return cannot_read(errno);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/fault.hpp"
+#include "policy/files.hpp"
 
 #include <sys/stat.h>
 #include <cstdint>
@@ -26,11 +27,17 @@ struct FileIdentity {
 };
 
 /// A directory that was opened once: what is read through it belongs together even if its name is swapped meanwhile.
+/// Or a set of files that stands for one.
 class Directory {
 public:
+    /// The files must outlive the directory; they do not change.
+    explicit Directory(const FileSet& files) : files_(&files) {}
     /// Fault (later): not there, no directory, not readable.
     [[nodiscard]] static Result<Directory> open(const std::string& path);
-    Directory(Directory&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+    Directory(Directory&& other) noexcept : descriptor_(other.descriptor_), files_(other.files_)
+    {
+        other.descriptor_ = -1;
+    }
     Directory& operator=(Directory&&) = delete;
     ~Directory();
 
@@ -54,6 +61,7 @@ public:
 private:
     explicit Directory(int descriptor) : descriptor_(descriptor) {}
     int descriptor_ = -1;
+    const FileSet* files_ = nullptr;
 };
 
 }  // namespace postern::policy

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <exception>
 #include <map>
+#include <optional>
 #include <thread>
 
 namespace postern::policy {
@@ -38,6 +39,9 @@ constexpr std::array<KnownFile, 4> known_files{{{"node.yaml", FileKind::node, tr
 /// Belongs to the directory's import, which reads it itself.
 constexpr std::string_view import_file = "directory.yaml";
 constexpr std::array<std::string_view, 3> later_files{"permissions.yaml", "alerts.yaml", "content.yaml"};
+/// Read whole and not as YAML of the policy: scripts, tests, texts of reports.
+constexpr std::array<std::string_view, 3> kept_folders{"lua", "tests", "templates"};
+constexpr int deepest_folder = 8;
 
 /// What is kept of a file for as long as it does not change.
 struct CachedFile {
@@ -55,8 +59,9 @@ struct CachedFile {
 };
 
 struct Listed {
-    std::string name;  ///< relative to the policy's directory
-    FileKind kind;
+    std::string name;              ///< relative to the policy's directory
+    std::optional<FileKind> kind;  ///< nothing: kept whole
+    friend bool operator==(const Listed&, const Listed&) = default;
 };
 
 Digest sha256(std::string_view bytes)
@@ -93,10 +98,11 @@ bool is_nearly_yaml(const std::string& name)
 
 void parse_into(CachedFile& file, const Listed& listed, const std::filesystem::path& directory)
 {
+    if (!listed.kind) return;
     Source source(listed.name, file.bytes, file.diagnostics);
     const auto tree = read_yaml(source);
     if (!tree) return;
-    switch (listed.kind) {
+    switch (*listed.kind) {
         case FileKind::node:
             file.node = std::make_shared<const NodeFile>(read_node_file(source, *tree, directory));
             break;
@@ -167,6 +173,23 @@ void list_organisations(const Directory& directory, std::vector<Listed>& files, 
     }
 }
 
+void list_kept(const Directory& directory, const std::string& folder, int depth, std::vector<Listed>& files,
+               Diagnostics& diagnostics)
+{
+    const auto items = directory.list(folder);
+    if (!items) return diagnostics.push_back(about_file(folder, items.error().detail()));
+    for (const auto& item : *items) {
+        if (is_ignored(item.name)) continue;
+        auto name = fmt::format("{}/{}", folder, item.name);
+        if (!item.directory)
+            files.push_back({std::move(name), std::nullopt});
+        else if (depth < deepest_folder)
+            list_kept(directory, name, depth + 1, files, diagnostics);
+        else
+            diagnostics.push_back(about_file(std::move(name), "folders are nested too deep", "move its files up"));
+    }
+}
+
 /// What the policy consists of; names that are none of it are errors.
 std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnostics)
 {
@@ -179,6 +202,7 @@ std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnost
     bool has_organisations = false;
     for (const auto& item : *top) {
         has_organisations |= item.directory && item.name == organisations_folder;
+        if (item.directory && is_kept_folder(item.name)) list_kept(directory, item.name, 1, files, diagnostics);
         if (item.directory || is_ignored(item.name) || item.name == import_file) continue;
         const auto known = std::ranges::find(known_files, item.name, &KnownFile::name);
         if (known != known_files.end())
@@ -281,7 +305,8 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
         const auto& file = files.at(item.name);
         diagnostics.insert(diagnostics.end(), file.diagnostics.begin(), file.diagnostics.end());
         const auto source = [&] { return Source(item.name, file.bytes, diagnostics); };
-        switch (item.kind) {
+        if (!item.kind) continue;
+        switch (*item.kind) {
             case FileKind::node:
                 policy.node = {item.name, file.bytes, file.node};
                 if (file.node) check_named_files(source(), file.node->named_files);
@@ -304,32 +329,127 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
     }
 }
 
+namespace {
+
+/// Whether every file is still the one that was read: what changes while it is read may be half of an edit.
+bool rests(const Directory& opened, const std::vector<Listed>& listed, const std::map<std::string, CachedFile>& files)
+{
+    Diagnostics ignored;
+    if (list_files(opened, ignored) != listed) return false;
+    return std::ranges::all_of(listed, [&](const Listed& item) {
+        const auto& file = files.at(item.name);
+        const auto identity = opened.identify(item.name);
+        return !file.readable || (identity && *identity == file.identity);
+    });
+}
+
+}  // namespace
+
+bool is_kept_folder(std::string_view name) noexcept
+{
+    return std::ranges::find(kept_folders, name) != kept_folders.end();
+}
+
+bool is_policy_file(std::string_view name) noexcept
+{
+    std::vector<std::string_view> parts;
+    for (std::size_t at = 0; at <= name.size();) {
+        const auto slash = std::min(name.find('/', at), name.size());
+        parts.push_back(name.substr(at, slash - at));
+        if (parts.back().empty() || is_ignored(parts.back()) || parts.back().find('\0') != std::string_view::npos)
+            return false;
+        at = slash + 1;
+    }
+    if (parts.size() == 1)
+        return std::ranges::find(known_files, name, &KnownFile::name) != known_files.end() ||
+               std::ranges::find(later_files, name) != later_files.end();
+    if (is_kept_folder(parts.front())) return parts.size() <= std::size_t{deepest_folder} + 1;
+    return parts.size() == 2 && parts.front() == organisations_folder && is_yaml(parts.back());
+}
+
 Loader::Loader(std::filesystem::path directory) : directory_(std::move(directory)), cache_(std::make_unique<Cache>()) {}
+
+Loader::Loader(std::filesystem::path directory, std::shared_ptr<const FileSet> files)
+    : directory_(std::move(directory)), given_(std::move(files)), cache_(std::make_unique<Cache>())
+{
+}
 
 Loader::~Loader() = default;
 
 Loaded Loader::load(std::uint64_t generation)
 {
-    Loaded loaded;
+    return load([generation](const std::string&) { return generation; });
+}
+
+Result<Directory> Loader::open()
+{
     std::error_code error;
-    const auto resolved = std::filesystem::canonical(directory_, error);
-    const auto opened =
-        error ? Result<Directory>(std::unexpected(Fault(Retry::later, "cannot be read: " + error.message())))
-              : Directory::open(resolved.string());
-    if (!opened) {
-        loaded.diagnostics.push_back(about_file({}, opened.error().detail()));
-        return loaded;
-    }
+    const auto resolved =
+        given_ ? std::filesystem::weakly_canonical(directory_, error) : std::filesystem::canonical(directory_, error);
     // Paths in a policy count from where it lies: what was read elsewhere means something else here.
     if (cache_->directory != resolved) *cache_ = Cache{resolved, {}};
+    if (given_) return Directory(*given_);
+    if (error) return fault(Retry::later, "cannot be read: " + error.message());
+    return Directory::open(resolved.string());
+}
 
-    const auto listed = list_files(*opened, loaded.diagnostics);
+Loaded Loader::load(const Numbering& number)
+{
+    const auto opened = open();
+    if (opened) return load_from(*opened, number);
+    Loaded loaded;
+    loaded.diagnostics.push_back(about_file({}, opened.error().detail()));
+    return loaded;
+}
+
+std::string Loader::look(Diagnostics* wrong)
+{
+    Diagnostics found;
+    std::string hash;
+    if (const auto opened = open()) {
+        static_cast<void>(cache_->refresh(*opened, list_files(*opened, found)));
+        for (const auto& [name, file] : cache_->files)
+            found.insert(found.end(), file.diagnostics.begin(), file.diagnostics.end());
+        hash = hash_of(cache_->files);
+    } else {
+        found.push_back(about_file({}, opened.error().detail()));
+    }
+    if (wrong) *wrong = std::move(found);
+    return hash;
+}
+
+Loaded Loader::load_from(const Directory& opened, const Numbering& number)
+{
+    Loaded loaded;
+    const auto listed = list_files(opened, loaded.diagnostics);
     loaded.files = listed.size();
-    loaded.files_read = cache_->refresh(*opened, listed);
+    loaded.files_read = cache_->refresh(opened, listed);
+    loaded.hash = hash_of(cache_->files);
     PolicyFiles policy;
     cache_->collect(listed, policy, loaded.diagnostics);
-    loaded.snapshot = compile(policy, generation, hash_of(cache_->files), loaded.diagnostics);
+    loaded.snapshot = compile(policy, number(loaded.hash), loaded.hash, loaded.diagnostics);
+    if (loaded.snapshot && !rests(opened, listed, cache_->files)) {
+        loaded.diagnostics.push_back(
+            about_file({}, "files changed while they were read", "reload again once they rest"));
+        loaded.snapshot.reset();
+    }
     return loaded;
+}
+
+std::vector<LoadedFile> Loader::files() const
+{
+    std::vector<LoadedFile> all;
+    all.reserve(cache_->files.size());
+    for (const auto& [name, file] : cache_->files)
+        all.push_back({name, file.bytes, {reinterpret_cast<const char*>(file.digest.data()), file.digest.size()}});
+    return all;
+}
+
+FileSet Loader::file_set() const
+{
+    FileSet all;
+    for (const auto& [name, file] : cache_->files) all.emplace_hint(all.end(), name, file.bytes);
+    return all;
 }
 
 }  // namespace postern::policy

@@ -147,6 +147,21 @@ const Templates& Templates::built_in()
     return built;
 }
 
+void Templates::take(Kind kind, const Result<std::string>& text, const std::string& name, std::string& complaints)
+{
+    auto made = text ? parse_template(*text, name) : Result<Template>(std::unexpected(text.error()));
+    if (made)
+        templates_[static_cast<std::size_t>(kind)] = std::move(*made);
+    else
+        complaints += (complaints.empty() ? "" : "\n") + made.error().describe();
+}
+
+Result<Templates> Templates::whole(Templates templates, std::string complaints)
+{
+    if (!complaints.empty()) return fault(Retry::never, std::move(complaints));
+    return templates;
+}
+
 Result<Templates> Templates::load(const std::string& directory)
 {
     Templates templates = built_in();
@@ -155,15 +170,21 @@ Result<Templates> Templates::load(const std::string& directory)
         const std::string path = fmt::format("{}/{}.txt", directory, name_of(kind));
         std::error_code error;
         if (!std::filesystem::exists(path, error) && !error) continue;
-        const auto text = read_file(path);
-        auto made = text ? parse_template(*text, path) : Result<Template>(std::unexpected(text.error()));
-        if (made)
-            templates.templates_[static_cast<std::size_t>(kind)] = std::move(*made);
-        else
-            complaints += (complaints.empty() ? "" : "\n") + made.error().describe();
+        templates.take(kind, read_file(path), path, complaints);
     }
-    if (!complaints.empty()) return fault(Retry::never, std::move(complaints));
-    return templates;
+    return whole(std::move(templates), std::move(complaints));
+}
+
+Result<Templates> Templates::from(const std::map<std::string, std::string, std::less<>>& files)
+{
+    Templates templates = built_in();
+    std::string complaints;
+    for (const Kind kind : kinds) {
+        const std::string name = fmt::format("templates/{}.txt", name_of(kind));
+        if (const auto file = files.find(name); file != files.end())
+            templates.take(kind, file->second, name, complaints);
+    }
+    return whole(std::move(templates), std::move(complaints));
 }
 
 }  // namespace postern::report

@@ -6,6 +6,8 @@
 #include "base/fault.hpp"
 
 #include <array>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,10 +37,15 @@ public:
     /// Those of `directory` where there is a file, else the built-in ones; a directory that does not exist is fine.
     /// Faults (never) name file and line: no Subject line, unknown value, broken tag; all of them at once.
     [[nodiscard]] static Result<Templates> load(const std::string& directory);
+    /// The same from a policy's files by name: "templates/failure.txt".
+    [[nodiscard]] static Result<Templates> from(const std::map<std::string, std::string, std::less<>>& files);
 
     [[nodiscard]] const Template& of(Kind kind) const noexcept { return templates_[static_cast<std::size_t>(kind)]; }
 
 private:
+    void take(Kind kind, const Result<std::string>& text, const std::string& name, std::string& complaints);
+    [[nodiscard]] static Result<Templates> whole(Templates templates, std::string complaints);
+
     std::array<Template, 4> templates_;
 };
 

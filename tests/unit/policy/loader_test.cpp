@@ -197,3 +197,66 @@ TEST_CASE("a value that a sender wrote cannot end a header line, and is encoded"
     REQUIRE(filled("=?utf-8?Q?Caf=C3=A9?=").find('\xC3') == std::string::npos);
     REQUIRE(filled(std::string(900, 'x')).size() < 300);
 }
+
+TEST_CASE("scripts, tests and texts belong to a policy: what changes in them is another policy")
+{
+    const Folder folder;
+    policy::Loader loader(folder.rules);
+    const auto before = loader.load(1);
+    for (const auto* name : {"lua/deep/marking.lua", "tests/tags.yaml", "templates/failure.txt"}) {
+        fs::create_directories((folder.rules / name).parent_path());
+        write(folder.rules / name, "-- \n");
+        const auto with = loader.load(1);
+        REQUIRE(with.hash != before.hash);
+        REQUIRE(with.files == before.files + 1);
+        REQUIRE(loader.file_set().at(name) == "-- \n");
+        fs::remove(folder.rules / name);
+        REQUIRE(loader.load(1).hash == before.hash);
+    }
+    fs::create_directories(folder.rules / "tls");
+    write(folder.rules / "tls/mx.key", "secret");
+    REQUIRE(loader.load(1).hash == before.hash);
+    REQUIRE(loader.file_set().size() == before.files);
+}
+
+TEST_CASE("files that lie nowhere make the same policy as in the directory, with the directory's paths")
+{
+    const Folder folder;
+    policy::Loader loader(folder.rules);
+    const auto lying = loader.load(1);
+    auto files = std::make_shared<policy::FileSet>(loader.file_set());
+    policy::Loader given(folder.rules, files);
+    const auto same = given.load([&](const std::string& hash) {
+        REQUIRE(hash == lying.hash);
+        return std::uint64_t{7};
+    });
+    REQUIRE(same.snapshot);
+    REQUIRE(same.snapshot->generation() == 7);
+    REQUIRE(same.hash == lying.hash);
+    REQUIRE(same.snapshot->node().authorities == lying.snapshot->node().authorities);
+    REQUIRE(same.snapshot->organisations().size() == lying.snapshot->organisations().size());
+
+    auto broken = std::make_shared<policy::FileSet>(*files);
+    broken->erase("node.yaml");
+    (*broken)["limits.yaml"] = "mesage_size: 1 MiB\n";
+    (*broken)["organisations/deep/x.yaml"] = "";
+    policy::Loader refusing(folder.rules, broken);
+    const auto refused = refusing.load(1);
+    REQUIRE(!refused.snapshot);
+    REQUIRE(says(refused, "node.yaml: the file is missing"));
+    REQUIRE(says(refused, "rules/limits.yaml:1:1: unknown key \"mesage_size\""));
+    REQUIRE(says(refused, "a folder among the organisations is not read"));
+}
+
+TEST_CASE("only names that belong to a policy are a policy's files")
+{
+    using policy::is_policy_file;
+    for (const auto* name : {"node.yaml", "content.yaml", "organisations/a.yaml", "lua/a.lua", "lua/b/c.lua",
+                             "tests/x.yaml", "tests/mail/one.eml", "templates/failure.txt"})
+        REQUIRE(is_policy_file(name));
+    for (const auto* name : {"", "/", "/etc/passwd", "../node.yaml", "lua/../node.yaml", "lua/.hidden", "tls/mx.key",
+                             "directory.yaml", "other.yaml", "organisations/a/b.yaml", "organisations/.yaml", "lua",
+                             "lua/", "lua//a.lua", "organisations/a.yml"})
+        REQUIRE(!is_policy_file(name));
+    REQUIRE(!is_policy_file(std::string("lua/a\0b", 7)));
+}
