@@ -9,9 +9,6 @@
 
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 namespace postern::control {
@@ -92,7 +89,7 @@ bool is_true(const Request& request, const char* name)
 }  // namespace
 
 Api::Api(gateway::Services services, gateway::Reload& reload, Instant started)
-    : services_(services), reload_(reload), started_(started)
+    : services_(services), reload_(reload), generations_(services, reload), started_(started)
 {
 }
 
@@ -102,7 +99,7 @@ Api::Answer Api::handle(Request request)
         return request.method == method && request.path == path;
     };
     if (is("GET", "/v1/status")) return status(std::move(request));
-    if (is("POST", "/v1/reload")) return reload_now(std::move(request));
+    if (GenerationsApi::knows(request)) return generations_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
     if (is("POST", "/v1/directory/import")) return import_directory(std::move(request));
@@ -123,12 +120,13 @@ Api::Answer Api::handle_metrics(Request request)
 
 namespace {
 
-boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::ReloadReport reload, Instant started)
+boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::Reload& reload, Instant started)
 {
     StatusFacts facts;
     facts.started = started;
     facts.now = services.clock.now();
-    facts.reload = std::move(reload);
+    facts.reload = reload.last();
+    facts.trial = reload.trial();
     auto totals = co_await services.store.totals();
     facts.queue_known = totals.has_value();
     if (totals) facts.queue = std::move(*totals);
@@ -142,30 +140,15 @@ boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::
 
 Api::Answer Api::status(Request request)
 {
-    const auto facts = co_await gather(services_, reload_.last(), started_);
+    const auto facts = co_await gather(services_, reload_, started_);
     const auto value = status_json(services_, facts);
     co_return request.wants_text ? Response::text(status_text(value)) : Response::json(value);
 }
 
 Api::Answer Api::metrics(Request)
 {
-    const auto facts = co_await gather(services_, reload_.last(), started_);
+    const auto facts = co_await gather(services_, reload_, started_);
     co_return Response{200, "text/plain; version=0.0.4", metrics_text(services_, facts)};
-}
-
-// The reload runs on its own thread; this coroutine looks in on it rather than hold up its I/O thread.
-Api::Answer Api::reload_now(Request request)
-{
-    auto done = reload_.request(request.actor + " by control");
-    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-    while (done.wait_for(std::chrono::seconds{0}) != std::future_status::ready) {
-        timer.expires_after(std::chrono::milliseconds{5});
-        co_await timer.async_wait(boost::asio::use_awaitable);
-    }
-    const auto report = done.get();
-    const unsigned code = report.outcome == gateway::ReloadReport::Outcome::rejected ? 409 : 200;
-    co_return request.wants_text ? Response::text(reload_text(report, reload_.directory().string()), code)
-                                 : Response::json(reload_json(report), code);
 }
 
 Api::Answer Api::trace(Request request)

@@ -1,7 +1,7 @@
 // Everything that the command line can ask of a running engine, by path.
 //
 //     GET  /v1/status                     GET  /v1/trace?id= &from= &to= &since= &limit=
-//     POST /v1/reload                     GET  /v1/queue?id= &from= &to= &organisation= &held= &older_than= &limit=
+//     /v1/generations... and orders       GET  /v1/queue?id= &from= &to= &organisation= &held= &older_than= &limit=
 //     GET  /v1/queue/ID                   POST /v1/queue/{retry,hold,release,remove,bounce}   body: the same as JSON
 //     POST /v1/directory/import?dry_run=  body: directory.yaml
 //     GET  /metrics                       (also on the metrics' listener, where nothing else is answered)
@@ -10,6 +10,7 @@
 // database is not available.
 #pragma once
 
+#include "control/generations.hpp"
 #include "control/http.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/services.hpp"
@@ -28,7 +29,6 @@ public:
 private:
     using Answer = boost::asio::awaitable<Response>;
     [[nodiscard]] Answer status(Request request);
-    [[nodiscard]] Answer reload_now(Request request);
     [[nodiscard]] Answer trace(Request request);
     [[nodiscard]] Answer queue_list(Request request);
     [[nodiscard]] Answer queue_show(Request request);
@@ -38,6 +38,7 @@ private:
 
     gateway::Services services_;
     gateway::Reload& reload_;
+    GenerationsApi generations_;
     Instant started_;
 };
 

@@ -1,5 +1,7 @@
 #include "control/status.hpp"
 
+#include "control/generations.hpp"
+
 #include <fmt/format.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -44,20 +46,6 @@ constexpr CounterRow rows[] = {
     {"reloads", "Generations published", &ports::Metrics::reloads},
     {"reloads_rejected", "Reloads rejected", &ports::Metrics::reloads_rejected},
 };
-
-std::string_view name_of(gateway::ReloadReport::Outcome outcome)
-{
-    using Outcome = gateway::ReloadReport::Outcome;
-    switch (outcome) {
-        case Outcome::published:
-            return "published";
-        case Outcome::unchanged:
-            return "unchanged";
-        case Outcome::rejected:
-            break;
-    }
-    return "rejected";
-}
 
 std::uint64_t resident_bytes()
 {
@@ -104,35 +92,6 @@ prometheus::MetricFamily family(const std::string& name, const std::string& help
 
 }  // namespace
 
-json::value reload_json(const gateway::ReloadReport& report)
-{
-    return {{"outcome", name_of(report.outcome)},
-            {"generation", report.generation},
-            {"at", to_iso8601(report.at)},
-            {"author", report.author},
-            {"reason", report.reason},
-            {"files", report.files},
-            {"files_read", report.files_read},
-            {"milliseconds", report.took.count() / 1000},
-            {"diagnostics", json::parse(policy::render_json(report.diagnostics))}};
-}
-
-std::string reload_text(const gateway::ReloadReport& report, const std::string& directory)
-{
-    using Outcome = gateway::ReloadReport::Outcome;
-    std::string text = policy::render(report.diagnostics, directory);
-    if (!text.empty() && text.back() != '\n') text += '\n';
-    if (!report.reason.empty()) text += "error: " + report.reason + "\n";
-    if (report.outcome == Outcome::rejected && report.generation == 0)
-        return text + "the policy is rejected, and none is in force\n";
-    if (report.outcome == Outcome::rejected)
-        return text + fmt::format("reload rejected: generation {} stays in force\n", report.generation);
-    if (report.outcome == Outcome::unchanged)
-        return text + fmt::format("nothing has changed: generation {} is in force\n", report.generation);
-    return text + fmt::format("generation {} is in force ({} files, {} read, {} ms)\n", report.generation, report.files,
-                              report.files_read, report.took.count() / 1000);
-}
-
 json::value status_json(const gateway::Services& services, const StatusFacts& facts)
 {
     const auto generation = services.generations.current();
@@ -143,12 +102,18 @@ json::value status_json(const gateway::Services& services, const StatusFacts& fa
     for (const auto& alarm : services.alarms.standing())
         alarms.push_back(
             {{"alarm", alarm.key}, {"since", to_iso8601(alarm.since)}, {"times", alarm.times}, {"text", alarm.text}});
+    json::value trial = nullptr;
+    if (facts.trial)
+        trial = {{"until", to_iso8601(facts.trial->until)},
+                 {"before", facts.trial->before},
+                 {"author", facts.trial->author}};
     return {
         {"name", policy.node().name},
         {"community", policy.community().suffix.text()},
         {"generation", policy.generation()},
         {"hash", policy.hash()},
         {"published", to_iso8601(generation->published)},
+        {"trial", std::move(trial)},
         {"started", to_iso8601(facts.started)},
         {"uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count()},
         {"resident_bytes", resident_bytes()},
@@ -172,6 +137,9 @@ std::string status_text(const json::value& status)
     std::string text = fmt::format("{} for {}: generation {}, up since {}\n", s.at("name").as_string().c_str(),
                                    s.at("community").as_string().c_str(), number(s.at("generation")),
                                    s.at("started").as_string().c_str());
+    if (const auto* trial = s.at("trial").if_object())
+        text += fmt::format("on trial until {}: `postern confirm` keeps it; else generation {} comes back\n",
+                            trial->at("until").as_string().c_str(), number(trial->at("before")));
     text += fmt::format("storage {}; {} organisations, {} active entries in the directory\n",
                         s.at("storage").as_string().c_str(), number(s.at("organisations")),
                         number(s.at("directory").as_object().at("active")));
@@ -190,8 +158,8 @@ std::string status_text(const json::value& status)
     }
     const auto& reload = s.at("last_reload").as_object();
     if (reload.at("outcome").as_string() == "rejected")
-        text += fmt::format("the last reload ({}) was rejected; `postern reload` says why\n",
-                            reload.at("at").as_string().c_str());
+        text += fmt::format("the last {} ({}) was rejected; `postern status --json` says why\n",
+                            reload.at("act").as_string().c_str(), reload.at("at").as_string().c_str());
     const auto& alarms = s.at("alarms").as_array();
     for (const auto& alarm : alarms)
         text += fmt::format("ALARM since {}: {}\n", alarm.as_object().at("since").as_string().c_str(),

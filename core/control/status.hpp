@@ -16,6 +16,7 @@ struct StatusFacts {
     directory::Counts directory;
     bool directory_known = true;
     gateway::ReloadReport reload;
+    std::optional<gateway::RunningTrial> trial{};
     Instant started{};
     Instant now{};
 };
@@ -25,8 +26,5 @@ struct StatusFacts {
 [[nodiscard]] std::string status_text(const boost::json::value& status);
 /// Prometheus text format, names prefixed "postern_".
 [[nodiscard]] std::string metrics_text(const gateway::Services& services, const StatusFacts& facts);
-/// A reload's report, for `postern reload` and in status.
-[[nodiscard]] boost::json::value reload_json(const gateway::ReloadReport& report);
-[[nodiscard]] std::string reload_text(const gateway::ReloadReport& report, const std::string& directory);
 
 }  // namespace postern::control

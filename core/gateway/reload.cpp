@@ -16,40 +16,42 @@ constexpr auto quiet = std::chrono::seconds{2};
 constexpr auto look_beside = std::chrono::seconds{10};
 constexpr auto certificate_warning = std::chrono::days{14};
 
-// The files whose change matters though they are no YAML.
-std::vector<std::string> files_beside(const policy::Snapshot& policy, const std::filesystem::path& directory)
+// The files whose change matters though they are no part of the policy.
+std::vector<std::string> files_beside(const policy::Snapshot& policy)
 {
     const auto& node = policy.node();
     std::vector<std::string> files{node.authorities, node.hop_authorities};
     for (const auto& listener : node.listeners)
         if (listener.tls) files.insert(files.end(), {listener.tls->certificate, listener.tls->key});
-    std::error_code none;
-    for (const auto& text : std::filesystem::directory_iterator(directory / "templates", none))
-        files.push_back(text.path().string());
+    if (node.control_remote) {
+        const auto& remote = *node.control_remote;
+        files.insert(files.end(), {remote.administrators, remote.certificate, remote.key});
+    }
     std::erase(files, std::string{});
     std::ranges::sort(files);
     return files;
 }
 
-net::KeyPair own_certificate(const vocabulary::Node& node)
+bool came_by_itself(const ReloadReport& report)
 {
-    for (const auto& listener : node.listeners)
-        if (listener.tls) return {listener.tls->certificate, listener.tls->key};
-    return {};
+    return report.author == files_changed || report.author == certificates_changed;
 }
 
 }  // namespace
 
 Reload::Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics,
-               ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake)
+               ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake,
+               PolicyTests tests)
     : directory_(std::move(directory)),
       clock_(clock),
       log_(log),
       metrics_(metrics),
       alarms_(alarms),
       generations_(generations),
-      store_(store),
       intake_(intake),
+      tests_(std::move(tests)),
+      archive_(store),
+      folder_(directory_),
       loader_(directory_),
       watch_(directory_),
       poke_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
@@ -64,7 +66,10 @@ Reload::~Reload()
 
 void Reload::stop()
 {
-    stop_ = true;
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
     poke();
     if (thread_.joinable()) thread_.join();
 }
@@ -77,7 +82,17 @@ void Reload::poke()
 
 ReloadReport Reload::start()
 {
-    return reload("start");
+    auto interrupted = archive_.open();
+    if (!interrupted) {
+        ReloadReport report;
+        report.outcome = ReloadReport::Outcome::rejected;
+        report.reason = interrupted.error().describe();
+        return report;
+    }
+    interrupted_ = std::move(*interrupted);
+    auto report = carry_out({.author = "start", .arrival = store::Arrival::start});
+    if (interrupted_ && report.outcome != ReloadReport::Outcome::rejected) close_interrupted_trial(report);
+    return report;
 }
 
 void Reload::watch(std::function<void()> published)
@@ -86,15 +101,25 @@ void Reload::watch(std::function<void()> published)
     thread_ = std::thread([this] { run(); });
 }
 
-std::future<ReloadReport> Reload::request(std::string author)
+std::future<ReloadReport> Reload::request(PolicyOrder order)
 {
     std::future<ReloadReport> answer;
     {
         const std::lock_guard lock(mutex_);
-        answer = requests_.emplace_back(Request{std::move(author), {}}).done.get_future();
+        answer = orders_.emplace_back(Waiting{std::move(order), {}}).done.get_future();
+        if (stop_) refuse_waiting();
     }
     poke();
     return answer;
+}
+
+void Reload::refuse_waiting()
+{
+    ReloadReport report;
+    report.outcome = ReloadReport::Outcome::refused;
+    report.reason = "the engine is stopping";
+    for (auto& waiting : orders_) waiting.done.set_value(report);
+    orders_.clear();
 }
 
 ReloadReport Reload::last() const
@@ -103,148 +128,129 @@ ReloadReport Reload::last() const
     return last_;
 }
 
+std::optional<RunningTrial> Reload::trial() const
+{
+    const std::lock_guard lock(mutex_);
+    return trial_;
+}
+
 void Reload::run()
 {
-    using Steady = std::chrono::steady_clock;
     std::optional<Steady::time_point> due;
-    while (!stop_) {
-        const auto until = due ? *due - Steady::now() : Steady::duration(look_beside);
-        pollfd ready[2] = {{poke_, POLLIN, 0}, {watch_.descriptor(), POLLIN, 0}};
-        poll(ready, 2,
-             static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(until).count())));
-        std::uint64_t ignored = 0;
-        (void)!read(poke_, &ignored, sizeof ignored);
-        if (watch_.changed()) due = Steady::now() + quiet;
-        std::deque<Request> requests;
+    for (;;) {
+        auto until = Steady::now() + look_beside;
+        if (due) until = std::min(until, *due);
+        if (on_trial_) until = std::min(until, on_trial_->ends);
+        wait(until);
         {
             const std::lock_guard lock(mutex_);
-            requests.swap(requests_);
+            if (stop_) return refuse_waiting();
         }
-        for (auto& request : requests) {
-            request.done.set_value(reload(request.author));
-            due.reset();
+        if (watch_.changed()) due = Steady::now() + quiet;
+        answer_orders(due);
+        if (on_trial_ && Steady::now() >= on_trial_->ends) {
+            (void)carry_out({.what = PolicyOrder::What::revert, .author = std::string(trial_ended)});
+            due = Steady::now();
         }
-        if (due && Steady::now() >= *due) {
-            due.reset();
-            (void)reload("files changed");
-        } else if (!due && beside_signature() != beside_tried_) {
-            (void)reload("certificates or templates changed");
-        }
+        look_after_files(due);
         watch_certificate_dates();
     }
 }
 
-ReloadReport Reload::reload(const std::string& author)
+void Reload::wait(Steady::time_point until)
 {
-    const auto begun = std::chrono::steady_clock::now();
-    beside_tried_ = beside_signature();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Steady::now()).count();
+    pollfd ready[2] = {{poke_, POLLIN, 0}, {watch_.descriptor(), POLLIN, 0}};
+    poll(ready, 2, static_cast<int>(std::max<std::int64_t>(0, left)));
+    std::uint64_t ignored = 0;
+    (void)!read(poke_, &ignored, sizeof ignored);
+}
+
+void Reload::answer_orders(std::optional<Steady::time_point>& due)
+{
+    std::deque<Waiting> orders;
+    {
+        const std::lock_guard lock(mutex_);
+        orders.swap(orders_);
+    }
+    for (auto& waiting : orders) {
+        const auto what = waiting.order.what;
+        auto report = carry_out(waiting.order);
+        const bool done = report.outcome != ReloadReport::Outcome::refused;
+        waiting.done.set_value(std::move(report));
+        if (!done) continue;
+        if (what == PolicyOrder::What::reload) due.reset();
+        // What was edited meanwhile has its turn.
+        if (what == PolicyOrder::What::confirm || what == PolicyOrder::What::revert) due = Steady::now();
+    }
+}
+
+void Reload::look_after_files(std::optional<Steady::time_point>& due)
+{
+    const bool certificates = beside_signature() != beside_tried_;
+    const bool files = due && Steady::now() >= *due;
+    if (files) due.reset();
+    if (on_trial_) {
+        if (files) tell_of_changes_during_trial();
+        if (certificates) renew_certificates();
+    } else if (files) {
+        (void)carry_out({.author = std::string(files_changed), .arrival = store::Arrival::files});
+    } else if (!due && certificates) {
+        (void)carry_out({.author = std::string(certificates_changed), .arrival = store::Arrival::files});
+    }
+}
+
+ReloadReport Reload::carry_out(const PolicyOrder& order)
+{
+    const auto begun = Steady::now();
     ReloadReport report;
     try {
-        report = load_and_publish(author);
+        report = obey(order);
     } catch (const std::exception& error) {  // on a thread of its own it would end the engine
         report.outcome = ReloadReport::Outcome::rejected;
         report.reason = error.what();
     }
-    report.author = author;
+    report.what = order.what;
+    report.author = order.author;
     report.at = clock_.now();
-    report.took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun);
+    report.took = std::chrono::duration_cast<Duration>(Steady::now() - begun);
     const auto current = generations_.current();
     report.generation = current ? current->policy->generation() : 0;
-    watch_.renew();
     tell(report);
+    using Outcome = ReloadReport::Outcome;
+    const bool counts = report.outcome == Outcome::published || report.outcome == Outcome::rejected ||
+                        (report.outcome == Outcome::unchanged && !came_by_itself(report));
     {
         const std::lock_guard lock(mutex_);
-        last_ = report;
+        if (counts && order.what != PolicyOrder::What::check) last_ = report;
+        trial_ = on_trial_ ? std::optional(on_trial_->said) : std::nullopt;
     }
-    if (report.outcome == ReloadReport::Outcome::published && published_) published_();
+    if (report.outcome == Outcome::published && published_) published_();
     return report;
-}
-
-// The number of a generation belongs to its content: the same content has the same number, also after a restart.
-policy::Loaded Reload::load_numbered(const std::string& author)
-{
-    const auto newest = store_.newest_generation();
-    if (!newest) {
-        policy::Loaded failed;
-        failed.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0,
-                                      "the store can't number generations: " + newest.error().describe(), "", ""});
-        return failed;
-    }
-    auto loaded = loader_.load(*newest);
-    if (!loaded.snapshot) return loaded;
-    const auto number = store_.register_generation(loaded.snapshot->hash(), clock_.now(), author);
-    if (!number) {
-        loaded.diagnostics.push_back({policy::Severity::error, "", 0, 0, 0,
-                                      "the store can't number generations: " + number.error().describe(), "", ""});
-        loaded.snapshot.reset();
-        return loaded;
-    }
-    if (*number == *newest) return loaded;
-    const auto files_read = loaded.files_read;
-    const auto hash = loaded.snapshot->hash();
-    loaded = loader_.load(*number);  // everything is in its cache now
-    loaded.files_read += files_read;
-    if (loaded.snapshot && loaded.snapshot->hash() != hash) {
-        loaded.diagnostics.push_back(
-            {policy::Severity::error, "", 0, 0, 0, "files changed while they were read", "reload again", ""});
-        loaded.snapshot.reset();
-    }
-    return loaded;
-}
-
-ReloadReport Reload::load_and_publish(const std::string& author)
-{
-    ReloadReport report;
-    auto loaded = load_numbered(author);
-    report.diagnostics = std::move(loaded.diagnostics);
-    report.files = loaded.files;
-    report.files_read = loaded.files_read;
-    report.outcome = ReloadReport::Outcome::rejected;
-    if (!loaded.snapshot) return report;
-    const auto current = generations_.current();
-    const auto certificates = beside_signature();
-    if (current && current->policy->hash() == loaded.snapshot->hash() && certificates == beside_seen_) {
-        report.outcome = ReloadReport::Outcome::unchanged;
-        return report;
-    }
-    if (auto done = publish(loaded.snapshot); !done) {
-        report.reason = done.error().describe();
-        return report;
-    }
-    beside_seen_ = beside_tried_ = beside_signature();
-    report.outcome = ReloadReport::Outcome::published;
-    return report;
-}
-
-Result<void> Reload::publish(const policy::SnapshotPtr& snapshot)
-{
-    const auto& node = snapshot->node();
-    auto prepared = intake_.prepare(*snapshot);
-    if (!prepared) return std::unexpected(prepared.error());
-    auto templates = report::Templates::load((directory_ / "templates").string());
-    if (!templates) return std::unexpected(templates.error());
-    auto generation = std::make_shared<Generation>(
-        Generation{snapshot, std::make_shared<net::ClientContexts>(node.hop_authorities, own_certificate(node)),
-                   std::move(*templates), clock_.now()});
-    generations_.publish(std::move(generation));
-    intake_.apply(std::move(*prepared));
-    return {};
 }
 
 void Reload::tell(const ReloadReport& report)
 {
     using Outcome = ReloadReport::Outcome;
-    if (report.outcome != Outcome::rejected) alarms_.clear("policy");
+    using What = PolicyOrder::What;
+    if (report.what == What::check || report.outcome == Outcome::refused) return;
+    if (report.outcome == Outcome::rejected) return tell_rejected(report);
+    alarms_.clear("policy");
+    if (report.author != trial_ended && !came_by_itself(report)) alarms_.clear("policy trial");
     if (report.outcome == Outcome::unchanged) return;
-    if (report.outcome == Outcome::published) {
-        ++metrics_.reloads;
-        log_.info("policy published", {{"generation", report.generation},
-                                       {"author", report.author},
-                                       {"count", std::uint64_t{report.files}},
-                                       {"files_read", std::uint64_t{report.files_read}},
-                                       {"milliseconds", std::int64_t{report.took.count() / 1000}}});
-        return;
-    }
+    if (report.what != What::confirm) ++metrics_.reloads;
+    log_.info("policy published", {{"generation", report.generation},
+                                   {"act", name_of(report.what)},
+                                   {"author", report.author},
+                                   {"count", std::uint64_t{report.files}},
+                                   {"files_read", std::uint64_t{report.files_read}},
+                                   {"reason", report.reason},
+                                   {"milliseconds", std::int64_t{report.took.count() / 1000}}});
+    if (report.author == trial_ended) alarms_.raise("policy trial", report.reason);
+}
+
+void Reload::tell_rejected(const ReloadReport& report)
+{
     ++metrics_.reloads_rejected;
     for (const auto& diagnostic : report.diagnostics)
         if (diagnostic.severity == policy::Severity::error)
@@ -252,9 +258,14 @@ void Reload::tell(const ReloadReport& report)
                        {{"file", fmt::format("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column)},
                         {"reason", diagnostic.what},
                         {"remedy", diagnostic.remedy},
+                        {"act", name_of(report.what)},
                         {"generation", report.generation}});
     if (!report.reason.empty())
-        log_.error("policy rejected", {{"reason", report.reason}, {"generation", report.generation}});
+        log_.error("policy rejected",
+                   {{"reason", report.reason}, {"act", name_of(report.what)}, {"generation", report.generation}});
+    // Whoever sent a policy has read why it is not in force; a directory that is not fit stays a trap for the next
+    // start.
+    if (report.what != PolicyOrder::What::reload) return;
     std::string why = report.reason;
     const auto first = std::ranges::find(report.diagnostics, policy::Severity::error, &policy::Diagnostic::severity);
     if (why.empty() && first != report.diagnostics.end())
@@ -264,12 +275,19 @@ void Reload::tell(const ReloadReport& report)
                   fmt::format("policy reload rejected: {}; generation {} stays in force", why, report.generation));
 }
 
+void Reload::tell_of_changes_during_trial()
+{
+    if (std::exchange(on_trial_->told_of_changes, true)) return;
+    log_.warning("policy files changed during a trial",
+                 {{"generation", on_trial_->said.generation}, {"reason", "they are read when the trial has ended"}});
+}
+
 std::string Reload::beside_signature() const
 {
     const auto current = generations_.current();
     if (!current) return {};
     std::string signature;
-    for (const auto& file : files_beside(*current->policy, directory_)) {
+    for (const auto& file : files_beside(*current->policy)) {
         struct stat facts {};
         if (stat(file.c_str(), &facts) != 0) continue;
         signature += fmt::format("{}:{}:{}.{};", file, facts.st_ino, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);

@@ -1,11 +1,18 @@
-// Reload: read and validate -> compile -> prepare listeners and TLS -> publish.
+// Reload: read and validate -> compile -> run the policy's tests -> prepare listeners and TLS -> archive -> publish.
 //
-// A thread of its own does all of it, on request, on SIGHUP, or when the policy's files (or the certificates it names)
-// have changed and then been quiet for a while. The new generation goes live only if all of it is valid; otherwise the
-// old one stays in force, and the log, the alarms and status() say why.
+// A thread of its own does all of it, one order after the other: on request, on SIGHUP, or when the policy's files (or
+// the certificates it names) have changed and then been quiet for a while. A new generation goes live only if all of it
+// is valid and archived; otherwise the old one stays in force, and the log, the alarms and status() say why.
+//
+// A trial is a generation that goes live without the directory being touched: unless it is confirmed in time, the
+// generation before it comes back as it was, and so it does when the engine ends. While one runs, nothing else goes
+// live: orders are refused, and files that change are read when it has ended.
 #pragma once
 
+#include "gateway/archive.hpp"
 #include "gateway/intake.hpp"
+#include "gateway/policy_folder.hpp"
+#include "gateway/reload_report.hpp"
 #include "gateway/services.hpp"
 #include "gateway/watch.hpp"
 #include "policy/loader.hpp"
@@ -20,22 +27,14 @@
 
 namespace postern::gateway {
 
-/// What the last reload came to.
-struct ReloadReport {
-    enum class Outcome { published, unchanged, rejected } outcome = Outcome::unchanged;
-    std::uint64_t generation = 0;  ///< in force afterwards
-    Instant at{};
-    std::string author;               ///< who or what asked: "files changed", "signal", "root by control"
-    policy::Diagnostics diagnostics;  ///< warnings too
-    std::string reason;               ///< of a rejection that has no place in a file
-    std::size_t files = 0, files_read = 0;
-    Duration took{};
-};
+/// Runs a policy's own tests (the files under tests/) against it; what fails is an error among the diagnostics.
+using PolicyTests = std::function<policy::Diagnostics(const policy::SnapshotPtr& policy, const policy::FileSet& files)>;
 
 class Reload {
 public:
     Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics,
-           ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake);
+           ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake,
+           PolicyTests tests = {});
     ~Reload();
 
     /// The first load, of a policy that was read already (for where the store is): publishes, or says why not.
@@ -43,26 +42,73 @@ public:
     [[nodiscard]] ReloadReport start();
     /// Begins to watch. `published` is called on the reloading thread after each new generation.
     void watch(std::function<void()> published);
-    /// Asks for a reload; the future is ready when it is done. Any thread.
-    [[nodiscard]] std::future<ReloadReport> request(std::string author);
+    /// Gives an order; the future is ready when it is done. Any thread. After stop() it is refused.
+    [[nodiscard]] std::future<ReloadReport> request(PolicyOrder order);
+    /// What the last change, or attempt at one, came to. Orders that were refused for what they are do not count.
     [[nodiscard]] ReloadReport last() const;
+    /// The trial that runs, if any.
+    [[nodiscard]] std::optional<RunningTrial> trial() const;
     [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
     void stop();
 
 private:
-    struct Request {
-        std::string author;
+    using Steady = std::chrono::steady_clock;
+    struct Waiting {
+        PolicyOrder order;
         std::promise<ReloadReport> done;
     };
+    /// What is put to the test before it goes live.
+    struct Candidate {
+        policy::Loader& loader;  ///< has just loaded it
+        policy::Loaded loaded;
+        policy::FileSet files;
+    };
+    /// What a trial goes back to.
+    struct OnTrial {
+        RunningTrial said;
+        Steady::time_point ends;
+        GenerationPtr before;
+        std::shared_ptr<const policy::FileSet> files;
+        bool told_of_changes = false;
+    };
+
+    // --- the thread (reload.cpp) ---
     void run();
-    [[nodiscard]] ReloadReport reload(const std::string& author);
-    [[nodiscard]] ReloadReport load_and_publish(const std::string& author);
-    [[nodiscard]] policy::Loaded load_numbered(const std::string& author);
-    [[nodiscard]] Result<void> publish(const policy::SnapshotPtr& snapshot);
+    void wait(Steady::time_point until);
+    void answer_orders(std::optional<Steady::time_point>& due);
+    void refuse_waiting();
+    void look_after_files(std::optional<Steady::time_point>& due);
+    [[nodiscard]] ReloadReport carry_out(const PolicyOrder& order);
     void tell(const ReloadReport& report);
+    void tell_rejected(const ReloadReport& report);
+    void tell_of_changes_during_trial();
     [[nodiscard]] std::string beside_signature() const;
     void watch_certificate_dates();
     void poke();
+
+    // --- orders (reload_orders.cpp) ---
+    [[nodiscard]] ReloadReport obey(const PolicyOrder& order);
+    [[nodiscard]] ReloadReport reload(const PolicyOrder& order);
+    [[nodiscard]] ReloadReport put_in_force(const PolicyOrder& order);
+    [[nodiscard]] ReloadReport confirm(const PolicyOrder& order);
+    [[nodiscard]] ReloadReport revert(const PolicyOrder& order);
+    [[nodiscard]] ReloadReport check(const PolicyOrder& order);
+    [[nodiscard]] Result<std::shared_ptr<const policy::FileSet>> files_of(const PolicyOrder& order);
+    [[nodiscard]] Result<void> directory_is(const policy::Snapshot& policy, bool overwrite);
+    void end_trial(store::Trial how);
+    void close_interrupted_trial(const ReloadReport& report);
+
+    // --- going live (reload_publish.cpp) ---
+    [[nodiscard]] Candidate load(policy::Loader& loader);
+    [[nodiscard]] std::uint64_t number_for(const std::string& hash) const;
+    [[nodiscard]] static ReloadReport begin_report(Candidate& candidate);
+    static void finish_report(ReloadReport& report, const Result<void>& done);
+    [[nodiscard]] bool tests_hold(Candidate& candidate, ReloadReport& report);
+    [[nodiscard]] store::GenerationRecord record_of(const Candidate& candidate, const PolicyOrder& order) const;
+    [[nodiscard]] Result<void> go_live(Candidate& candidate, const PolicyOrder& order, ReloadReport& report);
+    void drop_old_generations(Duration age);
+    void publish_again(const GenerationPtr& generation);
+    void renew_certificates();
 
     std::filesystem::path directory_;
     const Clock& clock_;
@@ -70,19 +116,25 @@ private:
     ports::Metrics& metrics_;
     ports::Alarms& alarms_;
     Generations& generations_;
-    store::MailStore& store_;
     Intake& intake_;
-    policy::Loader loader_;
+    const PolicyTests tests_;
+    Archive archive_;
+    PolicyFolder folder_;
+    policy::Loader loader_;  // of the directory
     PolicyWatch watch_;
     std::function<void()> published_;
     std::string beside_seen_;   // when the generation in force was published
     std::string beside_tried_;  // at the last reload, whatever came of it
+    Steady::time_point prune_after_{};
+    std::optional<OnTrial> on_trial_;
+    std::optional<store::GenerationRecord> interrupted_;  // a trial under way when the engine ended
 
     mutable std::mutex mutex_;
-    std::deque<Request> requests_;  // under mutex_
-    ReloadReport last_;             // under mutex_
-    std::atomic<bool> stop_{false};
-    int poke_ = -1;  // eventfd
+    std::deque<Waiting> orders_;         // under mutex_
+    ReloadReport last_;                  // under mutex_
+    std::optional<RunningTrial> trial_;  // under mutex_: what trial() says
+    bool stop_ = false;                  // under mutex_
+    int poke_ = -1;                      // eventfd
     std::thread thread_;
 };
 

@@ -1,5 +1,7 @@
 #include "gateway/watch.hpp"
 
+#include "policy/files.hpp"
+
 #include <sys/inotify.h>
 #include <unistd.h>
 #include <algorithm>
@@ -17,6 +19,21 @@ constexpr std::uint32_t what =
 bool is_noise(std::string_view name)
 {
     return name.starts_with('.') || name.ends_with('~') || name.ends_with(".swp") || name.starts_with("#");
+}
+
+/// Where files of the policy lie. Other folders in the directory (certificates, a spool, version control) are none.
+std::vector<std::filesystem::path> folders_below(const std::filesystem::path& directory)
+{
+    std::vector<std::filesystem::path> folders{directory / "organisations"};
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {
+        if (!policy::is_kept_folder(entry.path().filename().string()) || !entry.is_directory(failed)) continue;
+        folders.push_back(entry.path());
+        auto below = std::filesystem::recursive_directory_iterator(entry.path(), failed);
+        for (; !failed && below != std::filesystem::recursive_directory_iterator(); below.increment(failed))
+            if (below->is_directory(failed)) folders.push_back(below->path());
+    }
+    return folders;
 }
 
 }  // namespace
@@ -45,9 +62,7 @@ void PolicyWatch::renew()
     };
     add(directory_.parent_path(), IN_MOVED_TO | IN_CREATE);
     add(directory_, what);
-    std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_, failed))
-        if (entry.is_directory(failed)) add(entry.path(), what);
+    for (const auto& folder : folders_below(directory_)) add(folder, what);
     (void)changed();  // what the renewal itself caused
 }
 

@@ -141,6 +141,44 @@ void read_metrics(Source& source, const Values& top, vocabulary::Node& node)
                      "\"127.0.0.1:9125\"; put a proxy with access control in front");
 }
 
+void read_remote(Source& source, const Values& top, const std::filesystem::path& directory, NodeFile& file)
+{
+    if (!top.map("control").has("remote")) return;
+    const auto map = top.map("control").map("remote");
+    vocabulary::ControlRemote remote;
+    remote.address = map.host_port("address").value_or(vocabulary::HostPort{});
+    if (map.host_port("address") && !vocabulary::parse_ip(remote.address.host))
+        source.error(map.place("address"), "the control protocol listens at an IP address and a port",
+                     "\"0.0.0.0:8443\" or \"[::]:8443\"");
+    remote.administrators = read_path(map, "administrators", directory, &file.named_files);
+    if (!remote.administrators.empty() && remote.administrators == file.node.authorities)
+        source.error(map.place("administrators"), "every member's server could administer the gateway",
+                     "make an authority for administrators alone: postern ca init");
+    remote.certificate = read_path(map, "certificate", directory, &file.named_files);
+    remote.key = read_path(map, "key", directory, &file.named_files);
+    if (remote.certificate.empty() != remote.key.empty())
+        source.error(map.place(remote.key.empty() ? "certificate" : "key"), "a certificate and its key go together");
+    for (const auto& listener : file.node.listeners)
+        if (listener.tls && remote.certificate.empty()) {
+            remote.certificate = listener.tls->certificate;
+            remote.key = listener.tls->key;
+        }
+    if (remote.certificate.empty())
+        source.error(map.place("address"), "no listener has a certificate that could be shown here",
+                     "certificate: mx.pem, and key: mx.key");
+    file.node.control_remote = std::move(remote);
+}
+
+void read_storage(Source& source, const Values& top, const std::filesystem::path& directory, vocabulary::Node& node)
+{
+    const auto map = top.map("storage");
+    node.storage = read_path(map, "directory", directory, nullptr);
+    node.body_in_database = map.size("body_in_database").value_or(node.body_in_database);
+    if (node.body_in_database > 16ULL << 20)
+        source.error(map.place("body_in_database"), "bodies in the database are at most 16 MiB");
+    node.generations_kept = map.duration("generations", node.generations_kept);
+}
+
 }  // namespace
 
 NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesystem::path& directory)
@@ -151,10 +189,7 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     auto& node = file.node;
     node.name = top.text("name");
     read_listeners(source, top, directory, file);
-    node.storage = read_path(top.map("storage"), "directory", directory, nullptr);
-    node.body_in_database = top.map("storage").size("body_in_database").value_or(node.body_in_database);
-    if (node.body_in_database > 16ULL << 20)
-        source.error(top.map("storage").place("body_in_database"), "bodies in the database are at most 16 MiB");
+    read_storage(source, top, directory, node);
     node.threads = top.small("threads", 0);
     node.resolvers = top.map("resolver").texts("servers");
     node.trust_anchor = read_path(top.map("resolver"), "trust_anchor", directory, &file.named_files);
@@ -164,6 +199,7 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     node.control_socket = read_path(top.map("control"), "socket", directory, nullptr);
     check_socket_path(source, top.map("control").place("socket"), node.control_socket);
     node.control_group = top.map("control").text("group");
+    read_remote(source, top, directory, file);
     read_metrics(source, top, node);
     node.user = top.text("user");
     const auto log = top.text("log");

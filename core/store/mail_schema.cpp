@@ -108,8 +108,21 @@ CREATE TABLE generation(
 CREATE TABLE probe(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 )sql";
 
+constexpr const char* archive_schema = R"sql(
+-- How each generation of policy came, and the object that lists its files.
+ALTER TABLE generation ADD COLUMN arrival INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generation ADD COLUMN comment TEXT NOT NULL DEFAULT '';
+ALTER TABLE generation ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;  -- the generation whose files it has; 0: none
+ALTER TABLE generation ADD COLUMN trial INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generation ADD COLUMN tree BLOB NOT NULL DEFAULT x'';      -- empty: it came before the archive did
+
+-- Files of policies, and lists of them, once each, by the SHA-256 of their bytes.
+CREATE TABLE policy_object(digest BLOB PRIMARY KEY, bytes BLOB NOT NULL);
+)sql";
+
 constexpr std::array steps{
     Migration{1, "spool, queue, ledger and generations", first_schema},
+    Migration{2, "archive of policy generations", archive_schema},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 // I/O thread and completes on the caller's executor. A storage error is Fault::later and raises `failing()`.
 #pragma once
 
+#include "store/generation_records.hpp"
 #include "store/mail_records.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -72,16 +73,21 @@ public:
     [[nodiscard]] Async<Result<QueueTotals>> totals();
 
     // --- generations -------------------------------------------------------------------------------------------
-    struct Generation {
-        std::uint64_t number = 0;
-        std::string hash;
-        Instant at{};
-        std::string author;
-    };
-    /// The number for this content: that of the newest row when the hash is the same, else one more. Blocking.
-    [[nodiscard]] Result<std::uint64_t> register_generation(const std::string& hash, Instant at,
-                                                            const std::string& author);
+    /// In order of number. `_now`, and all others that are no Async: blocking, for the reloading thread.
+    [[nodiscard]] Async<Result<std::vector<GenerationRecord>>> generations();
+    [[nodiscard]] Result<std::vector<GenerationRecord>> generations_now();
     [[nodiscard]] Result<std::uint64_t> newest_generation();
+    /// Durable when it returns. Its objects are there already.
+    [[nodiscard]] Result<void> add_generation(GenerationRecord record);
+    [[nodiscard]] Result<void> end_trial(std::uint64_t generation, Trial how);
+    [[nodiscard]] Result<void> drop_generations(std::vector<std::uint64_t> numbers);
+    /// Those that are there already stay as they are.
+    [[nodiscard]] Result<void> keep_objects(const std::vector<PolicyObject>& objects);
+    /// Those of these digests that are there.
+    [[nodiscard]] Async<Result<std::vector<PolicyObject>>> objects(std::vector<std::string> digests);
+    [[nodiscard]] Result<std::vector<PolicyObject>> objects_now(std::vector<std::string> digests);
+    [[nodiscard]] Result<std::vector<std::string>> object_digests();
+    [[nodiscard]] Result<void> drop_objects(const std::vector<std::string>& digests);
 
     /// Whether the last write failed: intake answers 452 until a write succeeds again (probed by the store once a
     /// second).

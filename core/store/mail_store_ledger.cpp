@@ -1,4 +1,4 @@
-// The ledger: what became of each message, how much waits, and which generations of policy there were.
+// The ledger: what became of each message, and how much waits.
 #include "store/mail_store_impl.hpp"
 
 #include "base/ids.hpp"
@@ -173,31 +173,6 @@ auto MailStore::totals() -> Async<Result<QueueTotals>>
         return totals;
     };
     co_return co_await impl_->readers->run<QueueTotals>(std::move(work));
-}
-
-Result<std::uint64_t> MailStore::register_generation(const std::string& hash, Instant at, const std::string& author)
-{
-    std::function<Result<std::uint64_t>(Database&)> work = [&](Database& database) -> Result<std::uint64_t> {
-        std::uint64_t newest = 0;
-        {
-            Query query = database.query("SELECT number, hash FROM generation ORDER BY number DESC LIMIT 1");
-            if (query.next()) newest = static_cast<std::uint64_t>(query.integer(0));
-            if (newest > 0 && query.text(1) == hash) return newest;
-        }
-        database.run("INSERT INTO generation(number, hash, at, author) VALUES(?, ?, ?, ?)", newest + 1, hash, at,
-                     author);
-        return newest + 1;
-    };
-    return impl_->writer->run_blocking<std::uint64_t>(std::move(work));
-}
-
-Result<std::uint64_t> MailStore::newest_generation()
-{
-    std::function<Result<std::uint64_t>(Database&)> work = [](Database& database) -> Result<std::uint64_t> {
-        Query query = database.query("SELECT coalesce(max(number), 0) FROM generation");
-        return query.next() ? static_cast<std::uint64_t>(query.integer(0)) : 0;
-    };
-    return impl_->writer->run_blocking<std::uint64_t>(std::move(work));
 }
 
 }  // namespace postern::store

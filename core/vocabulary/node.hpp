@@ -49,19 +49,30 @@ struct Mailboxes {
     NextHop lmtp;  ///< hosted mailboxes: LMTP on a local socket or loopback port
 };
 
+/// The control protocol over mutual TLS, for administrators at their own machines.
+struct ControlRemote {
+    HostPort address;            ///< start
+    std::string administrators;  ///< PEM: who may certify administrators; certificates in it that are no authorities
+                                 ///< count themselves
+    std::string certificate;     ///< PEM chain of the server; the first listener's where not declared
+    std::string key;
+};
+
 struct Node {
     std::string name;  ///< "mx.cjsm.net": greeting, EHLO, Received, Message-ID
     std::vector<Listener> listeners;
-    std::string storage;                          ///< directory; start
-    std::uint64_t body_in_database = 256 * 1024;  ///< larger bodies are files; start
-    unsigned threads = 0;                         ///< 0: one for each core; start
-    std::vector<std::string> resolvers;           ///< "127.0.0.1", "127.0.0.1@5353"; empty: the system's; start
-    std::string trust_anchor;                     ///< DNSSEC root key file; empty: the system's; start
-    std::string authorities;                      ///< PEM: who may certify members' servers as clients (postern ca)
-    std::string hop_authorities;                  ///< PEM: who may certify next hops; empty: the system's
+    std::string storage;                                 ///< directory; start
+    std::uint64_t body_in_database = 256 * 1024;         ///< larger bodies are files; start
+    Duration generations_kept = std::chrono::days{400};  ///< how long the archive keeps what is no longer in force
+    unsigned threads = 0;                                ///< 0: one for each core; start
+    std::vector<std::string> resolvers;                  ///< "127.0.0.1", "127.0.0.1@5353"; empty: the system's; start
+    std::string trust_anchor;                            ///< DNSSEC root key file; empty: the system's; start
+    std::string authorities;      ///< PEM: who may certify members' servers as clients (postern ca)
+    std::string hop_authorities;  ///< PEM: who may certify next hops; empty: the system's
     std::optional<Mailboxes> mailboxes;
-    std::string control_socket;       ///< start
-    std::string control_group;        ///< group that may use it; empty: owner only; start
+    std::string control_socket;  ///< start
+    std::string control_group;   ///< group that may use it; empty: owner only; start
+    std::optional<ControlRemote> control_remote;
     std::optional<HostPort> metrics;  ///< loopback listener for Prometheus; start
     std::string user;                 ///< drop to this user after start when started as root; start
     std::string log;                  ///< "stderr" or a file path; start

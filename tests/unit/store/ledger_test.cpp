@@ -59,18 +59,6 @@ TEST_CASE("messages are found by id, Message-ID, sender, recipient and time, new
     REQUIRE(ids_of(spool, filter).empty());
 }
 
-TEST_CASE("a generation keeps its number as long as its content is the same")
-{
-    Opened spool;
-    REQUIRE(value_of(spool.store->newest_generation()) == 0);
-    REQUIRE(value_of(spool.store->register_generation("aa", noon, "ann")) == 1);
-    REQUIRE(value_of(spool.store->register_generation("aa", noon, "ann")) == 1);
-    REQUIRE(value_of(spool.store->register_generation("bb", noon, "ann")) == 2);
-    REQUIRE(value_of(spool.store->register_generation("aa", noon, "ann")) == 3);
-    spool.open();
-    REQUIRE(value_of(spool.store->newest_generation()) == 3);
-}
-
 TEST_CASE("totals are the same after a restart")
 {
     Opened spool;
