@@ -2,7 +2,11 @@
 // parsed and leave their exit code in the context.
 #pragma once
 
+#include "control/client.hpp"
+#include "policy/files.hpp"
+
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 
 namespace postern::app {
@@ -12,12 +16,14 @@ inline constexpr int wrong_usage = 2;
 inline constexpr int no_engine = 3;
 
 struct Context {
-    std::string socket = "/run/postern/control";
+    control::EngineAddress engine{.socket = "/run/postern/control", .remote = {}};
     int exit_code = 0;
 };
 
 /// status, reload, trace, directory import.
 void add_engine_commands(CLI::App& app, Context& context);
+/// apply, confirm, revert, rollback, generations list|show, get.
+void add_generation_commands(CLI::App& app, Context& context);
 /// queue list|show|retry|hold|release|remove|bounce.
 void add_queue_commands(CLI::App& app, Context& context);
 /// check.
@@ -25,6 +31,11 @@ void add_policy_commands(CLI::App& app, Context& context);
 /// ca init|issue|list|revoke|refresh.
 void add_authority_commands(CLI::App& app, Context& context);
 
+/// The files of the policy in a directory; nothing, and said why, where some can't be read or are none of a policy's.
+[[nodiscard]] std::optional<policy::FileSet> read_policy(Context& context, const std::string& directory, bool json);
+/// Asks the engine, for JSON; nothing, and said why, where it does not answer or refuses.
+[[nodiscard]] std::optional<std::string> ask(Context& context, const std::string& method, const std::string& target,
+                                             const std::string& body = {});
 /// Asks the engine and prints its answer: to standard output, or standard error where it refuses.
 void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
                    bool json);

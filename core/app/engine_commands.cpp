@@ -2,6 +2,7 @@
 #include "control/client.hpp"
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -13,7 +14,7 @@ namespace postern::app {
 void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
                    bool json)
 {
-    const auto answer = control::ask(context.socket, method, target, body, !json);
+    const auto answer = control::ask(context.engine, method, target, body, !json);
     if (!answer) {
         std::cerr << "postern: " << answer.error().describe() << "\n";
         context.exit_code = no_engine;
@@ -21,6 +22,21 @@ void ask_and_print(Context& context, const std::string& method, const std::strin
     }
     if (!answer->good()) context.exit_code = refused;
     (answer->good() || json ? std::cout : std::cerr) << answer->body;
+}
+
+std::optional<std::string> ask(Context& context, const std::string& method, const std::string& target,
+                               const std::string& body)
+{
+    auto answer = control::ask(context.engine, method, target, body, false);
+    if (answer && answer->good()) return std::move(answer->body);
+    context.exit_code = answer ? refused : no_engine;
+    std::string why = answer ? answer->body : answer.error().describe() + "\n";
+    boost::system::error_code failed;
+    const auto value = boost::json::parse(why, failed);
+    if (!failed && value.is_object() && value.get_object().contains("error"))
+        why = std::string(value.get_object().at("error").as_string()) + "\n";
+    std::cerr << "postern: " << why;
+    return std::nullopt;
 }
 
 namespace {

@@ -1,8 +1,10 @@
 #include "app/commands.hpp"
+#include "control/file_sets.hpp"
 #include "policy/loader.hpp"
 #include "report/templates.hpp"
 
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -16,8 +18,18 @@ struct CheckOptions {
     bool json = false;
 };
 
+/// By the engine there, with its certificates and by its own tests.
+void check_there(Context& context, const CheckOptions& options)
+{
+    const auto files = read_policy(context, options.directory, options.json);
+    if (!files) return;
+    const boost::json::object order{{"files", control::files_json(*files)}};
+    ask_and_print(context, "POST", "/v1/check", boost::json::serialize(order), options.json);
+}
+
 void check(Context& context, const CheckOptions& options)
 {
+    if (context.engine.remote) return check_there(context, options);
     policy::Loader loader(options.directory);
     auto loaded = loader.load(0);
     const auto templates = report::Templates::load((std::filesystem::path(options.directory) / "templates").string());

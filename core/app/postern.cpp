@@ -2,9 +2,11 @@
 //
 // Exit codes: 0 done, 1 refused or not found (standard error says why), 2 wrong usage, 3 no engine answers.
 #include "app/commands.hpp"
+#include "app/gateway_choice.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iostream>
 
 int main(int count, char** arguments)
 {
@@ -12,13 +14,32 @@ int main(int count, char** arguments)
     app.require_subcommand(1);
     app.footer(
         "Exit codes: 0 done, 1 refused or not found, 2 wrong usage, 3 no engine answers.\n"
-        "A running engine is asked by its control socket (node.yaml control: socket).");
+        "A running engine is asked by its control socket (node.yaml control: socket), or with --at from elsewhere\n"
+        "(node.yaml control: remote). ~/.config/postern/GATEWAY.yaml may hold address, key, certificate and "
+        "authority.");
     postern::app::Context context;
-    app.add_option("--socket", context.socket,
-                   "control socket of the engine (default: $POSTERN_SOCKET or /run/postern/control)");
-    if (const char* named = std::getenv("POSTERN_SOCKET")) context.socket = named;
+    app.add_option("--socket", context.engine.socket, "control socket of the engine")
+        ->envname("POSTERN_SOCKET")
+        ->capture_default_str();
+    postern::app::GatewayOptions gateway;
+    app.add_option("--at", gateway.at, "GATEWAY[:PORT]: the engine there, by mutual TLS (port 8443)")
+        ->envname("POSTERN_AT");
+    app.add_option("--key", gateway.key, "PEM: your key, for --at")->envname("POSTERN_KEY");
+    app.add_option("--certificate", gateway.certificate, "PEM: your certificate, for --at")
+        ->envname("POSTERN_CERTIFICATE");
+    app.add_option("--authority", gateway.authority,
+                   "PEM: who vouches for the gateway, for --at; the system's where absent")
+        ->envname("POSTERN_AUTHORITY");
+    // Commands run while the line is parsed, after the options before them.
+    app.parse_complete_callback([&] {
+        if (gateway.at.empty()) return;
+        auto chosen = postern::app::choose_gateway(gateway, postern::app::gateways_folder());
+        if (!chosen) throw CLI::ValidationError("--at", chosen.error().describe());
+        context.engine.remote = std::move(*chosen);
+    });
 
     postern::app::add_engine_commands(app, context);
+    postern::app::add_generation_commands(app, context);
     postern::app::add_queue_commands(app, context);
     postern::app::add_policy_commands(app, context);
     postern::app::add_authority_commands(app, context);

@@ -2,7 +2,8 @@
 //
 // Exit codes: 0 stopped in order, 1 could not start (standard error says why and what to do), 2 wrong usage.
 #include "control/api.hpp"
-#include "control/status.hpp"
+#include "control/generations.hpp"
+#include "control/remote.hpp"
 #include "gateway/accept_path.hpp"
 #include "gateway/deliver_path.hpp"
 #include "gateway/reload.hpp"
@@ -37,9 +38,16 @@ T or_throw(Result<T> result)
     return std::move(*result);
 }
 
+void or_throw_void(const Result<void>& result)
+{
+    if (!result) throw std::runtime_error(result.error().describe());
+}
+
 // The policy says where the store is, and the store numbers the policy's generations: so it is read once for itself.
 vocabulary::Node read_node(const std::string& directory)
 {
+    if (auto recovered = gateway::PolicyFolder::recover(directory); !recovered)
+        throw std::runtime_error(recovered.error().describe());
     policy::Loader loader(directory);
     auto loaded = loader.load(0);
     if (!loaded.snapshot)
@@ -113,6 +121,7 @@ private:
           reload_(directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_),
           api_(services_, reload_, clock_.now()),
           control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
+          remote_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           metrics_page_(reactors_, log_,
                         [this](control::Request request) { return api_.handle_metrics(std::move(request)); })
     {
@@ -125,15 +134,29 @@ private:
         if (first.outcome == gateway::ReloadReport::Outcome::rejected)
             throw std::runtime_error(control::reload_text(first, directory_));
         if (!node_.control_socket.empty()) control_.listen_local(node_.control_socket, node_.control_group);
+        if (node_.control_remote) or_throw_void(remote_.bind(*node_.control_remote));
         if (node_.metrics) metrics_page_.listen_tcp(*node_.metrics);
         process::drop(node_.user);
         boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
+        remote_.start();
         reload_.watch([this] {
+            renew_remote();
             boost::asio::co_spawn(reactors_.context(0), deliver_path_.release_after_outages(), boost::asio::detached);
         });
         reactors_.start();
         log_.info("started", {{"generation", first.generation}, {"name", node_.name}});
+    }
+
+    // On the reloading thread: who may administer, as the generation in force says.
+    void renew_remote()
+    {
+        const auto& declared = generations_.current()->policy->node().control_remote;
+        if (!remote_.bound() || !declared) return;
+        if (const auto renewed = remote_.renew(*declared); renewed)
+            alarms_.clear("control remote");
+        else
+            alarms_.raise("control remote", renewed.error().describe() + "; what was valid before stays so");
     }
 
     int wait_for_end()
@@ -148,7 +171,7 @@ private:
             io.restart();
             if (signal == SIGHUP) {
                 log_.reopen();
-                (void)reload_.request("signal");
+                (void)reload_.request({.author = "signal"});
             } else if (signal == SIGUSR1) {
                 log_.reopen();
             } else if (signal != 0) {
@@ -165,6 +188,7 @@ private:
         sessions_.stop();
         schedule_.stop();
         control_.stop();
+        remote_.stop();
         metrics_page_.stop();
         const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{10};
         const auto busy = [this] { return sessions_.open() > 0 || schedule_.busy(); };
@@ -196,6 +220,7 @@ private:
     gateway::Reload reload_;
     control::Api api_;
     control::HttpServer control_;
+    control::RemoteControl remote_;
     control::HttpServer metrics_page_;
 };
 

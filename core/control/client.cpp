@@ -1,10 +1,17 @@
 #include "control/client.hpp"
 
+#include "net/stream.hpp"
+
 #include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <sstream>
 
 namespace postern::control {
 
@@ -12,6 +19,10 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
 namespace {
+
+constexpr std::uint64_t answer_limit = std::uint64_t{1} << 30;
+constexpr auto connect_time = std::chrono::seconds{15};
+constexpr auto answer_time = std::chrono::minutes{10};  ///< a policy with many tests takes its time
 
 Fault unreachable(const std::string& socket, const boost::system::error_code& error)
 {
@@ -23,8 +34,21 @@ Fault unreachable(const std::string& socket, const boost::system::error_code& er
 
 }  // namespace
 
-Result<Answer> ask(const std::string& socket, const std::string& method, const std::string& target,
-                   const std::string& body, bool as_text)
+namespace {
+
+http::request<http::string_body> make_request(const std::string& host, const std::string& method,
+                                              const std::string& target, const std::string& body, bool as_text)
+{
+    http::request<http::string_body> request(http::string_to_verb(method), target, 11);
+    request.set(http::field::host, host);
+    request.set(http::field::accept, as_text ? "text/plain" : "application/json");
+    request.keep_alive(false);
+    request.body() = body;
+    request.prepare_payload();
+    return request;
+}
+
+Result<Answer> ask_local(const std::string& socket, const http::request<http::string_body>& request)
 {
     if (socket.size() > 107) return fault(Retry::never, "the socket's path is longer than 107 bytes").about(socket);
     asio::io_context io;
@@ -32,20 +56,120 @@ Result<Answer> ask(const std::string& socket, const std::string& method, const s
     boost::system::error_code failed;
     connection.connect(socket, failed);
     if (failed) return std::unexpected(unreachable(socket, failed));
-
-    http::request<http::string_body> request(http::string_to_verb(method), target, 11);
-    request.set(http::field::host, "postern");
-    request.set(http::field::accept, as_text ? "text/plain" : "application/json");
-    request.keep_alive(false);
-    request.body() = body;
-    request.prepare_payload();
     http::write(connection, request, failed);
     boost::beast::flat_buffer buffer;
     http::response_parser<http::string_body> parser;
-    parser.body_limit(std::uint64_t{1} << 30);
+    parser.body_limit(answer_limit);
     if (!failed) http::read(connection, buffer, parser, failed);
     if (failed) return fault(Retry::later, "the engine did not finish its answer: " + failed.message()).about(socket);
     return Answer{parser.get().result_int(), std::move(parser.get().body())};
+}
+
+/// The first of the host's addresses that takes a connection.
+asio::awaitable<Result<net::Stream>> connect(std::string host, std::uint16_t port)
+{
+    asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
+    boost::system::error_code failed;
+    const auto found = resolver.resolve(host, std::to_string(port), failed);
+    if (failed) co_return fault(Retry::later, "the name is not known: " + failed.message());
+    Fault last(Retry::later, "no address");
+    for (const auto& entry : found) {
+        const auto ip = vocabulary::parse_ip(entry.endpoint().address().to_string());
+        if (!ip) continue;
+        auto stream = co_await net::connect(*ip, port, net::after(connect_time));
+        if (stream) co_return stream;
+        last = stream.error();
+    }
+    co_return std::unexpected(last);
+}
+
+FaultBuilder no_trust(const RemoteEngine& engine, const Fault& why)
+{
+    return fault(
+        Retry::never,
+        fmt::format("the TLS handshake failed: {}; --authority names who vouches for the gateway ({}), --certificate "
+                    "and --key what you show",
+                    why.detail(), engine.authority.empty() ? "now the system's authorities" : engine.authority));
+}
+
+/// What the peer said when it ended the connection instead of answering.
+FaultBuilder no_answer(const net::Stream& stream, const Fault* why)
+{
+    if (stream.trouble() == net::Stream::Trouble::tls_failed && why)
+        return fault(Retry::never,
+                     fmt::format("the gateway refused the connection: {}; is your certificate one of those that its "
+                                 "node.yaml names under control: remote: administrators, in date and not revoked?",
+                                 why->detail()));
+    return fault(Retry::later, fmt::format("the engine did not finish its answer{}{}", why ? ": " : "",
+                                           why ? why->detail() : std::string{}));
+}
+
+asio::awaitable<Result<Answer>> read_answer(net::Stream& stream)
+{
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(answer_limit);
+    parser.eager(true);
+    std::string pending;
+    std::vector<char> buffer(64 * 1024);
+    while (!parser.is_done()) {
+        const auto got = co_await stream.read_some(buffer.data(), buffer.size(), net::after(answer_time));
+        if (!got) co_return no_answer(stream, &got.error());
+        boost::system::error_code failed;
+        if (*got == 0) {
+            parser.put_eof(failed);
+            if (failed || !parser.is_done()) co_return no_answer(stream, nullptr);
+            break;
+        }
+        pending.append(buffer.data(), *got);
+        pending.erase(0, parser.put(asio::buffer(pending), failed));
+        if (failed && failed != http::error::need_more) co_return fault(Retry::later, "no HTTP: " + failed.message());
+    }
+    co_return Answer{parser.get().result_int(), std::move(parser.get().body())};
+}
+
+asio::awaitable<Result<Answer>> converse(RemoteEngine engine, net::TlsContextPtr tls, std::string request)
+{
+    auto stream = co_await connect(engine.host, engine.port);
+    if (!stream) co_return std::unexpected(stream.error());
+    net::ServerProof proof(engine.name.empty() ? engine.host : engine.name);
+    const auto shaken = co_await stream->handshake_client(std::move(tls), std::move(proof), net::after(connect_time));
+    if (!shaken) co_return no_trust(engine, shaken.error());
+    // With TLS 1.3 a client's certificate is refused only now, and what was refused may be read after a failed write.
+    const auto written = co_await stream->write(request, net::after(answer_time));
+    auto answer = co_await read_answer(*stream);
+    if (!answer && !written && answer.error().retry() == Retry::later) co_return std::unexpected(written.error());
+    co_return answer;
+}
+
+Result<Answer> ask_remote(const RemoteEngine& engine, const http::request<http::string_body>& request)
+{
+    const auto gateway = fmt::format("{}:{}", engine.host, engine.port);
+    if (engine.key.empty() || engine.certificate.empty())
+        return fault(Retry::never,
+                     fmt::format("no key and certificate of yours are named: --key and --certificate, POSTERN_KEY and "
+                                 "POSTERN_CERTIFICATE, or ~/.config/postern/{}.yaml",
+                                 engine.host))
+            .about(gateway);
+    const auto tls =
+        net::TlsContext::client(vocabulary::HopTls::verify, engine.authority, {engine.certificate, engine.key});
+    if (!tls) return std::unexpected(tls.error());
+    std::ostringstream text;
+    text << request;
+    asio::io_context io;
+    auto done = asio::co_spawn(io, converse(engine, *tls, text.str()), asio::use_future);
+    io.run();
+    auto answer = done.get();
+    if (answer) return answer;
+    return fault(answer.error().retry(), answer.error().detail()).about(gateway);
+}
+
+}  // namespace
+
+Result<Answer> ask(const EngineAddress& engine, const std::string& method, const std::string& target,
+                   const std::string& body, bool as_text)
+{
+    const auto request = make_request(engine.remote ? engine.remote->host : "postern", method, target, body, as_text);
+    return engine.remote ? ask_remote(*engine.remote, request) : ask_local(engine.socket, request);
 }
 
 std::string percent_encode(const std::string& text)

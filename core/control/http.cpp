@@ -41,37 +41,7 @@ Response Response::error(unsigned status, const std::string& text, bool as_text)
     return as_text ? Response::text(text + "\n", status) : Response::json({{"error", text}}, status);
 }
 
-struct HttpServer::State {
-    net::Reactors& reactors;
-    Log& log;
-    Handler handler;
-    std::vector<std::unique_ptr<asio::local::stream_protocol::acceptor>> local;
-    std::vector<std::unique_ptr<asio::ip::tcp::acceptor>> tcp;
-    std::vector<std::string> paths;
-};
-
-namespace {
-
-constexpr std::uint64_t body_limit = std::uint64_t{64} << 20;
-
-std::string actor_of(const asio::local::stream_protocol::socket& socket)
-{
-    ucred who{};
-    socklen_t size = sizeof who;
-    auto& native = const_cast<asio::local::stream_protocol::socket&>(socket);
-    if (getsockopt(native.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return "unknown";
-    std::array<char, 4096> buffer;
-    passwd entry{}, *found = nullptr;
-    getpwuid_r(who.uid, &entry, buffer.data(), buffer.size(), &found);
-    return found ? found->pw_name : fmt::format("uid {}", who.uid);
-}
-
-std::string actor_of(const asio::ip::tcp::socket&)
-{
-    return {};
-}
-
-Request request_of(const http::request<http::string_body>& from, std::string actor)
+Request request_of(const HttpRequest& from, std::string actor)
 {
     Request request;
     request.method = std::string(from.method_string());
@@ -97,6 +67,34 @@ asio::awaitable<Response> answer(const Handler& handler, Request request, Log& l
     co_return Response::error(500, "the engine could not answer; its log says why", as_text);
 }
 
+struct HttpServer::State {
+    net::Reactors& reactors;
+    Log& log;
+    Handler handler;
+    std::vector<std::unique_ptr<asio::local::stream_protocol::acceptor>> local;
+    std::vector<std::unique_ptr<asio::ip::tcp::acceptor>> tcp;
+    std::vector<std::string> paths;
+};
+
+namespace {
+
+std::string actor_of(const asio::local::stream_protocol::socket& socket)
+{
+    ucred who{};
+    socklen_t size = sizeof who;
+    auto& native = const_cast<asio::local::stream_protocol::socket&>(socket);
+    if (getsockopt(native.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return "unknown";
+    std::array<char, 4096> buffer;
+    passwd entry{}, *found = nullptr;
+    getpwuid_r(who.uid, &entry, buffer.data(), buffer.size(), &found);
+    return found ? found->pw_name : fmt::format("uid {}", who.uid);
+}
+
+std::string actor_of(const asio::ip::tcp::socket&)
+{
+    return {};
+}
+
 template <class Socket>
 asio::awaitable<void> converse(Socket socket, std::shared_ptr<HttpServer::State> state)
 try {
@@ -104,7 +102,7 @@ try {
     boost::beast::flat_buffer buffer;
     for (;;) {
         http::request_parser<http::string_body> parser;
-        parser.body_limit(body_limit);
+        parser.body_limit(request_body_limit);
         co_await http::async_read(socket, buffer, parser, use_awaitable);
         auto done = co_await answer(state->handler, request_of(parser.get(), actor), state->log);
         http::response<http::string_body> response(static_cast<http::status>(done.status), parser.get().version());

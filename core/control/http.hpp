@@ -10,6 +10,8 @@
 #include "vocabulary/units.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <boost/json/value.hpp>
 #include <functional>
 #include <map>
@@ -23,7 +25,7 @@ struct Request {
     std::string path;                          ///< "/v1/status", decoded
     std::map<std::string, std::string> query;  ///< decoded
     std::string body;
-    std::string actor;        ///< user name of the caller; empty over TCP
+    std::string actor;        ///< user name of the caller, or the name in an administrator's certificate
     bool wants_text = false;  ///< Accept: text/plain
 };
 
@@ -39,6 +41,14 @@ struct Response {
 };
 
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
+
+/// Largest body of a request, bytes.
+inline constexpr std::uint64_t request_body_limit = std::uint64_t{64} << 20;
+/// A request as it was parsed.
+using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
+[[nodiscard]] Request request_of(const HttpRequest& from, std::string actor);
+/// What the handler answers; 500 where it throws.
+[[nodiscard]] boost::asio::awaitable<Response> answer(const Handler& handler, Request request, Log& log);
 
 class HttpServer {
 public:

@@ -180,6 +180,22 @@ Result<TlsContextPtr> TlsContext::server(const KeyPair& own, bool request_client
     return made;
 }
 
+Result<TlsContextPtr> TlsContext::closed_server(const KeyPair& own, const std::string& trusted)
+{
+    const std::shared_ptr<TlsContext> made(new TlsContext);
+    SSL_CTX* context = make_context(TLS_server_method());
+    made->context_.reset(context);
+    if (auto failed = load_key_pair(context, own)) return std::unexpected(*failed);
+    if (auto failed = load_authorities(context, trusted)) return std::unexpected(*failed);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, forgive_missing_crl);
+    // A certificate in the file counts for itself, whoever signed it.
+    X509_STORE_set_flags(SSL_CTX_get_cert_store(context), X509_V_FLAG_PARTIAL_CHAIN);
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(context, 0);
+    made->not_after_ = to_instant(X509_get0_notAfter(SSL_CTX_get0_certificate(context)));
+    return made;
+}
+
 Result<TlsContextPtr> TlsContext::client(HopTls mode, const std::string& authorities, const KeyPair& own)
 {
     if (mode == HopTls::none) return fault(Retry::never, "a hop without TLS needs no TLS context");

@@ -33,6 +33,11 @@ public:
     /// file (empty: nobody is trusted) may hold CRLs beside certificates; what they revoke is not trusted.
     [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> server(const KeyPair& own, bool request_client,
                                                                           const std::string& authorities);
+    /// For a server that only chosen clients may use: the handshake fails for a client whose certificate neither is
+    /// in `trusted` nor comes from an authority in it, is out of date, is for servers only, or is revoked by a CRL that
+    /// `trusted` holds. Nothing is resumed.
+    [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> closed_server(const KeyPair& own,
+                                                                                 const std::string& trusted);
     /// For next hops. `authorities`: PEM file, for `verify`; empty: those of the system. `own` is shown to servers
     /// that ask for it. HopTls::none is an error.
     [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(vocabulary::HopTls mode,
