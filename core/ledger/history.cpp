@@ -61,6 +61,14 @@ std::string attempt_words(const Event& event)
     return event.state + whom;
 }
 
+std::string decided_words(const Event& event)
+{
+    if (event.state == "quarantined") return "decided again, put into quarantine";
+    if (event.state == "held") return "decided again, held";
+    if (event.state == "redirected") return "decided again, redirected";
+    return "decided again";
+}
+
 std::string words_of(const Event& event)
 {
     const std::string reason = event.reply.empty() ? std::string() : ": " + clean(event.reply);
@@ -76,6 +84,12 @@ std::string words_of(const Event& event)
     if (event.kind == "bounced") return "to be given up at the next attempt" + reason;
     if (event.kind == "retry") return "put in front for another attempt" + reason;
     if (event.kind == "report") return "report sent as " + clean(event.reply);
+    if (event.kind == "quarantined") return "put into quarantine" + reason;
+    if (event.kind == "release_asked") return "release from quarantine asked for" + reason;
+    if (event.kind == "deleted") return "deleted from quarantine" + reason;
+    if (event.kind == "notice") return "somebody told by " + clean(event.reply);
+    if (event.kind == "decided") return decided_words(event) + reason;
+    if (event.kind == "copy") return "sent on to an added recipient as " + clean(event.reply);
     return event.kind + reason;
 }
 
@@ -99,6 +113,10 @@ std::string outcome_words(const RecipientRecord& recipient)
             return "never accepted";
         case State::removed:
             return fmt::format("removed by an administrator at {}", at);
+        case State::quarantined:
+            return fmt::format("in quarantine since {}", at);
+        case State::redirected:
+            return fmt::format("another recipient got it instead at {}", at);
     }
     return {};
 }
@@ -107,6 +125,34 @@ std::string with_reply(const RecipientRecord& recipient)
 {
     const std::string words = outcome_words(recipient);
     return recipient.last_reply.empty() ? words : fmt::format("{} ({})", words, clean(recipient.last_reply));
+}
+
+/// What content rules had a say in, one line for each thing; nothing where none had.
+std::string decision_text(const std::string& decision)
+{
+    boost::system::error_code malformed;
+    const auto value = boost::json::parse(decision, malformed);
+    if (malformed || !value.is_object()) return {};
+    const auto& object = value.get_object();
+    const auto text = [&](const char* name) {
+        const auto* found = object.if_contains(name);
+        return found != nullptr && found->is_string() ? clean(std::string_view(found->get_string())) : std::string{};
+    };
+    std::string lines;
+    if (const auto rule = text("rule"); !rule.empty())
+        lines += fmt::format("        {} by {}{}\n", text("verdict"), rule,
+                             text("reason").empty() ? "" : ": " + text("reason"));
+    if (const auto by = text("added_by"); !by.empty()) lines += fmt::format("        added by {}\n", by);
+    const auto each = [&](const char* name, const char* words) {
+        const auto* found = object.if_contains(name);
+        if (found == nullptr || !found->is_array()) return;
+        for (const auto& one : found->get_array())
+            if (one.is_string())
+                lines += fmt::format("        {} {}\n", words, clean(std::string_view(one.get_string())));
+    };
+    each("rules", "rule held:");
+    each("notes", "note:");
+    return lines;
 }
 
 std::string event_line(const Event& event)
@@ -157,6 +203,9 @@ boost::json::object recipient_json(const RecipientRecord& recipient)
     put(object, "changed", to_iso8601(recipient.changed));
     put(object, "reply", recipient.last_reply);
     if (recipient.delay_reported) object["delay_reported"] = true;
+    boost::system::error_code malformed;
+    const auto decision = boost::json::parse(recipient.decision, malformed);
+    if (!malformed) object["decision"] = decision;
     return object;
 }
 
@@ -195,7 +244,8 @@ std::string trace_text(const store::Trace& trace)
     for (const Event& event : trace.events) text += event_line(event);
     text += "  outcome\n";
     for (const RecipientRecord& recipient : trace.recipients)
-        text += fmt::format("    {}  {}\n", clean(recipient.address), with_reply(recipient));
+        text += fmt::format("    {}  {}\n", clean(recipient.address), with_reply(recipient)) +
+                decision_text(recipient.decision);
     return text;
 }
 

@@ -6,8 +6,8 @@ namespace postern::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> state_names{"queued", "held",    "relayed", "delivered",
-                                                      "failed", "expired", "refused", "removed"};
+constexpr std::array<std::string_view, 10> state_names{"queued",  "held",    "relayed", "delivered",   "failed",
+                                                       "expired", "refused", "removed", "quarantined", "redirected"};
 
 }  // namespace
 

@@ -20,13 +20,14 @@ namespace postern::store {
 /// The bytes of a message as received: CRLF lines, no dot-stuffing. Shared, immutable.
 using Content = std::shared_ptr<const std::string>;
 
-/// What became of one recipient. Final states are those behind `held`.
-enum class State { queued, held, relayed, delivered, failed, expired, refused, removed };
+/// What became of one recipient. The numbers stand in the database. Open are queued, held and quarantined; redirected:
+/// another recipient got it instead, by a content rule.
+enum class State { queued, held, relayed, delivered, failed, expired, refused, removed, quarantined, redirected };
 [[nodiscard]] std::string_view name_of(State state) noexcept;
 [[nodiscard]] std::optional<State> state_named(std::string_view name) noexcept;
 [[nodiscard]] constexpr bool is_final(State state) noexcept
 {
-    return state > State::held;
+    return state > State::held && state != State::quarantined;
 }
 
 /// One recipient of a message.
@@ -41,6 +42,8 @@ struct RecipientRecord {
     std::string last_reply;  ///< what was last said about it: a peer's reply or our reason
     Instant changed{};
     bool delay_reported = false;
+    /// What content rules decided, as JSON {"verdict", "rule", "rules", "reason", "notes", ...}; empty: none held.
+    std::string decision{};
 };
 
 /// Recipients that get the same bytes at the same member: one row of the queue.
@@ -54,6 +57,12 @@ struct DeliveryRecord {
     std::string hold_reason;
     std::string bounce_reason;  ///< not empty: the next attempt gives up with this reason instead of trying
     std::vector<RecipientRecord> recipients;
+    /// To be decided before anything else is done with it; then it has one recipient and no edits.
+    bool undecided = false;
+    bool quarantined = false;  ///< kept for people to decide; then it has one recipient and no edits
+    std::string rule{};        ///< name of the rule that ordered hold or quarantine
+    std::optional<Instant>
+        ends{};  ///< held: then it goes on; quarantined: then it is given up; absent: never by itself
 };
 
 /// One accepted message.
@@ -74,7 +83,11 @@ struct MessageRecord {
     bool require_tls = false;
     mail::Return ret = mail::Return::unspecified;
     std::string envelope_id;
-    std::string rules;  ///< rules that held, JSON array of texts
+    std::string rules;       ///< rules that held, JSON array of texts
+    std::string listener{};  ///< name of the one that it came in by; empty: made here
+    bool extended = true;    ///< came by EHLO
+    unsigned hops = 1;       ///< times it has been handed over when this message is
+    std::string evidence{};  ///< values that rules asked for, or their digests, JSON; empty: none kept
 };
 
 /// A message on its way into the store.
@@ -114,10 +127,35 @@ struct AttemptOutcome {
     std::vector<NewMessage> reports;
 };
 
+/// A delivery decided again: an undecided one that was claimed, or one that people release from quarantine.
+struct Redecision {
+    std::string message_id;
+    std::int64_t delivery_id = 0;
+    Instant at{};
+    std::uint64_t generation = 0;
+    /// What is to be done with it now: edits, due, held, quarantined, undecided, reasons; of its recipient `decision`,
+    /// and `state` and `last_reply` where that is final.
+    DeliveryRecord plan;
+    bool release = false;  ///< from quarantine: counts only while it is there; else only while it is claimed
+    std::string reason;    ///< of a release
+    std::string actor;
+    std::vector<NewMessage> also;  ///< reports, notices, copies to recipients that rules added: in the same commit
+};
+
+/// What came of asking for an act that needs two people.
+struct Consent {
+    bool given = false;       ///< a second person agrees now, or did before
+    std::string first;        ///< who asked first
+    Instant asked{};          ///< when
+    bool first_asks = false;  ///< this very call was the first
+};
+
 /// One line of a message's history.
 struct Event {
     Instant at{};
-    std::string kind;       ///< "received", "attempt", "held", "released", "removed", "bounced", "retry", "report"
+    /// "received", "attempt", "held", "released", "removed", "bounced", "retry", "report", "quarantined",
+    /// "release_asked", "deleted", "notice", "decided", "copy"
+    std::string kind;
     std::string recipient;  ///< address inside the community; empty: the whole message
     std::string state;
     std::string next_hop;  ///< of an attempt; of "received": the peer it came from
@@ -135,6 +173,7 @@ struct QueueFilter {
     std::string organisation;  ///< of the recipient
     std::optional<bool> held;
     std::optional<Duration> older_than;
+    bool quarantined = false;  ///< only what is in quarantine; else only what is not
     std::size_t limit = 1000;
 };
 
@@ -158,7 +197,8 @@ struct Trace {
 };
 
 struct QueueTotals {
-    std::uint64_t messages = 0, queued = 0, held = 0;  ///< messages with content; deliveries in each state
+    /// Messages with content; deliveries in each state.
+    std::uint64_t messages = 0, queued = 0, held = 0, quarantined = 0;
     std::optional<Instant> oldest;
     std::vector<std::pair<std::string, std::uint64_t>> by_organisation;
 };

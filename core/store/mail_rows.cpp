@@ -26,8 +26,9 @@ int notify_bits(const mail::Notify& notify) noexcept
 
 std::string_view name_of(EventKind kind) noexcept
 {
-    constexpr std::array<std::string_view, 8> names{"received", "attempt", "held",   "released",
-                                                    "removed",  "bounced", "report", "retry"};
+    constexpr std::array<std::string_view, 14> names{"received", "attempt", "held",    "released",    "removed",
+                                                     "bounced",  "report",  "retry",   "quarantined", "release_asked",
+                                                     "deleted",  "notice",  "decided", "copy"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -51,6 +52,10 @@ MessageRecord read_message(const Query& row)
     message.ret = row.as<mail::Return>(14);
     message.envelope_id = row.string(15);
     message.rules = row.string(16);
+    message.listener = row.string(17);
+    message.extended = row.flag(18);
+    message.hops = row.as<unsigned>(19);
+    message.evidence = row.string(20);
     return message;
 }
 
@@ -67,6 +72,7 @@ RecipientRecord read_recipient(const Query& row)
     recipient.last_reply = row.string(7);
     recipient.changed = row.instant(8);
     recipient.delay_reported = row.flag(9);
+    recipient.decision = row.string(10);
     return recipient;
 }
 
@@ -86,7 +92,10 @@ DeliveryRow read_delivery(const Query& row)
             .organisation = row.string(11),
             .hold_reason = row.string(12),
             .bounce_reason = row.string(13),
-            .edits = std::string(row.blob(14))};
+            .edits = std::string(row.blob(14)),
+            .stage = row.as<Stage>(15),
+            .rule = row.string(16),
+            .ends = row.null(17) ? std::nullopt : std::optional(row.instant(17))};
 }
 
 DeliveryRecord to_record(const DeliveryRow& row)
@@ -103,6 +112,10 @@ DeliveryRecord to_record(const DeliveryRow& row)
     record.held = row.status == DeliveryStatus::held;
     record.hold_reason = row.hold_reason;
     record.bounce_reason = row.bounce_reason;
+    record.undecided = row.stage == Stage::undecided;
+    record.quarantined = row.stage == Stage::quarantined;
+    record.rule = row.rule;
+    record.ends = row.ends;
     return record;
 }
 
@@ -124,11 +137,12 @@ MessageRecord load_message(Database& database, std::int64_t number)
 std::vector<RecipientRecord> load_recipients(Database& database, std::int64_t first, std::int64_t last, bool open_only)
 {
     std::vector<RecipientRecord> recipients;
-    const int beyond = open_only ? static_cast<int>(State::held) : static_cast<int>(State::removed);
     Query query = database.query("SELECT " POSTERN_RECIPIENT_COLUMNS
-                                 " FROM recipient r WHERE r.number BETWEEN ? AND ? AND r.state <= ? ORDER BY r.number",
-                                 first, last, beyond);
-    while (query.next()) recipients.push_back(read_recipient(query));
+                                 " FROM recipient r WHERE r.number BETWEEN ? AND ? ORDER BY r.number",
+                                 first, last);
+    while (query.next())
+        if (auto recipient = read_recipient(query); !open_only || !is_final(recipient.state))
+            recipients.push_back(std::move(recipient));
     return recipients;
 }
 

@@ -12,15 +12,19 @@
 namespace postern::store {
 
 // Column lists are macros because SQL is a literal (Sql) and literals join only in the preprocessor.
-#define POSTERN_MESSAGE_COLUMNS                                                                         \
-    "m.id, m.received, m.origin, m.generation, m.organisation, m.sender, m.header_message_id, m.peer, " \
-    "m.helo, m.tls, m.size, m.body, m.smtputf8, m.require_tls, m.ret, m.envelope_id, m.rules"
+#define POSTERN_MESSAGE_COLUMNS                                                                             \
+    "m.id, m.received, m.origin, m.generation, m.organisation, m.sender, m.header_message_id, m.peer, "     \
+    "m.helo, m.tls, m.size, m.body, m.smtputf8, m.require_tls, m.ret, m.envelope_id, m.rules, m.listener, " \
+    "m.extended, m.hops, m.evidence"
 #define POSTERN_RECIPIENT_COLUMNS                                                                   \
     "r.number, r.address, r.hop_address, r.organisation, r.notify, r.original_recipient, r.state, " \
-    "r.last_reply, r.changed, r.delay_reported"
+    "r.last_reply, r.changed, r.delay_reported, r.decision"
+/// Of a recipient whose end is not known yet: queued, held, quarantined.
+#define POSTERN_OPEN "state IN (0, 1, 8)"
 #define POSTERN_DELIVERY_COLUMNS                                                                             \
     "d.number, d.message, d.first_recipient, d.last_recipient, d.first_sibling, d.last_sibling, d.in_file, " \
-    "d.status, d.due, d.attempts, d.pending, d.organisation, d.hold_reason, d.bounce_reason, d.edits"
+    "d.status, d.due, d.attempts, d.pending, d.organisation, d.hold_reason, d.bounce_reason, d.edits, "      \
+    "d.stage, d.rule, d.ends"
 
 /// A row of `delivery`, with what only the store cares about. `edits` as encoded.
 struct DeliveryRow {
@@ -33,6 +37,9 @@ struct DeliveryRow {
     unsigned attempts = 0;
     Pending pending = Pending::nothing;
     std::string organisation{}, hold_reason{}, bounce_reason{}, edits{};
+    Stage stage = Stage::decided;
+    std::string rule{};
+    std::optional<Instant> ends{};
 };
 
 /// Columns from 0 on, in the order of the lists above.
@@ -59,7 +66,13 @@ enum class EventKind {
     removed = 4,
     bounced = 5,
     report = 6,
-    retry = 7
+    retry = 7,
+    quarantined = 8,
+    release_asked = 9,
+    deleted = 10,
+    notice = 11,
+    decided = 12,
+    copy = 13
 };
 [[nodiscard]] std::string_view name_of(EventKind kind) noexcept;
 

@@ -120,9 +120,35 @@ ALTER TABLE generation ADD COLUMN tree BLOB NOT NULL DEFAULT x'';      -- empty:
 CREATE TABLE policy_object(digest BLOB PRIMARY KEY, bytes BLOB NOT NULL);
 )sql";
 
+constexpr const char* verdicts = R"sql(
+-- What is needed to decide a message again, and what a trace needs to show how it was decided.
+ALTER TABLE message ADD COLUMN listener TEXT NOT NULL DEFAULT '';
+ALTER TABLE message ADD COLUMN extended INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE message ADD COLUMN hops INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE message ADD COLUMN evidence TEXT NOT NULL DEFAULT '';  -- JSON; empty: none kept
+ALTER TABLE recipient ADD COLUMN decision TEXT NOT NULL DEFAULT ''; -- JSON; empty: no content rule held
+
+-- Verdicts other than to deliver. A delivery that is undecided or quarantined has one recipient.
+ALTER TABLE delivery ADD COLUMN stage INTEGER NOT NULL DEFAULT 0;   -- Stage
+ALTER TABLE delivery ADD COLUMN rule TEXT NOT NULL DEFAULT '';      -- that ordered hold or quarantine
+ALTER TABLE delivery ADD COLUMN ends INTEGER;                       -- of hold or quarantine; then also its wake
+CREATE INDEX delivery_quarantined ON delivery(number) WHERE stage = 2;
+
+-- Acts that need two people: who asked first. Gone when the act is done.
+CREATE TABLE approval(
+  message INTEGER NOT NULL,
+  act TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY(message, act)
+) WITHOUT ROWID;
+)sql";
+
 constexpr std::array steps{
     Migration{1, "spool, queue, ledger and generations", first_schema},
     Migration{2, "archive of policy generations", archive_schema},
+    Migration{3, "verdicts, quarantine and evidence", verdicts},
 };
 
 }  // namespace

@@ -123,14 +123,19 @@ void MailStore::Impl::count(Database& database)
     };
     numbers.message = behind("SELECT coalesce(max(number), 0) FROM message");
     numbers.recipient = behind("SELECT coalesce(max(number), 0) FROM recipient");
-    numbers.delivery = behind("SELECT coalesce(max(number), 0) FROM delivery");
+    // Those of messages that are through are not given again: a message's id leads to its deliveries by number.
+    numbers.delivery = behind("SELECT coalesce((SELECT last_delivery FROM message ORDER BY number DESC LIMIT 1), 0)");
 
     // From the deliveries, which are small; the contents would have to be read whole to be counted.
     tally.apply({.messages = behind("SELECT count(DISTINCT message) FROM delivery") - 1});
-    Query query = database.query("SELECT organisation, count(*), sum(status = 2) FROM delivery GROUP BY organisation");
+    Query query = database.query(
+        "SELECT organisation, sum(stage <> 2 AND status <> 2), sum(stage <> 2 AND status = 2), sum(stage = 2)"
+        " FROM delivery GROUP BY organisation");
     while (query.next())
-        tally.apply(
-            {.organisation = query.string(0), .queued = query.integer(1) - query.integer(2), .held = query.integer(2)});
+        tally.apply({.organisation = query.string(0),
+                     .queued = query.integer(1),
+                     .held = query.integer(2),
+                     .quarantined = query.integer(3)});
 }
 
 // What the last run had claimed, it no longer attempts: this process has the lock.

@@ -16,9 +16,9 @@
 namespace postern::store {
 
 struct MailStoreOptions {
-    std::filesystem::path directory;             ///< created if missing, 0700
+    std::filesystem::path directory;              ///< created if missing, 0700
     std::uint64_t body_in_database = 256 * 1024;  ///< bytes; larger contents are files, synced before their row
-    std::string owner = "postern";               ///< of claims
+    std::string owner = "postern";                ///< of claims
     const Clock* clock = nullptr;  ///< of events that no caller dates; none: the system's. Outlives the store
 };
 
@@ -38,10 +38,13 @@ public:
     /// deliveries come back with their ids, claimed by this process until `lease_until`; without, they wait until
     /// their `due` (zero: due now). Held deliveries, and those due later than now, are never claimed and do not come
     /// back.
+    /// `also`: messages that this one causes (reports, notices), in the same commit; they wait until due.
     [[nodiscard]] Async<Result<std::vector<DeliveryRecord>>> commit(NewMessage message,
-                                                                    std::optional<Instant> lease_until);
+                                                                    std::optional<Instant> lease_until,
+                                                                    std::vector<NewMessage> also = {});
 
-    /// Claims up to `limit` deliveries that are due, oldest due first.
+    /// Claims up to `limit` deliveries that are due, oldest due first: also held ones whose time is over, which go on,
+    /// and quarantined ones whose time is over, which are to be given up.
     [[nodiscard]] Async<Result<std::vector<QueuedDelivery>>> claim(Instant now, Instant lease_until, std::size_t limit);
     /// When the next unclaimed delivery is due, if any.
     [[nodiscard]] Async<Result<std::optional<Instant>>> next_due();
@@ -52,6 +55,19 @@ public:
     /// Records an attempt; frees the claim; when a message has no open recipient left, its content goes. Recorded
     /// again, it changes nothing. May wait 3 ms for a commit to share: nobody at a socket should wait for it.
     [[nodiscard]] Async<Result<void>> record(AttemptOutcome outcome);
+
+    // --- verdicts -------------------------------------------------------------------------------------------------
+    /// Carries out what was decided again, in one commit. False: it was not where the decision found it (released
+    /// before, deleted, or its claim has lapsed), and nothing was changed.
+    [[nodiscard]] Async<Result<bool>> redecide(Redecision what);
+    /// Gives up what is in quarantine, with `reason` for the reports to their senders; number of deliveries. An event.
+    [[nodiscard]] Async<Result<std::size_t>> discard(std::string message_id, std::string reason, std::string actor);
+    /// Keeps who asks for an act that needs two people ("release_quarantine"), until that act is done. An event each.
+    [[nodiscard]] Async<Result<Consent>> consent(std::string message_id, std::string act, std::string actor,
+                                                 std::string reason, Instant now);
+    /// Whether that recipient got anything from that sender, as far back as the sender's newest 5,000 messages. Both in
+    /// their form inside the community.
+    [[nodiscard]] Async<Result<bool>> has_reached(std::string sender, std::string recipient);
 
     // --- acts of administrators; each is an event with its actor -------------------------------------------
     [[nodiscard]] Async<Result<std::vector<QueueEntry>>> list(QueueFilter filter);

@@ -12,13 +12,14 @@ constexpr std::size_t acts_in_one_commit = 100;
 
 bool mentions(const QueueFilter& filter, const DeliveryRow& row)
 {
+    if (filter.quarantined != (row.stage == Stage::quarantined)) return false;
     if (!filter.organisation.empty() && filter.organisation != row.organisation) return false;
     return !filter.held || *filter.held == (row.status == DeliveryStatus::held);
 }
 
 bool has_recipient(Database& database, const DeliveryRow& row, const std::string& pattern)
 {
-    Query query = database.query("SELECT address FROM recipient WHERE number BETWEEN ? AND ? AND state <= 1",
+    Query query = database.query("SELECT address FROM recipient WHERE number BETWEEN ? AND ? AND " POSTERN_OPEN,
                                  row.first_recipient, row.last_recipient);
     while (query.next())
         if (glob_matches(pattern, query.text(0))) return true;
@@ -43,13 +44,15 @@ void select_from(Database& database, Query query, const QueueFilter& filter, Ins
                               .first_recipient = query.integer(1),
                               .last_recipient = query.integer(2),
                               .status = query.as<DeliveryStatus>(3),
-                              .organisation = query.string(4)};
+                              .organisation = query.string(4),
+                              .stage = query.as<Stage>(7)};
         if (matches(database, filter, row, query.text(5), query.instant(6), now)) found.push_back(row.number);
     }
 }
 
-#define POSTERN_SELECTION \
-    "SELECT d.number, d.first_recipient, d.last_recipient, d.status, d.organisation, m.sender, m.received FROM "
+#define POSTERN_SELECTION                                                                                            \
+    "SELECT d.number, d.first_recipient, d.last_recipient, d.status, d.organisation, m.sender, m.received, d.stage " \
+    "FROM "
 
 EventKind kind_of(Act what)
 {
@@ -64,6 +67,8 @@ EventKind kind_of(Act what)
             return EventKind::removed;
         case Act::bounce:
             return EventKind::bounced;
+        case Act::discard:
+            return EventKind::deleted;
     }
     return EventKind::retry;
 }
@@ -89,6 +94,8 @@ bool act_on_claimed(Database& database, const DeliveryRow& row, Act what, const 
             if (row.pending == Pending::remove) return false;
             return database.run("UPDATE delivery SET pending = 0, bounce_reason = ? WHERE number = ?", reason,
                                 row.number) > 0;
+        case Act::discard:
+            break;
     }
     return false;
 }
@@ -222,7 +229,7 @@ bool MailStore::Impl::act(Database& database, std::int64_t delivery, Act what, I
                           const std::string& actor)
 {
     const auto row = find_delivery(database, delivery);
-    if (!row) return false;
+    if (!row || (row->stage == Stage::quarantined) != (what == Act::discard)) return false;
     if (row->status == DeliveryStatus::claimed) {
         if (!act_on_claimed(database, *row, what, reason)) return false;
         note_act(database, *row, kind_of(what), at, reason, actor);
@@ -240,6 +247,9 @@ bool MailStore::Impl::act(Database& database, std::int64_t delivery, Act what, I
             break;
         case Act::remove:
             close(database, *row, at, State::removed);
+            break;
+        case Act::discard:
+            discard(database, *row, at, reason);
             break;
         case Act::bounce:
             database.run("UPDATE delivery SET bounce_reason = ? WHERE number = ?", reason, row->number);
@@ -260,7 +270,7 @@ void MailStore::Impl::note_act(Database& database, const DeliveryRow& row, Event
     std::optional<State> state;
     if (kind == EventKind::held) state = State::held;
     if (kind == EventKind::released) state = State::queued;
-    if (kind == EventKind::removed) state = State::removed;
+    if (kind == EventKind::removed || kind == EventKind::deleted) state = State::removed;
     for (const RecipientRecord& recipient : load_recipients(database, row.first_recipient, row.last_recipient, true))
         add_event(database, row.message,
                   {.at = at,

@@ -51,7 +51,7 @@ struct EventRow {
 struct Nothing {};
 using FileWorkers = Workers<Nothing>;
 
-enum class Act { retry, hold, release, remove, bounce };
+enum class Act { retry, hold, release, remove, bounce, discard };
 
 struct MailStore::Impl {
     Impl(MailStoreOptions given, DirectoryLock lock);
@@ -68,6 +68,13 @@ struct MailStore::Impl {
     void insert(Database& database, Incoming& incoming);
     void insert_recipient(Database& database, std::int64_t message, RecipientRecord& recipient, Instant received);
     void insert_delivery(Database& database, std::int64_t message, Incoming& incoming, std::size_t index);
+    void note_verdict(Database& database, std::int64_t message, const DeliveryRecord& delivery,
+                      const RecipientRecord& recipient, const MessageRecord& about);
+    /// Bodies of those that are files; on a fault, none is left.
+    [[nodiscard]] Async<Result<void>> write_bodies(const std::vector<std::shared_ptr<Incoming>>& also);
+    /// Messages that another message or attempt causes, with an event about each at that one.
+    void insert_caused(Database& database, std::int64_t by, const std::vector<std::shared_ptr<Incoming>>& also,
+                       Instant at, std::uint64_t generation);
     [[nodiscard]] Async<Result<void>> write_body(std::shared_ptr<Incoming> incoming);
     [[nodiscard]] Result<Content> read_content(Database& database, const std::string& id) const;
 
@@ -83,12 +90,21 @@ struct MailStore::Impl {
     /// whether it waits.
     bool come_back(Database& database, const DeliveryRow& row, Instant at, Instant due, unsigned attempts);
     void keep_waiting(Database& database, const DeliveryRow& row, Instant due, unsigned attempts);
+    void keep_quarantined(Database& database, const DeliveryRow& row);
+    /// Its time is over, and it goes on.
+    void leave_hold(Database& database, DeliveryRow& row, Instant at);
     void keep_held(Database& database, const DeliveryRow& row, Instant at, const std::string& reason,
                    unsigned attempts);
     /// Every open recipient gets `state`; the delivery goes, and the content with the message's last.
     void close(Database& database, const DeliveryRow& row, Instant at, State state);
     void settle(Database& database, const DeliveryRow& row);
     void move_recipients(Database& database, const DeliveryRow& row, State state, Instant at);
+
+    // --- verdicts (mail_store_quarantine.cpp) ---
+    [[nodiscard]] bool redecide(Database& database, const Redecision& what, const std::string& edits,
+                                const std::vector<std::shared_ptr<Incoming>>& also);
+    void replan(Database& database, const DeliveryRow& row, const Redecision& what, const std::string& edits);
+    void discard(Database& database, const DeliveryRow& row, Instant at, const std::string& reason);
 
     // --- acts (mail_store_admin.cpp) ---
     [[nodiscard]] bool act(Database& database, std::int64_t delivery, Act what, Instant at, const std::string& reason,
@@ -103,6 +119,8 @@ struct MailStore::Impl {
     // --- ledger (mail_store_ledger.cpp) ---
     void add_event(Database& database, std::int64_t message, const EventRow& event);
     void count_later(Database& database, TallyChange change);
+    /// The delivery itself: +1 as it stands, or -1.
+    void count_delivery(Database& database, std::string organisation, Stage stage, bool held, int change);
 
     struct Numbers {
         std::int64_t message = 1, recipient = 1, delivery = 1, event = 1;
@@ -120,6 +138,9 @@ struct MailStore::Impl {
     std::unique_ptr<Readers> long_readers;  ///< list and trace: may take seconds, and must not keep contents waiting
     std::unique_ptr<Writer> writer;
 };
+
+/// A message that this store makes itself is of one of these kinds for whom it is about.
+[[nodiscard]] EventKind kind_of_caused(const MessageRecord& message) noexcept;
 
 /// Numbers of the deliveries that match, oldest message first, at most filter.limit.
 [[nodiscard]] std::vector<std::int64_t> select_deliveries(Database& database, const QueueFilter& filter, Instant now);

@@ -149,6 +149,13 @@ void MailStore::Impl::count_later(Database& database, TallyChange change)
     database.after_commit([this, change = std::move(change)] { tally.apply(change); });
 }
 
+void MailStore::Impl::count_delivery(Database& database, std::string organisation, Stage stage, bool held, int change)
+{
+    TallyChange counted{.organisation = std::move(organisation)};
+    (stage == Stage::quarantined ? counted.quarantined : held ? counted.held : counted.queued) = change;
+    count_later(database, std::move(counted));
+}
+
 auto MailStore::trace(TraceFilter filter) -> Async<Result<std::vector<Trace>>>
 {
     using Traces = std::vector<Trace>;
@@ -173,6 +180,22 @@ auto MailStore::totals() -> Async<Result<QueueTotals>>
         return totals;
     };
     co_return co_await impl_->readers->run<QueueTotals>(std::move(work));
+}
+
+// A desk that everybody writes to has many rows, a busy sender too: the newest of the sender's say it soon.
+auto MailStore::has_reached(std::string sender, std::string recipient) -> Async<Result<bool>>
+{
+    std::function<Result<bool>(Database&)> work = [sender = std::move(sender),
+                                                   recipient = std::move(recipient)](Database& database) {
+        Query query = database.query(
+            "SELECT 1 FROM (SELECT first_recipient, last_recipient FROM message WHERE sender_hash = ?1"
+            "               ORDER BY number DESC LIMIT 5000) m"
+            " JOIN recipient r ON r.number BETWEEN m.first_recipient AND m.last_recipient"
+            " WHERE r.address_hash = ?2 AND r.state IN (2, 3) LIMIT 1",
+            hash_of(sender), hash_of(recipient));
+        return Result<bool>(query.next());
+    };
+    co_return co_await impl_->readers->run<bool>(std::move(work));
 }
 
 }  // namespace postern::store

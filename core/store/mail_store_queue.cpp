@@ -43,9 +43,10 @@ std::vector<QueuedDelivery> MailStore::Impl::claim(Database& database, Instant n
     claimed.reserve(due.size());
     std::int64_t last_number = 0;
     std::shared_ptr<const MessageRecord> message;
-    for (const DeliveryRow& row : due) {
+    for (DeliveryRow& row : due) {
         // A lease that lapsed: whoever had it does not come back any more.
         if (row.status == DeliveryStatus::claimed && !come_back(database, row, now, row.due, row.attempts)) continue;
+        if (row.status == DeliveryStatus::held) leave_hold(database, row, now);
         database.run("UPDATE delivery SET status = 1, wake = ?, owner = ? WHERE number = ?", lease_until, options.owner,
                      row.number);
         if (!message || last_number != row.message)
@@ -63,7 +64,7 @@ auto MailStore::next_due() -> Async<Result<std::optional<Instant>>>
     std::function<Result<Due>(Database&)> work = [](Database& database) -> Result<Due> {
         // Claimed rows stand in the index too, under the end of their lease; they are few.
         Query query =
-            database.query("SELECT wake FROM delivery WHERE wake IS NOT NULL AND status = 0 ORDER BY wake LIMIT 1");
+            database.query("SELECT wake FROM delivery WHERE wake IS NOT NULL AND status <> 1 ORDER BY wake LIMIT 1");
         if (!query.next()) return Due();
         return Due(query.instant(0));
     };
@@ -87,15 +88,9 @@ auto MailStore::unclaim(std::vector<std::int64_t> deliveries, Instant due) -> As
 auto MailStore::record(AttemptOutcome outcome) -> Async<Result<void>>
 {
     std::vector<std::shared_ptr<Incoming>> reports;
-    for (NewMessage& report : outcome.reports) {
+    for (NewMessage& report : outcome.reports)
         reports.push_back(prepare(std::move(report), std::nullopt, impl_->now(), impl_->options.body_in_database));
-        if (!reports.back()->in_file) continue;
-        auto written = co_await impl_->write_body(reports.back());
-        if (!written) {
-            impl_->forget_bodies(reports);
-            co_return written;
-        }
-    }
+    if (auto written = co_await impl_->write_bodies(reports); !written) co_return written;
     outcome.reports.clear();
     const auto shared = std::make_shared<const AttemptOutcome>(std::move(outcome));
     std::function<Result<bool>(Database&)> work = [impl = impl_.get(), shared, reports](Database& database) {
@@ -132,14 +127,7 @@ bool MailStore::Impl::record(Database& database, const AttemptOutcome& outcome,
     else if (was_claimed)
         come_back(database, *row, outcome.at, outcome.next_attempt, attempts);
 
-    for (const auto& report : reports) {
-        insert(database, *report);
-        add_event(database, row->message,
-                  {.at = outcome.at,
-                   .kind = EventKind::report,
-                   .generation = outcome.generation,
-                   .reply = report->message.message.id});
-    }
+    insert_caused(database, row->message, reports, outcome.at, outcome.generation);
     return true;
 }
 
@@ -154,7 +142,7 @@ bool MailStore::Impl::apply_outcomes(Database& database, const AttemptOutcome& o
         const std::string_view reply = cut(result.reply);
         const std::int64_t touched = database.run(
             "UPDATE recipient SET state = ?, last_reply = ?, changed = ?, delay_reported = delay_reported OR ?"
-            " WHERE number = ? AND state <= 1",
+            " WHERE number = ? AND " POSTERN_OPEN,
             result.state, reply, outcome.at, result.delay_reported, result.recipient_id);
         if (touched == 0) continue;
         changed = true;
@@ -173,6 +161,10 @@ bool MailStore::Impl::apply_outcomes(Database& database, const AttemptOutcome& o
 
 bool MailStore::Impl::come_back(Database& database, const DeliveryRow& row, Instant at, Instant due, unsigned attempts)
 {
+    if (row.stage == Stage::quarantined) {
+        keep_quarantined(database, row);
+        return false;
+    }
     switch (row.pending) {
         case Pending::remove:
             close(database, row, at, State::removed);
@@ -193,18 +185,36 @@ bool MailStore::Impl::come_back(Database& database, const DeliveryRow& row, Inst
 void MailStore::Impl::keep_waiting(Database& database, const DeliveryRow& row, Instant due, unsigned attempts)
 {
     database.run(
-        "UPDATE delivery SET status = 0, wake = ?1, due = ?1, attempts = ?2, pending = 0, hold_reason = ''"
-        " WHERE number = ?3",
+        "UPDATE delivery SET status = 0, wake = ?1, due = ?1, attempts = ?2, pending = 0, hold_reason = '',"
+        " ends = NULL WHERE number = ?3",
         due, attempts, row.number);
     if (row.status == DeliveryStatus::held)
         count_later(database, {.organisation = row.organisation, .queued = 1, .held = -1});
+}
+
+// Its time is over, and nobody has settled it yet: it stays where it was and comes again.
+void MailStore::Impl::keep_quarantined(Database& database, const DeliveryRow& row)
+{
+    database.run("UPDATE delivery SET status = 3, wake = ends, pending = 0 WHERE number = ?", row.number);
+}
+
+void MailStore::Impl::leave_hold(Database& database, DeliveryRow& row, Instant at)
+{
+    note_act(database, row, EventKind::released, at, "its time is over", {});
+    move_recipients(database, row, State::queued, at);
+    database.run("UPDATE delivery SET hold_reason = '', ends = NULL WHERE number = ?", row.number);
+    count_later(database, {.organisation = row.organisation, .queued = 1, .held = -1});
+    row.status = DeliveryStatus::waiting;
+    row.hold_reason.clear();
+    row.ends.reset();
 }
 
 void MailStore::Impl::keep_held(Database& database, const DeliveryRow& row, Instant at, const std::string& reason,
                                 unsigned attempts)
 {
     database.run(
-        "UPDATE delivery SET status = 2, wake = NULL, hold_reason = ?, attempts = ?, pending = 0 WHERE number = ?",
+        "UPDATE delivery SET status = 2, wake = NULL, ends = NULL, hold_reason = ?, attempts = ?, pending = 0"
+        " WHERE number = ?",
         reason, attempts, row.number);
     move_recipients(database, row, State::held, at);
     if (row.pending != Pending::hold) note_act(database, row, EventKind::held, at, reason, {});
@@ -214,9 +224,9 @@ void MailStore::Impl::keep_held(Database& database, const DeliveryRow& row, Inst
 
 void MailStore::Impl::move_recipients(Database& database, const DeliveryRow& row, State state, Instant at)
 {
-    database.run(
-        "UPDATE recipient SET state = ?1, changed = ?2 WHERE number BETWEEN ?3 AND ?4 AND state <= 1 AND state <> ?1",
-        state, at, row.first_recipient, row.last_recipient);
+    database.run("UPDATE recipient SET state = ?1, changed = ?2 WHERE number BETWEEN ?3 AND ?4 AND " POSTERN_OPEN
+                 " AND state <> ?1",
+                 state, at, row.first_recipient, row.last_recipient);
 }
 
 void MailStore::Impl::close(Database& database, const DeliveryRow& row, Instant at, State state)
@@ -228,8 +238,8 @@ void MailStore::Impl::close(Database& database, const DeliveryRow& row, Instant 
 void MailStore::Impl::settle(Database& database, const DeliveryRow& row)
 {
     database.run("DELETE FROM delivery WHERE number = ?", row.number);
-    const bool held = row.status == DeliveryStatus::held;
-    count_later(database, {.organisation = row.organisation, .queued = held ? 0 : -1, .held = held ? -1 : 0});
+    if (row.stage == Stage::quarantined) database.run("DELETE FROM approval WHERE message = ?", row.message);
+    count_delivery(database, row.organisation, row.stage, row.status == DeliveryStatus::held, -1);
     if (row.first_sibling != row.last_sibling) {
         Query left = database.query("SELECT 1 FROM delivery WHERE number BETWEEN ? AND ? LIMIT 1", row.first_sibling,
                                     row.last_sibling);

@@ -21,7 +21,7 @@ std::shared_ptr<Incoming> prepare(NewMessage message, std::optional<Instant> lea
     return incoming;
 }
 
-auto MailStore::commit(NewMessage message, std::optional<Instant> lease_until)
+auto MailStore::commit(NewMessage message, std::optional<Instant> lease_until, std::vector<NewMessage> also)
     -> Async<Result<std::vector<DeliveryRecord>>>
 {
     if (!is_message_id(message.message.id))
@@ -31,11 +31,21 @@ auto MailStore::commit(NewMessage message, std::optional<Instant> lease_until)
         auto written = co_await impl_->write_body(incoming);
         if (!written) co_return std::unexpected(std::move(written).error());
     }
-    std::function<Result<void>(Database&)> work = [impl = impl_.get(), incoming](Database& database) -> Result<void> {
-        impl->insert(database, *incoming);
-        return {};
-    };
-    auto stored = co_await impl_->writer->run<void>(std::move(work));
+    std::vector<std::shared_ptr<Incoming>> caused;
+    for (NewMessage& each : also)
+        caused.push_back(prepare(std::move(each), std::nullopt, incoming->now, impl_->options.body_in_database));
+    auto stored = co_await impl_->write_bodies(caused);
+    if (stored) {
+        std::function<Result<void>(Database&)> work = [impl = impl_.get(), incoming,
+                                                       caused](Database& database) -> Result<void> {
+            impl->insert(database, *incoming);
+            impl->insert_caused(database, impl->numbers.message - 1, caused, incoming->message.message.received,
+                                incoming->message.message.generation);
+            return {};
+        };
+        stored = co_await impl_->writer->run<void>(std::move(work));
+        if (!stored) impl_->forget_bodies(caused);
+    }
     if (!stored) {
         if (incoming->in_file)
             impl_->files->post(
@@ -58,6 +68,38 @@ auto MailStore::Impl::write_body(std::shared_ptr<Incoming> incoming) -> Async<Re
     auto written = co_await files->run<void>(std::move(work));
     if (!written) writer->report_trouble();
     co_return written;
+}
+
+auto MailStore::Impl::write_bodies(const std::vector<std::shared_ptr<Incoming>>& also) -> Async<Result<void>>
+{
+    for (const auto& each : also) {
+        if (!each->in_file) continue;
+        auto written = co_await write_body(each);
+        if (written) continue;
+        forget_bodies(also);
+        co_return written;
+    }
+    co_return Result<void>();
+}
+
+EventKind kind_of_caused(const MessageRecord& message) noexcept
+{
+    if (message.origin == vocabulary::Origin::member) return EventKind::copy;
+    return message.origin == vocabulary::Origin::report ? EventKind::report : EventKind::notice;
+}
+
+void MailStore::Impl::insert_caused(Database& database, std::int64_t by,
+                                    const std::vector<std::shared_ptr<Incoming>>& also, Instant at,
+                                    std::uint64_t generation)
+{
+    for (const auto& each : also) {
+        insert(database, *each);
+        add_event(database, by,
+                  {.at = at,
+                   .kind = kind_of_caused(each->message.message),
+                   .generation = generation,
+                   .reply = each->message.message.id});
+    }
 }
 
 void MailStore::Impl::insert(Database& database, Incoming& incoming)
@@ -88,12 +130,14 @@ void MailStore::Impl::insert(Database& database, Incoming& incoming)
         "INSERT INTO message(number, id, received, origin, generation, organisation, sender, sender_hash, "
         "header_message_id,"
         " header_hash, peer, helo, tls, size, body, smtputf8, require_tls, ret, envelope_id, rules, first_recipient,"
-        " last_recipient, first_delivery, last_delivery) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " last_recipient, first_delivery, last_delivery, listener, extended, hops, evidence)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         number, message.id, message.received, message.origin, message.generation, message.organisation, message.sender,
         hash(message.sender), message.header_message_id, hash(message.header_message_id), message.peer, message.helo,
         message.tls, message.size, message.body, message.smtputf8, message.require_tls, message.ret,
         message.envelope_id, message.rules, first_recipient, numbers.recipient - 1,
-        numbers.delivery - static_cast<std::int64_t>(deliveries), numbers.delivery - 1);
+        numbers.delivery - static_cast<std::int64_t>(deliveries), numbers.delivery - 1, message.listener,
+        message.extended, message.hops, message.evidence);
     if (deliveries == 0) return;
     std::optional<Blob> bytes;
     if (!incoming.in_file) bytes = Blob{incoming_message.content ? *incoming_message.content : std::string_view()};
@@ -108,10 +152,11 @@ void MailStore::Impl::insert_recipient(Database& database, std::int64_t message,
     if (recipient.changed == Instant{}) recipient.changed = received;
     database.run(
         "INSERT INTO recipient(number, message, address, address_hash, hop_address, organisation, notify,"
-        " original_recipient, state, delay_reported, changed, last_reply) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+        " original_recipient, state, delay_reported, changed, last_reply, decision)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
         recipient.id, message, recipient.address, hash_of(recipient.address), recipient.hop_address,
         recipient.organisation, notify_bits(recipient.notify), recipient.original_recipient, recipient.state,
-        recipient.delay_reported, recipient.changed, recipient.last_reply);
+        recipient.delay_reported, recipient.changed, recipient.last_reply, recipient.decision);
 }
 
 void MailStore::Impl::insert_delivery(Database& database, std::int64_t message, Incoming& incoming, std::size_t index)
@@ -125,34 +170,44 @@ void MailStore::Impl::insert_delivery(Database& database, std::int64_t message, 
 
     const std::int64_t first_recipient = numbers.recipient;
     for (RecipientRecord& recipient : delivery.recipients) {
-        recipient.state = delivery.held ? State::held : State::queued;
+        recipient.state = delivery.quarantined ? State::quarantined : delivery.held ? State::held : State::queued;
         insert_recipient(database, message, recipient, about.received);
-        if (delivery.held)
-            add_event(database, message,
-                      {.at = about.received,
-                       .kind = EventKind::held,
-                       .recipient = recipient.id,
-                       .state = State::held,
-                       .generation = about.generation,
-                       .reply = delivery.hold_reason});
+        note_verdict(database, message, delivery, recipient, about);
     }
-    const bool claimed = incoming.lease && !delivery.held && delivery.due <= incoming.now;
+    const bool kept = delivery.held || delivery.quarantined;
+    const bool claimed = incoming.lease && !kept && delivery.due <= incoming.now;
     incoming.claimed[index] = claimed;
-    const auto status = delivery.held ? DeliveryStatus::held
-                        : claimed     ? DeliveryStatus::claimed
-                                      : DeliveryStatus::waiting;
-    std::optional<Instant> wake;
-    if (!delivery.held) wake = claimed ? *incoming.lease : delivery.due;
+    const auto status = delivery.quarantined ? DeliveryStatus::quarantined
+                        : delivery.held      ? DeliveryStatus::held
+                        : claimed            ? DeliveryStatus::claimed
+                                             : DeliveryStatus::waiting;
+    const auto stage = delivery.quarantined ? Stage::quarantined
+                       : delivery.undecided ? Stage::undecided
+                                            : Stage::decided;
+    const std::optional<Instant> wake = kept ? delivery.ends : claimed ? *incoming.lease : delivery.due;
     database.run(
         "INSERT INTO delivery(number, message, first_recipient, last_recipient, first_sibling, last_sibling, in_file,"
-        " status, wake, due, attempts, pending, owner, organisation, hold_reason, bounce_reason, edits)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,?,?,?,?,?)",
+        " status, wake, due, attempts, pending, owner, organisation, hold_reason, bounce_reason, edits, stage, rule,"
+        " ends) VALUES(?,?,?,?,?,?,?,?,?,?,?,0,?,?,?,?,?,?,?,?)",
         delivery.id, message, first_recipient, numbers.recipient - 1, first_sibling, first_sibling + count - 1,
         incoming.in_file, status, wake, delivery.due, delivery.attempts, options.owner, delivery.organisation,
-        delivery.hold_reason, delivery.bounce_reason, Blob{incoming.edits[index]});
-    count_later(
-        database,
-        {.organisation = delivery.organisation, .queued = delivery.held ? 0 : 1, .held = delivery.held ? 1 : 0});
+        delivery.hold_reason, delivery.bounce_reason, Blob{incoming.edits[index]}, stage, delivery.rule,
+        kept ? delivery.ends : std::nullopt);
+    count_delivery(database, delivery.organisation, stage, delivery.held, 1);
+}
+
+/// That a message is kept back from somebody, and why, is part of its history from the start.
+void MailStore::Impl::note_verdict(Database& database, std::int64_t message, const DeliveryRecord& delivery,
+                                   const RecipientRecord& recipient, const MessageRecord& about)
+{
+    if (!delivery.held && !delivery.quarantined) return;
+    add_event(database, message,
+              {.at = about.received,
+               .kind = delivery.quarantined ? EventKind::quarantined : EventKind::held,
+               .recipient = recipient.id,
+               .state = recipient.state,
+               .generation = about.generation,
+               .reply = delivery.hold_reason});
 }
 
 auto MailStore::content(std::string message_id) -> Async<Result<Content>>

@@ -17,6 +17,8 @@ struct ModelDelivery {
     bool held = false;
     std::optional<Instant> lease;
     bool bounced = false;
+    bool undecided = false, quarantined = false;
+    std::optional<Instant> ends;               // of a hold or a quarantine
     std::map<std::int64_t, State> recipients;  // by id, only those that are open
 };
 
@@ -28,7 +30,7 @@ public:
     {
         for (int i = 0; i < steps; ++i) {
             spool_.clock.at += std::chrono::seconds(below(90));
-            switch (below(10)) {
+            switch (below(12)) {
                 case 0:
                 case 1:
                 case 2:
@@ -48,6 +50,12 @@ public:
                 case 8:
                     act();
                     break;
+                case 9:
+                    release_or_discard();
+                    break;
+                case 10:
+                    decide();
+                    break;
                 default:
                     if (below(5) == 0) restart();
                     break;
@@ -66,7 +74,12 @@ private:
         for (int i = 0; i < count; ++i) {
             deliveries.push_back(
                 delivery(std::vector<std::string>(static_cast<std::size_t>(1 + below(3)), "a@x.cjsm.net")));
-            deliveries.back().held = below(6) == 0;
+            const int verdict = below(8);
+            if (verdict < 3) deliveries.back() = delivery({"a@x.cjsm.net"});
+            deliveries.back().quarantined = verdict == 0;
+            deliveries.back().undecided = verdict == 1;
+            deliveries.back().held = verdict == 2 || verdict == 3;
+            if (verdict == 0 || verdict == 2) deliveries.back().ends = spool_.clock.at + minutes(below(20) + 1);
             if (below(4) == 0) deliveries.back().due = spool_.clock.at + minutes(below(20) + 1);
         }
         const NewMessage sent =
@@ -74,24 +87,36 @@ private:
         const bool lease = below(2) == 0;
         const auto claimed = spool_.commit(sent, lease);
         // Ids are given in order, so those that were not returned are known too.
-        QueueFilter it;
-        it.ids = {sent.message.id};
-        for (const QueueEntry& entry : value_of(wait_for(spool_.store->list(it)))) {
+        for (const QueueEntry& entry : listed({sent.message.id})) {
             ModelDelivery& made = model_[entry.delivery.id];
             made.message = sent.message.id;
             made.due = entry.delivery.due;
             made.held = entry.delivery.held;
+            made.undecided = entry.delivery.undecided;
+            made.quarantined = entry.delivery.quarantined;
+            made.ends = entry.delivery.ends;
             for (const RecipientRecord& to : entry.delivery.recipients) made.recipients[to.id] = to.state;
-            if (lease && !made.held && made.due <= spool_.clock.at) made.lease = spool_.clock.at + minutes(10);
+            if (lease && !made.held && !made.quarantined && made.due <= spool_.clock.at)
+                made.lease = spool_.clock.at + minutes(10);
         }
         REQUIRE(std::ranges::count_if(model_, [&](const auto& each) {
                     return each.second.message == sent.message.id && each.second.lease;
                 }) == std::ssize(claimed));
     }
 
+    std::vector<QueueEntry> listed(std::vector<std::string> ids)
+    {
+        QueueFilter it;
+        it.ids = std::move(ids);
+        auto entries = value_of(wait_for(spool_.store->list(it)));
+        it.quarantined = true;
+        for (auto& entry : value_of(wait_for(spool_.store->list(it)))) entries.push_back(std::move(entry));
+        return entries;
+    }
+
     bool claimable(const ModelDelivery& each) const
     {
-        if (each.held) return false;
+        if ((each.held || each.quarantined) && !each.lease) return each.ends && *each.ends <= spool_.clock.at;
         return each.lease ? *each.lease <= spool_.clock.at : each.due <= spool_.clock.at;
     }
 
@@ -105,6 +130,13 @@ private:
             REQUIRE(got.delivery.bounce_reason.empty() != mine.bounced);
             REQUIRE(got.message->id == mine.message);
             REQUIRE(got.delivery.recipients.size() == mine.recipients.size());
+            REQUIRE(got.delivery.undecided == mine.undecided);
+            REQUIRE(got.delivery.quarantined == mine.quarantined);
+            if (mine.held) {  // its time is over
+                mine.held = false;
+                mine.ends.reset();
+                for (auto& [id, state] : mine.recipients) state = State::queued;
+            }
             mine.lease = spool_.clock.at + minutes(10);
         }
     }
@@ -131,7 +163,10 @@ private:
         made.hold = below(8) == 0;
         std::map<std::int64_t, State> left;
         for (const auto& [id, state] : mine.recipients) {
-            const State becomes = below(3) == 0 ? State::queued : below(2) == 0 ? State::relayed : State::failed;
+            const State becomes = mine.quarantined ? State::expired
+                                  : below(3) == 0  ? State::queued
+                                  : below(2) == 0  ? State::relayed
+                                                   : State::failed;
             made.recipients.push_back({.recipient_id = id, .state = becomes, .reply = "said"});
             if (!is_final(becomes)) left[id] = made.hold ? State::held : State::queued;
         }
@@ -150,6 +185,74 @@ private:
         value_of(wait_for(spool_.store->unclaim({place->first}, spool_.clock.at + minutes(1))));
         place->second.lease.reset();
         place->second.due = place->second.bounced ? spool_.clock.at : spool_.clock.at + minutes(1);
+    }
+
+    // Releases all of a message's quarantine, or deletes it.
+    void release_or_discard()
+    {
+        std::vector<std::int64_t> kept;
+        for (const auto& [id, each] : model_)
+            if (each.quarantined && !each.lease) kept.push_back(id);
+        if (kept.empty()) return;
+        const auto id = kept[static_cast<std::size_t>(below(static_cast<int>(kept.size())))];
+        if (below(3) > 0) {
+            redecide(id, true);
+            return;
+        }
+        const std::string message = model_.at(id).message;
+        value_of(wait_for(spool_.store->discard(message, "not released", "ann")));
+        for (auto& [number, each] : model_) {
+            if (each.message != message || !each.quarantined || each.lease) continue;
+            each.quarantined = false;
+            each.bounced = true;
+            each.due = spool_.clock.at;
+            each.ends.reset();
+        }
+    }
+
+    void decide()
+    {
+        for (const auto& [id, each] : model_) {
+            if (!each.undecided || !each.lease) continue;
+            redecide(id, false);
+            return;
+        }
+    }
+
+    void redecide(std::int64_t id, bool release)
+    {
+        ModelDelivery& mine = model_.at(id);
+        Redecision what;
+        what.message_id = mine.message;
+        what.delivery_id = id;
+        what.at = spool_.clock.at;
+        what.release = release;
+        what.actor = release ? "ann" : "";
+        RecipientRecord to = recipient("a@x.cjsm.net");
+        to.id = mine.recipients.begin()->first;
+        const int verdict = below(6);
+        what.plan.quarantined = verdict == 0;
+        what.plan.held = verdict == 1;
+        what.plan.undecided = verdict == 2 && !release;
+        if (verdict < 2) what.plan.ends = spool_.clock.at + minutes(below(9) + 1);
+        what.plan.due = spool_.clock.at + minutes(below(3));
+        to.state = verdict == 0 ? State::quarantined : verdict == 1 ? State::held : State::queued;
+        if (verdict == 3) to.state = State::redirected;
+        what.plan.recipients = {to};
+        REQUIRE(value_of(wait_for(spool_.store->redecide(what))));
+        if (release && verdict != 0) REQUIRE_FALSE(value_of(wait_for(spool_.store->redecide(what))));
+        if (verdict == 3) {
+            model_.erase(id);
+            return;
+        }
+        mine.quarantined = what.plan.quarantined;
+        mine.undecided = what.plan.undecided;
+        mine.held = what.plan.held;
+        mine.bounced = false;
+        mine.ends = what.plan.ends;
+        mine.due = what.plan.due;
+        mine.lease.reset();
+        mine.recipients.begin()->second = to.state;
     }
 
     // On messages none of which is claimed: what happens under way has tests of its own.
@@ -171,7 +274,7 @@ private:
         if (what == 4) value_of(wait_for(store.bounce(it, "no", "ann")));
         for (auto place = model_.begin(); place != model_.end();) {
             ModelDelivery& each = place->second;
-            if (each.message != it.ids[0]) {
+            if (each.message != it.ids[0] || each.quarantined) {
                 ++place;
                 continue;
             }
@@ -179,9 +282,10 @@ private:
                 place = model_.erase(place);
                 continue;
             }
-            if (what == 0 || (what == 1 && each.held) || what == 4 || (what == 2 && !each.held)) {
+            if ((what == 0 && !each.held) || (what == 1 && each.held) || what == 4 || (what == 2 && !each.held)) {
                 if (what != 0) each.due = spool_.clock.at;
                 each.held = what == 0;
+                each.ends.reset();
                 for (auto& [id, state] : each.recipients) state = each.held ? State::held : State::queued;
             }
             if (what == 4) each.bounced = true;
@@ -200,26 +304,31 @@ private:
 
     void compare()
     {
-        const auto entries = value_of(wait_for(spool_.store->list({})));
+        const auto entries = listed({});
         REQUIRE(entries.size() == model_.size());
         std::set<std::string> messages;
-        std::size_t held = 0;
+        std::size_t held = 0, quarantined = 0;
         for (const QueueEntry& entry : entries) {
             REQUIRE(model_.contains(entry.delivery.id));
             const ModelDelivery& mine = model_.at(entry.delivery.id);
             REQUIRE(entry.message.id == mine.message);
             REQUIRE(entry.delivery.held == mine.held);
+            REQUIRE(entry.delivery.quarantined == mine.quarantined);
+            REQUIRE(entry.delivery.undecided == mine.undecided);
+            REQUIRE(entry.delivery.ends == mine.ends);
             std::map<std::int64_t, State> open;
             for (const RecipientRecord& to : entry.delivery.recipients)
                 if (!is_final(to.state)) open[to.id] = to.state;
             REQUIRE(open == mine.recipients);
             messages.insert(entry.message.id);
             held += entry.delivery.held ? 1 : 0;
+            quarantined += entry.delivery.quarantined ? 1 : 0;
         }
         const QueueTotals totals = spool_.totals();
         REQUIRE(totals.messages == messages.size());
         REQUIRE(totals.held == held);
-        REQUIRE(totals.queued + totals.held == model_.size());
+        REQUIRE(totals.quarantined == quarantined);
+        REQUIRE(totals.queued + totals.held + totals.quarantined == model_.size());
         for (const std::string& id : messages) REQUIRE(!spool_.content(id).empty());
     }
 

@@ -91,6 +91,7 @@ TEST_CASE("an attempt recorded twice counts once, and its reports are sent once"
     AttemptOutcome failed = outcome(sent.message.id, claimed[0], State::failed, "550 5.1.1 unknown");
     failed.recipients[1].state = State::queued;
     failed.reports.push_back(message({delivery({"eric.brown@y.cjsm.net"}, "chambers")}));
+    failed.reports[0].message.origin = vocabulary::Origin::report;
     spool.record(failed);
     failed.reports[0] = message({delivery({"eric.brown@y.cjsm.net"}, "chambers")});
     spool.record(failed);
