@@ -56,6 +56,7 @@ pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
 pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(CLAMAV REQUIRED IMPORTED_TARGET libclamav)
 find_library(MAGIC_LIBRARY magic REQUIRED)
 
 # Asio's own coroutine frames are reused by thread; the classic (non-strand) polymorphic executor is not needed.

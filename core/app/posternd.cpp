@@ -8,6 +8,7 @@
 #include "gateway/deliver_path.hpp"
 #include "gateway/reload.hpp"
 #include "process/privileges.hpp"
+#include "scan/scanner.hpp"
 #include "session/sessions.hpp"
 
 #include <fmt/format.h>
@@ -92,6 +93,7 @@ public:
         const int signal = wait_for_end();
         log_.info("stopping", {{"reason", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
         if (!stop()) {
+            scanner_.end();
             // Somebody's server keeps us waiting. Nothing is lost by leaving: what it has not answered is tried again.
             log_.flush();
             std::_Exit(0);
@@ -113,7 +115,10 @@ private:
               or_throw(transform::load_or_create_key((std::filesystem::path(node.storage) / "trace.key").string()))),
           dns_(or_throw(net::open_dns(reactors_.context(0), dns_options(node)))),
           schedule_(reactors_, *store_, clock_, log_),
-          services_{clock_, log_, metrics_, alarms_, generations_, *store_, *people_, schedule_, *dns_, trace_key_},
+          scanner_(reactors_.context(0), clock_, log_, metrics_, alarms_, node_.scanner,
+                   {scan::scanner_program(), node_.storage + "/scanner", node_.user}),
+          services_{clock_,   log_,      metrics_, alarms_,    generations_, *store_,
+                    *people_, schedule_, *dns_,    trace_key_, &scanner_},
           receptionist_(services_),
           deliver_path_(services_),
           sessions_(reactors_, receptionist_, metrics_, log_),
@@ -136,12 +141,15 @@ private:
         if (!node_.control_socket.empty()) control_.listen_local(node_.control_socket, node_.control_group);
         if (node_.control_remote) or_throw_void(remote_.bind(*node_.control_remote));
         if (node_.metrics) metrics_page_.listen_tcp(*node_.metrics);
+        scanner_.spawn();
         process::drop(node_.user);
         boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
         remote_.start();
+        scanner_.start();
         reload_.watch([this] {
             renew_remote();
+            scanner_.follow(generations_.current()->policy->node().scanner);
             boost::asio::co_spawn(reactors_.context(0), deliver_path_.release_after_outages(), boost::asio::detached);
         });
         reactors_.start();
@@ -187,6 +195,7 @@ private:
         intake_.stop();
         sessions_.stop();
         schedule_.stop();
+        scanner_.stop();
         control_.stop();
         remote_.stop();
         metrics_page_.stop();
@@ -212,6 +221,7 @@ private:
     transform::TraceKey trace_key_;
     std::unique_ptr<net::Dns> dns_;
     queue::Schedule schedule_;
+    scan::Scanner scanner_;
     gateway::Services services_;
     gateway::Receptionist receptionist_;
     gateway::DeliverPath deliver_path_;

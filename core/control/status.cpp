@@ -43,6 +43,14 @@ constexpr CounterRow rows[] = {
     {"redirects_carried", "Redirected messages carried", &ports::Metrics::redirects_carried},
     {"hops_unproved", "Next hops that could not prove themselves", &ports::Metrics::hops_unproved},
     {"delivery_connections", "Connections opened to next hops", &ports::Metrics::delivery_connections},
+    {"inspections", "Messages that the scanner looked into", &ports::Metrics::inspections},
+    {"inspection_microseconds", "Time that these took, in microseconds", &ports::Metrics::inspection_microseconds},
+    {"inspections_failed", "Messages that could not be looked into, and were deferred",
+     &ports::Metrics::inspections_failed},
+    {"viruses_found", "Messages in which a virus was found", &ports::Metrics::viruses_found},
+    {"scanner_workers_replaced", "Workers of the scanner that crashed, hung or grew too large",
+     &ports::Metrics::scanner_workers_replaced},
+    {"signature_swaps", "Signature sets that took over from another", &ports::Metrics::signature_swaps},
     {"reloads", "Generations published", &ports::Metrics::reloads},
     {"reloads_rejected", "Reloads rejected", &ports::Metrics::reloads_rejected},
 };
@@ -81,6 +89,40 @@ json::array lanes_json(const gateway::Services& services)
                          {"down", lane.down},
                          {"reason", lane.reason}});
     return lanes;
+}
+
+json::object scanner_json(const gateway::Services& services, Instant now)
+{
+    if (!services.inspector) return {};
+    const auto status = services.inspector->status();
+    json::array workers;
+    for (const auto& worker : status.workers) workers.push_back({{"process", worker.process}, {"busy", worker.busy}});
+    json::object scanner{{"workers", std::move(workers)},
+                         {"waiting", status.waiting},
+                         {"loading", status.loading},
+                         {"signatures", status.signatures},
+                         {"signature_count", status.signature_count},
+                         {"trouble", status.trouble},
+                         {"warnings", json::value_from(status.warnings)}};
+    scanner["signatures_made"] = status.made ? json::value(to_iso8601(*status.made)) : json::value(nullptr);
+    scanner["signatures_age_seconds"] =
+        status.made ? json::value(std::chrono::duration_cast<std::chrono::seconds>(now - *status.made).count())
+                    : json::value(nullptr);
+    return scanner;
+}
+
+std::string scanner_text(const json::object& scanner)
+{
+    if (scanner.empty()) return {};
+    const auto& workers = scanner.at("workers").as_array();
+    const auto signatures = std::string(scanner.at("signatures").as_string());
+    std::string text = fmt::format("scanner: {} workers, {}\n", workers.size(),
+                                   !signatures.empty()               ? "signatures " + signatures
+                                   : scanner.at("loading").as_bool() ? "loading signatures"
+                                                                     : "viruses are not looked for");
+    for (const auto& warning : scanner.at("warnings").as_array())
+        text += fmt::format("scanner: {}\n", warning.as_string().c_str());
+    return text;
 }
 
 prometheus::MetricFamily family(const std::string& name, const std::string& help, double value, bool gauge)
@@ -123,6 +165,7 @@ json::value status_json(const gateway::Services& services, const StatusFacts& fa
          {{"known", facts.directory_known}, {"entries", facts.directory.entries}, {"active", facts.directory.active}}},
         {"queue", queue_json(services, facts)},
         {"next_hops", lanes_json(services)},
+        {"scanner", scanner_json(services, facts.now)},
         {"alarms", std::move(alarms)},
         {"last_reload", reload_json(facts.reload)},
         {"counters", std::move(counters)}};
@@ -150,6 +193,7 @@ std::string status_text(const json::value& status)
                     number(counters.at("messages_accepted")),
                     number(counters.at("recipients_relayed")) + number(counters.at("recipients_delivered")),
                     number(counters.at("recipients_failed")), number(counters.at("connections_open")));
+    text += scanner_text(s.at("scanner").as_object());
     for (const auto& lane : s.at("next_hops").as_array()) {
         const auto& l = lane.as_object();
         if (l.at("down").as_bool())
@@ -186,6 +230,14 @@ std::string metrics_text(const gateway::Services& services, const StatusFacts& f
     gauge("postern_queue_oldest_seconds", "Age of the oldest message in the spool",
           facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count()
                              : 0);
+    if (services.inspector) {
+        const auto scanner = services.inspector->status();
+        gauge("postern_scanner_workers", "Workers of the scanner", scanner.workers.size());
+        gauge("postern_scanner_waiting", "Messages that wait for a worker of the scanner", scanner.waiting);
+        gauge("postern_signatures", "Signatures of the set in force", scanner.signature_count);
+        gauge("postern_signatures_age_seconds", "Age of the signature set in force",
+              scanner.made ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *scanner.made).count() : 0);
+    }
     gauge("postern_alarms", "Alarms that stand", services.alarms.standing().size());
     gauge("postern_storage_failing", "1 while mail can't be stored", services.store.failing() ? 1 : 0);
     gauge("postern_resident_bytes", "Resident memory of the engine", resident_bytes());

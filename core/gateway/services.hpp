@@ -8,6 +8,7 @@
 #include "gateway/generations.hpp"
 #include "net/dns.hpp"
 #include "ports/alarms.hpp"
+#include "ports/inspector.hpp"
 #include "ports/metrics.hpp"
 #include "queue/schedule.hpp"
 #include "store/mail_store.hpp"
@@ -26,6 +27,7 @@ struct Services {
     queue::Schedule& schedule;
     net::Dns& dns;
     const transform::TraceKey& trace_key;
+    ports::Inspector* inspector = nullptr;  ///< null: no scanner runs; what it would see is unknown
 };
 
 }  // namespace postern::gateway

@@ -214,6 +214,31 @@ Shape listener_shape()
          {"limits", intake_shape(), "What one client may cost."}});
 }
 
+Shape scanner_shape()
+{
+    return map(
+        {{"workers", count(1, 32), "Messages that are looked at at one time; 2 where absent. Takes effect at a start."},
+         {"deadline", simple(Form::duration),
+          "For one message: then its worker is killed, and its sender told to try again; 30 seconds where absent."},
+         {"memory", simple(Form::size),
+          "What a worker may use beside the signatures; 512 MiB where absent. Takes effect at a start."},
+         {"temporary", simple(Form::size),
+          "Temporary files of a worker; 256 MiB where absent. Takes effect at a start."},
+         {"signatures", simple(Form::path),
+          "Directory of virus signatures, as freshclam keeps it. Without it viruses are not looked for. Takes effect "
+          "at a start."},
+         {"signatures_age", simple(Form::duration),
+          "An older set raises an alarm; 3 days where absent. A set without a date has that of its newest file."},
+         {"signatures_old", words({"accept", "defer"}),
+          "What becomes of mail while the set is older; accept where absent."},
+         {"archive_depth", count(1, 100),
+          "Archives within each other; deeper ones can't be scanned. 16 where absent. Takes effect at a start."},
+         {"archive_files", count(1, 1'000'000),
+          "Files in the archives of one message; 10000 where absent. Takes effect at a start."},
+         {"archive_size", simple(Form::size),
+          "What archives of one message may hold unpacked; 400 MiB where absent. Takes effect at a start."}});
+}
+
 Shape node_shape()
 {
     return map({
@@ -241,6 +266,7 @@ Shape node_shape()
         {"mailboxes",
          map({{"lmtp", simple(Form::local_endpoint), "Path of a socket, or host:port on loopback.", required}}),
          "Where mail for members hosted here goes."},
+        {"scanner", scanner_shape(), "The process that looks inside attachments, and for viruses."},
         {"control",
          map({{"socket", simple(Form::path), "Local socket of the command line. Takes effect at a start.", required},
               {"group", simple(Form::text), "Group that may use it; the owner only where absent."},

@@ -131,6 +131,32 @@ void read_mailboxes(Source& source, const Values& top, const std::filesystem::pa
     node.mailboxes = std::move(mailboxes);
 }
 
+void read_scanner(Source& source, const Values& top, const std::filesystem::path& directory,
+                  vocabulary::Scanner& scanner)
+{
+    const auto map = top.map("scanner");
+    scanner.workers = map.small("workers", scanner.workers);
+    scanner.deadline = map.duration("deadline", scanner.deadline);
+    scanner.memory = map.size("memory").value_or(scanner.memory);
+    scanner.temporary = map.size("temporary").value_or(scanner.temporary);
+    scanner.signatures = read_path(map, "signatures", directory, nullptr);
+    scanner.signatures_age = map.duration("signatures_age", scanner.signatures_age);
+    scanner.defer_when_old = map.text("signatures_old") == "defer";
+    scanner.archive_depth = map.small("archive_depth", scanner.archive_depth);
+    scanner.archive_files = map.small("archive_files", scanner.archive_files);
+    scanner.archive_size = map.size("archive_size").value_or(scanner.archive_size);
+    if (scanner.deadline < std::chrono::seconds{1} || scanner.deadline > std::chrono::minutes{10})
+        source.error(map.place("deadline"), "\"deadline\" is from 1 second to 10 minutes");
+    const auto within = [&](const char* key, std::uint64_t value, std::uint64_t least, std::uint64_t most) {
+        if (value < least || value > most)
+            source.error(map.place(key), fmt::format("\"{}\" is from {} to {}", key, vocabulary::print_size(least),
+                                                     vocabulary::print_size(most)));
+    };
+    within("memory", scanner.memory, 64ULL << 20, 1ULL << 40);
+    within("temporary", scanner.temporary, 1ULL << 20, 1ULL << 40);
+    within("archive_size", scanner.archive_size, 1ULL << 20, 4ULL << 30);
+}
+
 void read_metrics(Source& source, const Values& top, vocabulary::Node& node)
 {
     node.metrics = top.host_port("metrics");
@@ -196,6 +222,7 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     node.authorities = read_path(top.map("certificates"), "members", directory, &file.named_files);
     node.hop_authorities = read_path(top.map("certificates"), "next_hops", directory, &file.named_files);
     read_mailboxes(source, top, directory, node);
+    read_scanner(source, top, directory, node.scanner);
     node.control_socket = read_path(top.map("control"), "socket", directory, nullptr);
     check_socket_path(source, top.map("control").place("socket"), node.control_socket);
     node.control_group = top.map("control").text("group");

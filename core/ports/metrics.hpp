@@ -28,6 +28,12 @@ struct Metrics {
     Counter redirects_carried{0};
     Counter hops_unproved{0};  ///< next hops that could not prove themselves
     Counter delivery_connections{0};
+    Counter inspections{0};              ///< messages that the scanner looked into
+    Counter inspection_microseconds{0};  ///< that these took, waiting for a worker included
+    Counter inspections_failed{0};       ///< messages that could not be looked into: deferred
+    Counter viruses_found{0};            ///< messages in which a virus was found
+    Counter scanner_workers_replaced{0};
+    Counter signature_swaps{0};
     Counter reloads{0};
     Counter reloads_rejected{0};
 };

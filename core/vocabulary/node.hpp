@@ -58,6 +58,20 @@ struct ControlRemote {
     std::string key;
 };
 
+/// The scanner process: libmagic, archive listing, libclamav. Start, but for what says otherwise.
+struct Scanner {
+    unsigned workers = 2;
+    Duration deadline{std::chrono::seconds{30}};  ///< for one message, then its worker is killed
+    std::uint64_t memory = 512ULL << 20;          ///< bytes that a worker may have beside the signatures
+    std::uint64_t temporary = 256ULL << 20;       ///< bytes of a worker's temporary files
+    std::string signatures;                       ///< directory of the signature set; empty: viruses are not looked for
+    Duration signatures_age{std::chrono::hours{72}};  ///< an older set raises an alarm; follows a reload
+    bool defer_when_old = false;                      ///< and mail is deferred meanwhile; follows a reload
+    unsigned archive_depth = 16;                      ///< archives within each other
+    unsigned archive_files = 10'000;                  ///< files in one message's archives
+    std::uint64_t archive_size = 400ULL << 20;        ///< bytes unpacked of one message
+};
+
 struct Node {
     std::string name;  ///< "mx.cjsm.net": greeting, EHLO, Received, Message-ID
     std::vector<Listener> listeners;
@@ -70,6 +84,7 @@ struct Node {
     std::string authorities;      ///< PEM: who may certify members' servers as clients (postern ca)
     std::string hop_authorities;  ///< PEM: who may certify next hops; empty: the system's
     std::optional<Mailboxes> mailboxes;
+    Scanner scanner;
     std::string control_socket;  ///< start
     std::string control_group;   ///< group that may use it; empty: owner only; start
     std::optional<ControlRemote> control_remote;

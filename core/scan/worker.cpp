@@ -1,0 +1,130 @@
+#include "scan/worker.hpp"
+
+#include "mail/mime_values.hpp"
+#include "scan/sandbox.hpp"
+
+#include <unistd.h>
+#include <algorithm>
+#include <exception>
+
+namespace postern::scan {
+
+namespace {
+
+constexpr std::size_t most_of_a_type = 256 * 1024;  ///< libmagic needs a file's beginning
+constexpr int stopped = 0;
+constexpr int failed = 1;
+
+// One message's look, part by part.
+class Look {
+public:
+    Look(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine)
+        : order_(order), message_(message), types_(types), engine_(engine)
+    {
+    }
+
+    Answer run()
+    {
+        answer_.id = order_.id;
+        if (order_.viruses && !engine_) {
+            answer_.failure = "there are no virus signatures";
+            return std::move(answer_);
+        }
+        if (order_.viruses) answer_.inspection.signatures = engine_->version();
+        seen().parts.resize(order_.pieces.size());
+        for (std::size_t i = 0; i < order_.pieces.size() && answer_.failure.empty(); ++i) look_at(i);
+        if (order_.viruses && answer_.failure.empty()) scan(message_, order_.doubtful, order_.pieces.size());
+        return std::move(answer_);
+    }
+
+private:
+    vocabulary::Inspection& seen() { return answer_.inspection; }
+
+    void look_at(std::size_t index)
+    {
+        const auto& piece = order_.pieces[index];
+        std::string decoded;
+        std::string_view bytes = message_.substr(piece.offset, piece.length);
+        if (piece.encoding != mail::Part::Encoding::none) {
+            mail::decode_body(bytes, piece.encoding, [&decoded](std::string_view more) {
+                decoded += more;
+                return true;
+            });
+            bytes = decoded;
+        }
+        auto& part = seen().parts[index];
+        if (order_.types) part.detected_type = types_.type_of(bytes.substr(0, most_of_a_type));
+        if (order_.members && !look_inside(bytes, limits_, part)) unscannable("files");
+        if (order_.viruses) scan(bytes, true, index);
+    }
+
+    void scan(std::string_view bytes, bool mail, std::size_t index)
+    {
+        const auto finding = engine_->scan(bytes, mail);
+        if (!finding) {
+            answer_.failure = finding.error().describe();
+            return;
+        }
+        for (const auto& name : finding->viruses) {
+            const auto same = [&name](const auto& known) { return known.signature == name; };
+            if (std::ranges::none_of(seen().viruses, same) && seen().viruses.size() < most_findings)
+                seen().viruses.push_back({name, index});
+        }
+        for (const auto& reason : finding->unscannable) {
+            unscannable(reason);
+            if (index >= seen().parts.size()) continue;
+            auto& part = seen().parts[index];
+            part.encrypted = part.encrypted || reason == "encrypted";
+            part.broken = part.broken || reason == "broken";
+            part.macros = part.macros || reason == "macros";
+        }
+    }
+
+    void unscannable(const std::string& reason)
+    {
+        if (std::ranges::find(seen().unscannable, reason) == seen().unscannable.end())
+            seen().unscannable.push_back(reason);
+    }
+
+    const Order& order_;
+    std::string_view message_;
+    const TypeDetector& types_;
+    const VirusEngine* engine_;
+    ArchiveLimits limits_{most_members, most_member_bytes, 256ULL << 20};
+    Answer answer_;
+};
+
+}  // namespace
+
+Answer inspect(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine)
+{
+    return Look(order, message, types, engine).run();
+}
+
+void run_worker(Descriptor socket, const Settings& settings, unsigned slot, const TypeDetector& types,
+                VirusEngine* engine)
+{
+    try {
+        const auto folder = slot_folder(settings, slot);
+        if (engine) engine->use_folder(folder);
+        confine_worker(settings, slot);
+        Datagram datagram;
+        while (receive_datagram(socket.get(), datagram) == Received::datagram) {
+            const auto order = decode_order(datagram.bytes);
+            if (!order) _exit(failed);
+            const auto view = SealedView::open(datagram.passed.get(), order->size);
+            if (!view) _exit(failed);
+            allow_processor_time(settings.scanner.deadline);
+            const auto answer = inspect(*order, view->bytes(), types, engine);
+            empty_slot(folder);
+            if (!send_datagram(socket.get(), encode(answer))) _exit(failed);
+        }
+        _exit(stopped);
+    } catch (const std::exception& error) {
+        const auto text = std::string("postern-scan: a worker ends: ") + error.what() + "\n";
+        static_cast<void>(!write(STDERR_FILENO, text.data(), text.size()));
+        _exit(failed);
+    }
+}
+
+}  // namespace postern::scan

@@ -1,0 +1,95 @@
+#include "scan/worker.hpp"
+
+#include "looks.hpp"
+#include "mail/mime.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace postern;
+using namespace postern::scan;
+
+namespace {
+
+vocabulary::Scanner settings(const std::string& folder)
+{
+    vocabulary::Scanner scanner;
+    scanner.signatures = folder;
+    return scanner;
+}
+
+std::unique_ptr<VirusEngine> engine_with(const looks::Folder& folder)
+{
+    folder.write("set/test.ndb", looks::signatures());
+    auto engine = VirusEngine::load(settings(folder.path("set")), folder.path());
+    REQUIRE(engine.has_value());
+    return std::move(*engine);
+}
+
+Answer look_at(const std::string& message, const VirusEngine* engine)
+{
+    static const TypeDetector types;
+    const auto structure = mail::read_structure(message, false);
+    Order order;
+    order.id = 3;
+    order.size = message.size();
+    order.types = order.members = true;
+    order.viruses = true;
+    order.doubtful = structure.malformed;
+    for (const auto& part : structure.parts) order.pieces.push_back({part.offset, part.length, part.encoding});
+    return inspect(order, message, types, engine);
+}
+
+}  // namespace
+
+TEST_CASE("a set that can't be used says why")
+{
+    const looks::Folder folder;
+    const auto why = [&folder] {
+        const auto engine = VirusEngine::load(settings(folder.path("set")), folder.path());
+        REQUIRE_FALSE(engine.has_value());
+        CHECK(engine.error().retry() == Retry::later);
+        return engine.error().describe();
+    };
+    CHECK_THAT(why(), Catch::Contains(folder.path("set")));
+    std::filesystem::create_directories(folder.path("set"));
+    CHECK_THAT(why(), Catch::Contains("set: "));
+    folder.write("set/test.ndb", "Other:0:*:" + looks::hexadecimal("nothing that is ever sent") + "\n");
+    CHECK_THAT(why(), Catch::Contains("does not find the EICAR test file"));
+    folder.write("set/test.ndb", looks::signatures("Wrong:0:*:" + looks::hexadecimal("The hearing is at ten") + "\n"));
+    CHECK_THAT(why(), Catch::Contains("takes a harmless message for Wrong"));
+    folder.write("set/test.ndb", "broken\n");
+    CHECK_THAT(why(), Catch::Contains("alformed"));
+}
+
+TEST_CASE("a virus is found with its part, and a clean message passes")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    CHECK(engine->signatures() == 2);
+    CHECK_THAT(engine->version(), Catch::StartsWith("2 signatures of 20"));
+
+    auto answer = look_at("Subject: x\r\n\r\nHello\r\n", engine.get());
+    CHECK(answer.failure.empty());
+    CHECK(answer.inspection.viruses.empty());
+    CHECK(answer.inspection.signatures == engine->version());
+
+    answer = look_at("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n\r\n" +
+                         looks::eicar() + "\r\n--b--\r\n",
+                     engine.get());
+    REQUIRE(answer.inspection.viruses.size() == 1);
+    CHECK_THAT(answer.inspection.viruses[0].signature, Catch::StartsWith("Eicar-Test-Signature"));
+    CHECK(answer.inspection.viruses[0].part == 1);
+}
+
+TEST_CASE("what can't be opened is said, and what is asked without signatures fails")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    const auto locked =
+        looks::archive_of({{"a.txt", "secret"}}, archive_write_set_format_zip, archive_write_add_filter_none, "x");
+    const auto answer = look_at("Content-Type: application/zip\r\n\r\n" + locked, engine.get());
+    CHECK(answer.inspection.viruses.empty());
+    CHECK(answer.inspection.unscannable == std::vector<std::string>{"encrypted"});
+    CHECK(answer.inspection.parts.at(0).encrypted);
+    CHECK_FALSE(look_at("Subject: x\r\n\r\n", nullptr).failure.empty());
+}
