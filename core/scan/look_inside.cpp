@@ -43,7 +43,7 @@ std::string member_name(archive_entry* entry)
 }
 
 // Formats that programs open by a click. Not mtree and raw, which take any text for theirs.
-Reading open_archive(std::string_view bytes)
+Reading archive_reader()
 {
     Reading reading(archive_read_new());
     archive* handle = reading.get();
@@ -54,9 +54,10 @@ Reading open_archive(std::string_view bytes)
           archive_read_support_format_iso9660, archive_read_support_format_lha, archive_read_support_format_cpio,
           archive_read_support_format_ar, archive_read_support_format_xar})
         format(handle);
-    if (archive_read_open_memory(handle, bytes.data(), bytes.size()) != ARCHIVE_OK) return nullptr;
     return reading;
 }
+
+constexpr int unpacked_enough = 1000;  ///< beside libarchive's own results
 
 // Over the member's data to the next header. Zip has a directory to jump by; others have to be unpacked.
 int skip_data(archive* handle, std::uint64_t& unpacked)
@@ -70,7 +71,7 @@ int skip_data(archive* handle, std::uint64_t& unpacked)
         const int result = archive_read_data_block(handle, &data, &size, &offset);
         if (result == ARCHIVE_EOF) return ARCHIVE_OK;
         if (result != ARCHIVE_OK) return result;
-        if (size > unpacked) return ARCHIVE_RETRY;
+        if (size > unpacked) return unpacked_enough;
         unpacked -= size;
     }
 }
@@ -79,6 +80,14 @@ bool says_encrypted(archive* handle)
 {
     const char* text = archive_error_string(handle);
     return text && (holds(text, "ncrypt") || holds(text, "assphrase"));
+}
+
+// Why it ends early. What is no archive at all, or one compressed file, is not broken.
+void note_end(archive* handle, vocabulary::PartInspection& part)
+{
+    const char* text = archive_error_string(handle);
+    if (text && holds(text, "nrecognized")) return;
+    (part.encrypted || says_encrypted(handle) ? part.encrypted : part.broken) = true;
 }
 
 void note_member(archive_entry* entry, ArchiveLimits& limits, vocabulary::PartInspection& part)
@@ -94,24 +103,26 @@ void note_member(archive_entry* entry, ArchiveLimits& limits, vocabulary::PartIn
 
 bool list_members(std::string_view bytes, ArchiveLimits& limits, vocabulary::PartInspection& part)
 {
-    const auto reading = open_archive(bytes);
-    if (!reading) return true;
+    const auto reading = archive_reader();
     archive* handle = reading.get();
-    for (bool first = true;; first = false) {
+    if (archive_read_open_memory(handle, bytes.data(), bytes.size()) != ARCHIVE_OK) {
+        note_end(handle, part);
+        return true;
+    }
+    for (;;) {
         archive_entry* entry = nullptr;
         int result = archive_read_next_header(handle, &entry);
         if (result == ARCHIVE_EOF) return true;
         if (result < ARCHIVE_WARN) {
-            const bool none = first && archive_format(handle) == 0 && archive_filter_count(handle) <= 1;
-            if (!none) (says_encrypted(handle) ? part.encrypted : part.broken) = true;
+            note_end(handle, part);
             return true;
         }
         if (limits.members == 0 || limits.name_bytes < longest_name) return false;
         note_member(entry, limits, part);
         result = skip_data(handle, limits.unpacked);
-        if (result == ARCHIVE_RETRY && limits.unpacked < bytes.size()) return false;
+        if (result == unpacked_enough) return false;
         if (result < ARCHIVE_WARN) {
-            (part.encrypted || says_encrypted(handle) ? part.encrypted : part.broken) = true;
+            note_end(handle, part);
             return true;
         }
         if (archive_read_has_encrypted_entries(handle) == 1) part.encrypted = true;

@@ -156,13 +156,15 @@ TEST_CASE("a worker without memory fails its message only", "[live]")
     vocabulary::Scanner settings;
     settings.workers = 1;
     Bench bench(settings);
+    REQUIRE(bench.look(clean));
     const auto worker = static_cast<pid_t>(bench.scanner.status().workers.at(0).process);
     const rlimit tiny{1 << 20, 1 << 20};
     REQUIRE(prlimit(worker, RLIMIT_AS, &tiny, nullptr) == 0);
     const std::string large =
         "Content-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string(8 << 20, 'A');
-    CHECK_FALSE(bench.look(large));
-    kill(worker, SIGKILL);
+    const auto seen = bench.look(large);
+    CHECK_FALSE(seen.has_value());
+    if (bench.metrics.scanner_workers_replaced == 0) kill(worker, SIGKILL);  // it said so, and lives
     CHECK(comes_true([&] { return bench.look(large).has_value(); }));
 }
 
