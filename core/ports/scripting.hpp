@@ -53,6 +53,7 @@ struct ScriptAnswer {
     std::string error;                      ///< "marking.lua:12: ..."; empty: none
     std::vector<std::string> said;          ///< lines of postern.log(), bounded
     Duration took{};
+    std::uint64_t instructions = 0;  ///< about; what library functions charged for their input is among them
 };
 
 /// The compiled scripts of one generation.

@@ -1,0 +1,89 @@
+#include "script/breaker.hpp"
+
+#include <fmt/format.h>
+
+namespace postern::script {
+
+namespace {
+
+std::string whose(std::string_view organisation)
+{
+    return organisation.empty() ? std::string("mail of no member") : fmt::format("mail of {}", organisation);
+}
+
+}  // namespace
+
+Breaker::~Breaker()
+{
+    if (alarms_ == nullptr) return;
+    for (const auto& [key, watched] : watched_)
+        if (watched.alarmed) alarms_->clear("script-resting " + key);
+}
+
+std::string Breaker::key_of(std::string_view file, std::string_view organisation)
+{
+    return fmt::format("{} organisation:{}", file, organisation);
+}
+
+std::string Breaker::resting(std::string_view file, std::string_view organisation) const
+{
+    const std::scoped_lock lock(mutex_);
+    if (watched_.empty()) return {};
+    const auto found = watched_.find(key_of(file, organisation));
+    if (found == watched_.end()) return {};
+    const auto left = found->second.until - clock_.now();
+    if (left <= Duration::zero()) return {};
+    return fmt::format("{}: rests for another {} s for {}: it went over its budget {} times within a minute", file,
+                       std::chrono::ceil<std::chrono::seconds>(left).count(), whose(organisation), overruns);
+}
+
+void Breaker::record(std::string_view file, std::string_view organisation, bool over)
+{
+    const std::scoped_lock lock(mutex_);
+    if (!over && watched_.empty()) return;
+    auto key = key_of(file, organisation);
+    const auto now = clock_.now();
+    auto found = watched_.find(key);
+    if (!over) {
+        if (found == watched_.end() || !found->second.alarmed || now < found->second.until) return;
+        if (alarms_ != nullptr) alarms_->clear("script-resting " + key);
+        watched_.erase(found);
+        return;
+    }
+    if (found == watched_.end()) {
+        if (watched_.size() >= most) forget_old(now);
+        found = watched_.try_emplace(std::move(key)).first;
+        found->second.since = now;
+    }
+    auto& watched = found->second;
+    if (now - watched.since > window) {
+        watched.over = 0;
+        watched.since = now;
+    }
+    if (++watched.over < overruns) return;
+    watched.over = 0;
+    watched.since = now;
+    watched.until = now + rest;
+    watched.alarmed = true;
+    if (alarms_ != nullptr)
+        alarms_->raise("script-resting " + found->first,
+                       fmt::format("{} went over its budget {} times within a minute for {}; it rests for {} s, and "
+                                   "its rules' on_error decides about that mail. Try the message with `postern lua`",
+                                   file, overruns, whose(organisation),
+                                   std::chrono::duration_cast<std::chrono::seconds>(rest).count()));
+}
+
+void Breaker::forget_old(Instant now)
+{
+    const auto forget = [this](auto one) {
+        if (one->second.alarmed && alarms_ != nullptr) alarms_->clear("script-resting " + one->first);
+        return watched_.erase(one);
+    };
+    for (auto one = watched_.begin(); one != watched_.end();) {
+        const bool counts = now - one->second.since <= window || now < one->second.until;
+        one = counts ? std::next(one) : forget(one);
+    }
+    if (watched_.size() >= most) forget(watched_.begin());
+}
+
+}  // namespace postern::script

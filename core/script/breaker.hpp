@@ -1,0 +1,52 @@
+// Lets a script rest for the mail of one organisation after it went over its budget several times: whoever found a
+// message that makes it expensive can't have it run again and again.
+//
+// Thread-safe; belongs to one generation, so a reload gives a script another chance.
+#pragma once
+
+#include "base/clock.hpp"
+#include "ports/alarms.hpp"
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace postern::script {
+
+class Breaker {
+public:
+    static constexpr unsigned overruns = 3;  ///< within `window`
+    static constexpr Duration window = std::chrono::seconds{60};
+    static constexpr Duration rest = std::chrono::seconds{30};
+    static constexpr std::size_t most = 10'000;  ///< pairs that are watched at one time
+
+    /// `alarms` may be null.
+    Breaker(const Clock& clock, ports::Alarms* alarms) : clock_(clock), alarms_(alarms) {}
+    /// Ends the alarms that it raised.
+    ~Breaker();
+    Breaker(const Breaker&) = delete;
+    Breaker& operator=(const Breaker&) = delete;
+
+    /// The error of a call that is not made, or nothing.
+    [[nodiscard]] std::string resting(std::string_view file, std::string_view organisation) const;
+    void record(std::string_view file, std::string_view organisation, bool over);
+
+private:
+    struct Watched {
+        unsigned over = 0;
+        Instant since{};
+        Instant until{};  ///< rests until then
+        bool alarmed = false;
+    };
+    [[nodiscard]] static std::string key_of(std::string_view file, std::string_view organisation);
+    void forget_old(Instant now);
+
+    const Clock& clock_;
+    ports::Alarms* alarms_;
+    mutable std::mutex mutex_;
+    std::map<std::string, Watched, std::less<>> watched_;
+};
+
+}  // namespace postern::script
