@@ -128,8 +128,10 @@ inline ports::ScriptAnswer answer_of(const std::string& body, const Budgets& bud
     ports::ScriptTables tables;
     tables["words"]["top secret"] = "top secret";
     tables["words"]["Colour"] = "red";
-    const Scripts scripts(Sources{{"rule.lua", "return function(message)\n" + body + "\nend\n"}}, std::move(tables),
-                          budgets);
+    Sources sources(1);
+    sources.front().file = "rule.lua";
+    sources.front().bytes = "return function(message)\n" + body + "\nend\n";
+    const Scripts scripts(std::move(sources), std::move(tables), budgets);
     for (const auto& fault : scripts.faults) FAIL(fault.file << ":" << fault.line << ": " << fault.what);
     return scripts.run(mail.facts);
 }
