@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace {
 constexpr auto quiet = std::chrono::seconds{2};
 constexpr auto look_beside = std::chrono::seconds{10};
 constexpr auto certificate_warning = std::chrono::days{14};
+constexpr int background_nice = 10;
 
 // The files whose change matters though they are no part of the policy.
 std::vector<std::string> files_beside(const policy::Snapshot& policy)
@@ -136,6 +138,8 @@ std::optional<RunningTrial> Reload::trial() const
 
 void Reload::run()
 {
+    // Mail goes first. On Linux this concerns the calling thread, and those that it starts.
+    setpriority(PRIO_PROCESS, 0, background_nice);
     std::optional<Steady::time_point> due;
     for (;;) {
         auto until = Steady::now() + look_beside;

@@ -50,6 +50,32 @@ class Reload(CommunityTest):
         wait_until(lambda: self.community.generation() > before, 30, "a new generation")
         self.assertEqual(str(9 << 20), self.size_limit())
 
+    def test_texts_and_what_tests_bring_along_are_watched_too(self):
+        for name in ("templates/failure.txt", "tests/deep/note.txt"):
+            before = self.community.generation()
+            self.policy.write(name, "Subject: Not delivered\n\nWe are sorry.\n")
+            wait_until(lambda: self.community.generation() > before, 30, f"a generation with {name}")
+            self.community.reload()
+            (self.policy.folder / name).unlink()
+        self.community.reload()
+
+    def test_a_directory_that_is_being_written_waits_until_it_rests(self):
+        before = self.community.generation()
+        self.limit("1 MiB")  # half of an edit
+        greenstone, gaps, last = self.policy.read("organisations/greenstone.yaml"), [], time.monotonic()
+        for n in range(8):
+            time.sleep(0.5)
+            self.policy.write("organisations/greenstone.yaml", greenstone + f"# {n}\n")
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+        if max(gaps) > 1.5:
+            self.skipTest("this machine could not keep the directory restless")
+        self.assertEqual(before, self.community.generation())
+        self.limit("9 MiB")
+        wait_until(lambda: self.community.generation() > before, 30, "a new generation")
+        self.assertEqual(before + 1, self.community.generation())
+        self.assertEqual(str(9 << 20), self.size_limit())
+
     def test_reload_goes_live_at_once(self):
         before = self.community.generation()
         self.limit("8 MiB")
