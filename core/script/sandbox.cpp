@@ -75,8 +75,9 @@ std::string_view text_argument(lua_State* state, int index)
     return {text, size};
 }
 
-Sandbox::Sandbox(const Program& program) : program_(program), state_(lua_newstate(&allocate, this))
+Sandbox::Sandbox(const Program& program) : program_(program)
 {
+    state_ = lua_newstate(&allocate, this);  // not before every member is there: it allocates at once
     if (state_ == nullptr) throw std::bad_alloc();
     *static_cast<Sandbox**>(lua_getextraspace(state_)) = this;
     // Nothing is collected within a call: what a call may make is bounded, and a collector that traverses what a script

@@ -114,7 +114,7 @@ TEST_CASE("gsub, gmatch and match in scripts answer as Lua's do", "[pattern]")
                                             "(.)%1", "%b()", "",       "a-b", "%f[%w]%w+", "^",   "$",  "(a?)", "x"};
     const std::vector<std::string> subjects{"", "a", "aabab", "(ab)(c)", "hello world from Lua", "abc aab b"};
     const std::vector<std::string> replacements{"", "x", "<%0>", "%1%%", "%1%1"};
-    const Scripts scripts(Sources{{"rule.lua", R"(return function(m)
+    const Scripts scripts(sources_of("rule.lua", R"(return function(m)
         local words = m.headers:all_raw("X-A")
         local subject, pattern, replacement = words[1]:sub(2), words[2]:sub(2), words[3]:sub(2)
         local text, count = subject:gsub(pattern, replacement)
@@ -122,7 +122,7 @@ TEST_CASE("gsub, gmatch and match in scripts answer as Lua's do", "[pattern]")
         for a, b in subject:gmatch(pattern) do all[#all + 1] = tostring(a) .. ',' .. tostring(b) end
         postern.log("[" .. text .. "][" .. count .. "]")
         postern.log(table.concat(all, ';'))
-    end)"}});
+    end)"));
     RealLua iterating;
     for (const auto& pattern : patterns)
         for (const auto& subject : subjects)

@@ -145,7 +145,7 @@ TEST_CASE("wrong arguments say what is expected")
 TEST_CASE("an action beyond the rule's may, or not of its file, is an error")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua", "return function() return postern.quarantine('x') end"}});
+    const Scripts scripts(sources_of("rule.lua", "return function() return postern.quarantine('x') end"));
     ports::ScriptCall call;
     call.file = "rule.lua";
     call.rule = "content.yaml:9 rule";
@@ -162,9 +162,9 @@ TEST_CASE("an action beyond the rule's may, or not of its file, is an error")
 TEST_CASE("an error names file, line and callers")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua",
-                                   "local function check(m)\n  return m.nothing.at.all\nend\n"
-                                   "return function(message)\n  local x = check({})\n  return x\nend\n"}});
+    const Scripts scripts(sources_of("rule.lua",
+                                     "local function check(m)\n  return m.nothing.at.all\nend\n"
+                                     "return function(message)\n  local x = check({})\n  return x\nend\n"));
     CHECK(scripts.run(mail.facts).error ==
           "rule.lua:2: attempt to index a nil value (field 'nothing') (called from rule.lua:5)");
     CHECK_THAT(error_of("error('own words')"), Equals("rule.lua:2: own words"));
@@ -192,11 +192,10 @@ TEST_CASE("fields that are not known yet are errors, and absent ones are nil")
     mail.facts.structure = nullptr;
     mail.facts.sender = nullptr;
     mail.facts.sender_organisation = nullptr;
-    const Scripts scripts(Sources{{"rule.lua", "return function(m) return m.subject end"},
-                                  {"absent.lua",
-                                   "return function(m) return m.sender.address == nil and "
-                                   "m.sender.organisation == nil end"},
-                                  {"scan.lua", "return function(m) return m.attachments[1].macros end"}});
+    const Scripts scripts(sources_of("rule.lua", "return function(m) return m.subject end", "absent.lua",
+                                     "return function(m) return m.sender.address == nil and "
+                                     "m.sender.organisation == nil end",
+                                     "scan.lua", "return function(m) return m.attachments[1].macros end"));
     CHECK_THAT(scripts.run(mail.facts).error, Contains("is not known at stage recipient"));
     CHECK(scripts.run(mail.facts, "absent.lua").holds == true);
     Mail unscanned;
@@ -208,7 +207,7 @@ TEST_CASE("rates are counted for each rule, and not in a rehearsal")
 {
     const Mail mail;
     Scripts scripts(
-        Sources{{"rule.lua", "return function(m) return postern.rate(m.sender.address, '2 per hour') end"}});
+        sources_of("rule.lua", "return function(m) return postern.rate(m.sender.address, '2 per hour') end"));
     scripts.rehearsal = true;
     for (int i = 0; i < 5; ++i) CHECK(scripts.run(mail.facts).holds == true);
     scripts.rehearsal = false;
@@ -222,10 +221,10 @@ TEST_CASE("rates are counted for each rule, and not in a rehearsal")
 TEST_CASE("require reaches the policy's own modules, in folders too")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua",
-                                   "local words = require 'lib.words'\nreturn function(m) return "
-                                   "words.is(m) and require('lib.words') == words end"},
-                                  {"lib/words.lua", "return { is = function(m) return m.size > 0 end }"}});
+    const Scripts scripts(sources_of("rule.lua",
+                                     "local words = require 'lib.words'\nreturn function(m) return "
+                                     "words.is(m) and require('lib.words') == words end",
+                                     "lib/words.lua", "return { is = function(m) return m.size > 0 end }"));
     REQUIRE(scripts.made != nullptr);
     CHECK(scripts.run(mail.facts).holds == true);
     CHECK(scripts.made->has("rule.lua"));
@@ -241,29 +240,29 @@ TEST_CASE("what is wrong with a script is said when it is loaded, with its line"
         REQUIRE(scripts.faults.size() == 1);
         return scripts.faults.front();
     };
-    auto fault = fault_of(Sources{{"a.lua", "return function(m)\n  return 1 +\nend\n"}});
+    auto fault = fault_of(sources_of("a.lua", "return function(m)\n  return 1 +\nend\n"));
     CHECK(fault.file == "a.lua");
     CHECK(fault.line == 3);
     CHECK_THAT(fault.what, Contains("unexpected symbol near 'end'"));
-    fault = fault_of(Sources{{"a.lua", "\nlocal x = nil + 1\nreturn function() end"}});
+    fault = fault_of(sources_of("a.lua", "\nlocal x = nil + 1\nreturn function() end"));
     CHECK(fault.line == 2);
     CHECK_THAT(fault.what, Contains("attempt to perform arithmetic on a nil value"));
-    fault = fault_of(Sources{{"a.lua", "local x = 1"}});
+    fault = fault_of(sources_of("a.lua", "local x = 1"));
     CHECK_THAT(fault.what, Contains("returns nothing where a function is due"));
     CHECK_THAT(fault.remedy, Contains("return function(message)"));
-    fault = fault_of(Sources{{"a.lua", "return require 'bb'"}, {"b.lua", "return {}"}});
+    fault = fault_of(sources_of("a.lua", "return require 'bb'", "b.lua", "return {}"));
     CHECK(fault.line == 1);
     CHECK_THAT(fault.what, Contains("there is no module \"bb\"") && Contains("did you mean b.lua?"));
-    fault = fault_of(Sources{{"a.lua", "return require '../../etc/passwd'"}});
+    fault = fault_of(sources_of("a.lua", "return require '../../etc/passwd'"));
     CHECK_THAT(fault.what, Contains("there is no module"));
-    fault = fault_of(Sources{{"a.lua", "while true do end"}});
+    fault = fault_of(sources_of("a.lua", "while true do end"));
     CHECK_THAT(fault.what, Contains("used more than 2000000 instructions"));
-    fault = fault_of(Sources{{"a.lua", "return postern.rate('a', '1 per hour')"}});
+    fault = fault_of(sources_of("a.lua", "return postern.rate('a', '1 per hour')"));
     CHECK_THAT(fault.what, Contains("there is no message while a script is loaded"));
-    fault = fault_of(Sources{{"a.lua", std::string("\x1bLua") + std::string(40, '\0')}});
+    fault = fault_of(sources_of("a.lua", std::string("\x1bLua") + std::string(40, '\0')));
     CHECK_THAT(fault.what, Contains("scripts are text"));
 
-    const Scripts cyclic(Sources{{"a.lua", "return require 'b'"}, {"b.lua", "return require 'a'"}});
+    const Scripts cyclic(sources_of("a.lua", "return require 'b'", "b.lua", "return require 'a'"));
     CHECK(cyclic.made == nullptr);
     REQUIRE_FALSE(cyclic.faults.empty());
     CHECK_THAT(cyclic.faults.front().what, Contains("requires itself: a.lua -> b.lua -> a.lua"));

@@ -156,7 +156,7 @@ TEST_CASE("deep recursion, in Lua and through C, ends in an error", "[attack]")
     CHECK_THAT(error_of("local t = {} t = setmetatable(t, { __index = function(_, k) return t[k] end }) return t.x"),
                Contains("overflow"));
     const std::string deep = std::string(500, '(') + "1" + std::string(500, ')');
-    const Scripts scripts(Sources{{"rule.lua", "return " + deep}});
+    const Scripts scripts(sources_of("rule.lua", "return " + deep));
     REQUIRE(scripts.faults.size() == 1);
     CHECK_THAT(scripts.faults.front().what, Contains("overflow"));
 }
@@ -164,7 +164,7 @@ TEST_CASE("deep recursion, in Lua and through C, ends in an error", "[attack]")
 TEST_CASE("two calls can't see each other's state", "[isolation]")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua", R"(
+    const Scripts scripts(sources_of("rule.lua", R"(
         local calls = 0
         local seen = {}
         local module = require "module"
@@ -174,14 +174,14 @@ TEST_CASE("two calls can't see each other's state", "[isolation]")
             module.calls = module.calls + 1
             module.count()
             return calls == 1 and #seen == 1 and module.calls == 1 and module.count() == 2
-        end)"},
-                                  {"module.lua", R"(
+        end)",
+                                     "module.lua", R"(
         local hidden = 0
-        return { calls = 0, count = function() hidden = hidden + 1 return hidden end })"},
-                                  {"other.lua", R"(
+        return { calls = 0, count = function() hidden = hidden + 1 return hidden end })",
+                                     "other.lua", R"(
         return function()
             return require("module").calls == 0 and require("module").count() == 1
-        end)"}});
+        end)"));
     for (int i = 0; i < 20; ++i) {
         CHECK(scripts.run(mail.facts).holds == true);
         CHECK(scripts.run(mail.facts, "other.lua").holds == true);
@@ -191,9 +191,9 @@ TEST_CASE("two calls can't see each other's state", "[isolation]")
 TEST_CASE("a script that goes over leaves nothing behind, and the next call has a fresh state", "[isolation]")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua",
-                                   "return function(m) if m.policy.generation == 0 then local s = 'x' while true do "
-                                   "s = s .. s end end return true end"}});
+    const Scripts scripts(sources_of("rule.lua",
+                                     "return function(m) if m.policy.generation == 0 then local s = 'x' while true do "
+                                     "s = s .. s end end return true end"));
     auto evil = mail.facts;
     evil.generation = 0;
     for (int i = 0; i < 2; ++i) {
@@ -207,9 +207,9 @@ TEST_CASE("a script that goes over leaves nothing behind, and the next call has 
 TEST_CASE("many calls do not grow a state", "[isolation]")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua",
-                                   "return function(m) local t = {} for i = 1, 1000 do t[i] = { m.subject .. i } end "
-                                   "return #t == 1000 end"}});
+    const Scripts scripts(sources_of("rule.lua",
+                                     "return function(m) local t = {} for i = 1, 1000 do t[i] = { m.subject .. i } end "
+                                     "return #t == 1000 end"));
     for (int i = 0; i < 100; ++i) REQUIRE(scripts.run(mail.facts).holds == true);
 }
 
@@ -235,8 +235,8 @@ TEST_CASE("time ends a call that instructions would not", "[attack]")
 TEST_CASE("an attack on one thread delays no call on another", "[attack]")
 {
     const Mail mail;
-    const Scripts scripts(Sources{{"rule.lua", "return function() while true do end end"},
-                                  {"good.lua", "return function() return true end"}});
+    const Scripts scripts(sources_of("rule.lua", "return function() while true do end end", "good.lua",
+                                     "return function() return true end"));
     std::atomic<bool> stop = false;
     std::atomic<int> attacks = 0;
     std::thread attacker([&] {
@@ -262,10 +262,10 @@ TEST_CASE("a script that goes over again and again rests for that organisation a
     Mail other;
     other.greenstone.id = "redwood";
     Log log("/dev/null");
-    Scripts scripts(Sources{{"rule.lua",
-                             "return function(m) if m.sender.organisation.id == 'greenstone' and "
-                             "m.policy.generation == 41 then while true do end end return true end"},
-                            {"good.lua", "return function() return true end"}});
+    Scripts scripts(sources_of("rule.lua",
+                               "return function(m) if m.sender.organisation.id == 'greenstone' and "
+                               "m.policy.generation == 41 then while true do end end return true end",
+                               "good.lua", "return function() return true end"));
     ports::Alarms alarms(log, scripts.clock);
     const script::Maker maker(scripts.rates, scripts.clock, &alarms, patient());
     scripts.made = maker.make({{"rule.lua",
@@ -300,7 +300,7 @@ TEST_CASE("a script that goes over again and again rests for that organisation a
 TEST_CASE("overruns that lie apart don't make a script rest", "[breaker]")
 {
     const Mail mail;
-    Scripts scripts(Sources{{"rule.lua", "return function(m) while true do end end"}});
+    Scripts scripts(sources_of("rule.lua", "return function(m) while true do end end"));
     for (int i = 0; i < 6; ++i) {
         CHECK_THAT(scripts.run(mail.facts).error, Contains("used more than"));
         scripts.clock.pass(std::chrono::seconds{40});

@@ -31,6 +31,19 @@ inline Budgets patient()
 
 using Sources = std::vector<ports::ScriptSource>;
 
+/// FILE, TEXT, FILE, TEXT, ...
+template <class... Rest>
+Sources sources_of(std::string file, std::string text, Rest... rest)
+{
+    Sources sources;
+    if constexpr (sizeof...(rest) > 0) sources = sources_of(std::move(rest)...);
+    ports::ScriptSource source;
+    source.file = std::move(file);
+    source.bytes = std::move(text);
+    sources.insert(sources.begin(), std::move(source));
+    return sources;
+}
+
 /// Mail from Greenstone to a court, with an archive attached.
 struct Mail {
     vocabulary::Organisation greenstone;
@@ -128,10 +141,8 @@ inline ports::ScriptAnswer answer_of(const std::string& body, const Budgets& bud
     ports::ScriptTables tables;
     tables["words"]["top secret"] = "top secret";
     tables["words"]["Colour"] = "red";
-    Sources sources(1);
-    sources.front().file = "rule.lua";
-    sources.front().bytes = "return function(message)\n" + body + "\nend\n";
-    const Scripts scripts(std::move(sources), std::move(tables), budgets);
+    const Scripts scripts(sources_of("rule.lua", "return function(message)\n" + body + "\nend\n"), std::move(tables),
+                          budgets);
     for (const auto& fault : scripts.faults) FAIL(fault.file << ":" << fault.line << ": " << fault.what);
     return scripts.run(mail.facts);
 }
