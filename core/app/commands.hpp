@@ -26,6 +26,10 @@ void add_engine_commands(CLI::App& app, Context& context);
 void add_generation_commands(CLI::App& app, Context& context);
 /// queue list|show|retry|hold|release|remove|bounce.
 void add_queue_commands(CLI::App& app, Context& context);
+/// explain, test.
+void add_rehearsal_commands(CLI::App& app, Context& context);
+/// diff.
+void add_difference_commands(CLI::App& app, Context& context);
 /// check.
 void add_policy_commands(CLI::App& app, Context& context);
 /// ca init|issue|list|revoke|refresh.

@@ -42,6 +42,8 @@ int main(int count, char** arguments)
     postern::app::add_generation_commands(app, context);
     postern::app::add_queue_commands(app, context);
     postern::app::add_policy_commands(app, context);
+    postern::app::add_rehearsal_commands(app, context);
+    postern::app::add_difference_commands(app, context);
     postern::app::add_authority_commands(app, context);
 
     try {

@@ -6,6 +6,7 @@
 #include "control/remote.hpp"
 #include "gateway/accept_path.hpp"
 #include "gateway/deliver_path.hpp"
+#include "gateway/policy_tests.hpp"
 #include "gateway/reload.hpp"
 #include "process/privileges.hpp"
 #include "scan/scanner.hpp"
@@ -72,6 +73,13 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
     return options;
 }
 
+// With the people of the directory.yaml that lies there, as `postern test` runs them.
+policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files)
+{
+    gateway::add_directory(files, directory);
+    return gateway::failures_of(gateway::run_policy_tests(policy, files));
+}
+
 boost::asio::awaitable<void> every_half_minute(gateway::DeliverPath* path)
 {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
@@ -123,7 +131,10 @@ private:
           deliver_path_(services_),
           sessions_(reactors_, receptionist_, metrics_, log_),
           intake_(reactors_, sessions_),
-          reload_(directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_),
+          reload_(directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_,
+                  [directory](const policy::SnapshotPtr& policy, const policy::FileSet& files) {
+                      return run_tests(directory, policy, files);
+                  }),
           api_(services_, reload_, clock_.now()),
           control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           remote_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),

@@ -102,6 +102,7 @@ Api::Answer Api::handle(Request request)
     if (GenerationsApi::knows(request)) return generations_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
+    if (is("GET", "/v1/directory/entry")) return directory_entry(std::move(request));
     if (is("POST", "/v1/directory/import")) return import_directory(std::move(request));
     if (is("GET", "/metrics")) return metrics(std::move(request));
     if (request.method == "GET" && request.path.starts_with("/v1/queue/")) return queue_show(std::move(request));
@@ -230,6 +231,27 @@ Api::Answer Api::queue_act(Request request)
                                   request.wants_text);
     co_return request.wants_text ? Response::text(fmt::format("{}: {} deliveries\n", act, *changed))
                                  : Response::json({{"act", act}, {"deliveries", *changed}});
+}
+
+// One entry, for rehearsals that ask the live directory.
+Api::Answer Api::directory_entry(Request request)
+{
+    const auto said = request.query.find("address");
+    const auto address = mail::Address::parse(said == request.query.end() ? std::string{} : said->second);
+    if (!address) co_return Response::error(400, "say ?address=ADDRESS", request.wants_text);
+    auto entry = co_await services_.directory.find(*address);
+    if (!entry) co_return unavailable(entry.error(), request);
+    if (!*entry)
+        co_return Response::error(404, fmt::format("there is no entry for <{}>", printable(address->text())),
+                                  request.wants_text);
+    const auto& found = **entry;
+    json::object object{{"address", found.address.text()},
+                        {"organisation", found.organisation},
+                        {"kind", std::string(vocabulary::name_of(found.kind))},
+                        {"status", std::string(vocabulary::name_of(found.status))}};
+    if (!found.function.empty()) object["function"] = found.function;
+    if (!found.moved_to.empty()) object["moved_to"] = found.moved_to;
+    co_return Response::json(std::move(object));
 }
 
 Api::Answer Api::import_directory(Request request)

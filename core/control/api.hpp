@@ -33,6 +33,7 @@ private:
     [[nodiscard]] Answer queue_list(Request request);
     [[nodiscard]] Answer queue_show(Request request);
     [[nodiscard]] Answer queue_act(Request request);
+    [[nodiscard]] Answer directory_entry(Request request);
     [[nodiscard]] Answer import_directory(Request request);
     [[nodiscard]] Answer metrics(Request request);
 

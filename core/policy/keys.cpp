@@ -1,5 +1,7 @@
 #include "policy/keys.hpp"
 
+#include "policy/test_file.hpp"
+
 #include "vocabulary/fields.hpp"
 
 #include <utility>
@@ -317,6 +319,7 @@ const Shape& shape_of(FileKind kind)
     static const Shape tagging = tagging_shape();
     static const Shape limits = limits_shape();
     static const Shape organisation = organisation_shape();
+    static const Shape tests = tests_shape();
     switch (kind) {
         case FileKind::node:
             return node;
@@ -326,6 +329,8 @@ const Shape& shape_of(FileKind kind)
             return tagging;
         case FileKind::limits:
             return limits;
+        case FileKind::tests:
+            return tests;
         case FileKind::organisation:
             break;
     }

@@ -16,7 +16,7 @@
 
 namespace postern::policy {
 
-enum class FileKind { node, routing, tagging, limits, organisation };
+enum class FileKind { node, routing, tagging, limits, organisation, tests };
 
 /// What a value may be. Everything but boolean, count, factor, list, map is text in YAML.
 enum class Form {
@@ -46,6 +46,7 @@ enum class Form {
     either,      ///< one of `items`, told apart by being text, list or map
     condition,   ///< with fields up to `stage`
     header_map,  ///< header name -> text with ${...}
+    prose,       ///< text of several lines, at most 64 KiB; may be empty
 };
 
 struct Key;

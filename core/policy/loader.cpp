@@ -115,6 +115,8 @@ void parse_into(CachedFile& file, const Listed& listed, const std::filesystem::p
         case FileKind::limits:
             file.limits = std::make_shared<const LimitsFile>(read_limits_file(source, *tree));
             break;
+        case FileKind::tests:  // read by gateway/policy_tests, which runs them
+            break;
         case FileKind::organisation:
             file.organisation =
                 std::make_shared<const OrganisationFile>(read_organisation_file(source, *tree, directory));
@@ -320,6 +322,8 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
                 break;
             case FileKind::limits:
                 policy.limits = {item.name, file.bytes, file.limits};
+                break;
+            case FileKind::tests:  // read by gateway/policy_tests, which runs them
                 break;
             case FileKind::organisation:
                 policy.organisations.push_back({item.name, file.bytes, file.organisation});

@@ -103,15 +103,20 @@ json::object condition_schema(vocabulary::Stage stage)
     return schema;
 }
 
+std::string title_of(FileKind kind)
+{
+    if (kind == FileKind::organisation) return "organisations/*.yaml";
+    if (kind == FileKind::tests) return "tests/*.yaml";
+    return fmt::format("{}.yaml", kind_name(kind));
+}
+
 class Generator {
 public:
     json::object document(FileKind kind)
     {
         auto top = of(shape_of(kind));
         json::object schema{{"$schema", "http://json-schema.org/draft-07/schema#"},
-                            {"title", fmt::format("Postern: {}", kind == FileKind::organisation
-                                                                     ? "organisations/*.yaml"
-                                                                     : fmt::format("{}.yaml", kind_name(kind)))}};
+                            {"title", fmt::format("Postern: {}", title_of(kind))}};
         for (auto& member : top) schema[member.key()] = std::move(member.value());
         if (!definitions_.empty()) schema["definitions"] = std::move(definitions_);
         return schema;
@@ -179,6 +184,8 @@ private:
                 return text_matching("[!-9;-~]{1,100}", "X-Example");
             case Form::path:
                 return bounded_text(1024);
+            case Form::prose:
+                return {{"type", "string"}, {"maxLength", 64 * 1024}};
             default:
                 return bounded_text(200);
         }
@@ -260,6 +267,8 @@ std::string_view kind_name(FileKind kind) noexcept
             return "limits";
         case FileKind::organisation:
             return "organisation";
+        case FileKind::tests:
+            return "tests";
     }
     return "?";
 }

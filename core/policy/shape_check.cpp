@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t longest_text = 200;
 constexpr std::size_t longest_path = 1024;
+constexpr std::size_t longest_prose = 64 * 1024;
 
 std::string joined(const std::vector<std::string>& words)
 {
@@ -128,6 +129,11 @@ void check_text(Source& source, const YamlNode& node, const Shape& shape, const 
     switch (shape.form) {
         case Form::text:
             return check_free_text(source, node, longest_text, what);
+        case Form::prose:
+            if (node.text.size() > longest_prose)
+                source.error(node.place, fmt::format("\"{}\" is longer than {} bytes", what, longest_prose),
+                             "keep it in a file");
+            return;
         case Form::path:
             return check_free_text(source, node, longest_path, what);
         case Form::id:

@@ -1,0 +1,137 @@
+#include "app/policies.hpp"
+
+#include "base/text.hpp"
+#include "control/client.hpp"
+#include "policy/directory_file.hpp"
+#include "policy/loader.hpp"
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+#include <filesystem>
+#include <iostream>
+
+namespace postern::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The engine's directory, asked by the control socket: one question at a time, while the command waits.
+class LivePeople final : public ports::People {
+public:
+    explicit LivePeople(control::EngineAddress engine) : engine_(std::move(engine)) {}
+
+    [[nodiscard]] Async<Result<vocabulary::DirectoryEntryPtr>> find(mail::Address address) override
+    {
+        const auto answer = control::ask(
+            engine_, "GET", "/v1/directory/entry?address=" + control::percent_encode(address.text()), "", false);
+        if (!answer) co_return std::unexpected(unavailable(answer.error()));
+        if (answer->status == 404) co_return vocabulary::DirectoryEntryPtr();
+        if (!answer->good()) co_return std::unexpected(unavailable(fault(Retry::later, answer->body)));
+        co_return entry_of(answer->body, address);
+    }
+
+    [[nodiscard]] Async<Result<std::vector<std::string>>> similar(mail::Address, std::string, std::size_t) override
+    {
+        co_return std::vector<std::string>{};
+    }
+    [[nodiscard]] Async<Result<void>> remember(mail::Address, bool, Instant, Instant) override
+    {
+        co_return Result<void>{};
+    }
+    [[nodiscard]] Async<Result<std::optional<bool>>> recalled(mail::Address, Instant) override
+    {
+        co_return std::optional<bool>{};
+    }
+
+private:
+    [[nodiscard]] static Fault unavailable(Fault cause)
+    {
+        return fault(Retry::later, "the engine's directory cannot be asked")
+            .tell_peer(50, {3, 0}, "The directory is not available; please try again later")
+            .because(std::move(cause));
+    }
+
+    [[nodiscard]] static Result<vocabulary::DirectoryEntryPtr> entry_of(const std::string& body,
+                                                                        const mail::Address& address)
+    {
+        boost::system::error_code failed;
+        const auto value = boost::json::parse(body, failed);
+        if (failed || !value.is_object()) return std::unexpected(unavailable(fault(Retry::later, "no JSON came")));
+        const auto text = [&](const char* name) {
+            const auto* found = value.get_object().if_contains(name);
+            return found && found->is_string() ? std::string(found->get_string()) : std::string{};
+        };
+        auto entry = std::make_shared<vocabulary::DirectoryEntry>();
+        entry->address = address;
+        entry->organisation = text("organisation");
+        entry->kind = vocabulary::entry_kind_named(text("kind")).value_or(vocabulary::EntryKind::user);
+        entry->status = vocabulary::entry_status_named(text("status")).value_or(vocabulary::EntryStatus::removed);
+        entry->function = text("function");
+        entry->moved_to = text("moved_to");
+        return vocabulary::DirectoryEntryPtr(std::move(entry));
+    }
+
+    control::EngineAddress engine_;
+};
+
+std::optional<LoadedPolicy> fit(Context& context, policy::Loader& loader, const std::string& name, bool json)
+{
+    auto loaded = loader.load(0);
+    if (loaded.snapshot) return LoadedPolicy{loaded.snapshot, loader.file_set()};
+    context.exit_code = refused;
+    if (json)
+        std::cout << policy::render_json(loaded.diagnostics) << "\n";
+    else
+        std::cerr << policy::render(loaded.diagnostics, name) << "\n"
+                  << fmt::format("postern: the policy in {} is not fit, so nothing was done with it\n", name);
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<LoadedPolicy> load_policy(Context& context, const std::string& directory, bool json)
+{
+    policy::Loader loader(directory);
+    return fit(context, loader, directory, json);
+}
+
+std::optional<LoadedPolicy> load_policy(Context& context, const std::string& name, policy::FileSet files, bool json)
+{
+    policy::Loader loader(fs::temp_directory_path(), std::make_shared<const policy::FileSet>(std::move(files)));
+    return fit(context, loader, name, json);
+}
+
+std::optional<Listed> who_is_listed(Context& context, const std::string& directory, const std::string& which,
+                                    const policy::Snapshot& policy, std::vector<std::string>& notes)
+{
+    Listed listed;
+    if (which == "none") return listed;
+    if (which == "live") {
+        listed.live = std::make_unique<LivePeople>(context.engine);
+        return listed;
+    }
+    const fs::path file = which.empty() ? fs::path(directory) / "directory.yaml" : fs::path(which);
+    std::error_code failed;
+    if (which.empty() && !fs::exists(file, failed)) return listed;
+    auto read = policy::read_directory_file(file);
+    if (policy::has_errors(read.diagnostics)) {
+        std::cerr << policy::render(read.diagnostics, file.parent_path().string()) << "\n";
+        context.exit_code = refused;
+        return std::nullopt;
+    }
+    notes.push_back(fmt::format("who is listed was read from {}", file.string()));
+    listed.index = std::make_unique<gateway::PeopleIndex>(policy, gateway::people_of(read.document));
+    return listed;
+}
+
+std::unique_ptr<ports::Inspector> scanner_for(const policy::Snapshot& policy, std::vector<std::string>& notes)
+{
+    const auto& needs = policy.needs();
+    if (needs.types || needs.members)
+        notes.emplace_back(
+            "no scanner was asked: what attachments hold (detected types, names in archives) is not known");
+    return nullptr;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,225 @@
+#include "gateway/policy_tests.hpp"
+
+#include "base/glob.hpp"
+#include "base/text.hpp"
+#include "gateway/explanation.hpp"
+#include "gateway/made_message.hpp"
+#include "gateway/test_expectations.hpp"
+#include "mail/mime.hpp"
+#include "policy/directory_file.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <thread>
+
+namespace postern::gateway {
+
+namespace {
+
+constexpr std::string_view folder = "tests/";
+constexpr std::size_t worth_a_second_thread = 50;  ///< tests
+
+/// Sees what a test says that a scanner would see.
+class DeclaredInspector final : public ports::Inspector {
+public:
+    explicit DeclaredInspector(vocabulary::Inspection inspection) : inspection_(std::move(inspection)) {}
+    [[nodiscard]] boost::asio::awaitable<Result<vocabulary::Inspection>> inspect(ports::InspectionOrder order) override
+    {
+        auto seen = inspection_;
+        seen.parts.resize(order.structure ? order.structure->parts.size() : seen.parts.size());
+        co_return seen;
+    }
+
+private:
+    vocabulary::Inspection inspection_;
+};
+
+struct ReadFile {
+    policy::TestsFile tests;
+    std::unique_ptr<PeopleIndex> people;  ///< null: those of directory.yaml
+};
+
+/// One test with what it needs.
+struct Due {
+    const policy::PolicyTest* test;
+    const PeopleIndex* people;
+};
+
+class Run {
+public:
+    Run(const policy::SnapshotPtr& policy, const policy::FileSet& files, const PolicyTestOptions& options)
+        : policy_(policy), files_(files), options_(options)
+    {
+        if (options_.now == Instant{}) options_.now = SystemClock().now();
+    }
+
+    PolicyTestReport finish() &&
+    {
+        read_files();
+        if (policy::has_errors(report_.diagnostics)) return std::move(report_);
+        const auto due = choose();
+        report_.outcomes.resize(due.size());
+        run_all(due);
+        report_.failed = static_cast<std::size_t>(
+            std::ranges::count_if(report_.outcomes, [](const TestOutcome& o) { return !o.mismatches.empty(); }));
+        if (options_.filter.empty()) name_unreached();
+        return std::move(report_);
+    }
+
+private:
+    void read_files()
+    {
+        if (const auto entries = files_.find("directory.yaml"); entries != files_.end()) {
+            auto directory = policy::parse_directory_file(entries->second, "directory.yaml");
+            if (policy::has_errors(directory.diagnostics))
+                report_.diagnostics.insert(report_.diagnostics.end(), directory.diagnostics.begin(),
+                                           directory.diagnostics.end());
+            everybody_ = std::make_unique<PeopleIndex>(*policy_, people_of(directory.document));
+        }
+        for (const auto& [name, bytes] : files_) {
+            if (!name.starts_with(folder) || !name.ends_with(".yaml")) continue;
+            ReadFile read{policy::parse_tests_file(bytes, name, report_.diagnostics), nullptr};
+            if (read.tests.people) read.people = std::make_unique<PeopleIndex>(*policy_, *read.tests.people);
+            check(read.tests);
+            read_.push_back(std::move(read));
+        }
+    }
+
+    /// What only the policy knows to be wrong.
+    void check(const policy::TestsFile& file)
+    {
+        policy::Source source(file.file, files_.find(file.file)->second, report_.diagnostics);
+        for (const auto& test : file.tests) {
+            if (!test.given.connects_from.empty() && !policy_->organisation(test.given.connects_from))
+                source.error(test.place,
+                             fmt::format("test \"{}\": there is no organisation \"{}\"", printable(test.name),
+                                         test.given.connects_from),
+                             did_you_mean(test.given.connects_from));
+            if (!test.given.message.file.empty() && !message_file(file.file, test.given.message.file))
+                source.error(test.place, fmt::format("test \"{}\": there is no {}{}", printable(test.name), folder,
+                                                     test.given.message.file));
+        }
+    }
+
+    [[nodiscard]] std::string did_you_mean(const std::string& id) const
+    {
+        std::vector<std::string> known;
+        for (const auto& organisation : policy_->organisations()) known.push_back(organisation.id);
+        const auto near = nearest(id, known);
+        return near.empty() ? std::string{} : fmt::format("did you mean \"{}\"?", near);
+    }
+
+    /// Beside the tests' file.
+    [[nodiscard]] const std::string* message_file(std::string_view of, const std::string& name) const
+    {
+        const auto found = files_.find(fmt::format("{}/{}", of.substr(0, of.rfind('/')), name));
+        return found == files_.end() ? nullptr : &found->second;
+    }
+
+    [[nodiscard]] std::vector<Due> choose() const
+    {
+        std::vector<Due> due;
+        for (const auto& file : read_)
+            for (const auto& test : file.tests.tests)
+                if (options_.filter.empty() || glob_matches(options_.filter, test.name) ||
+                    glob_matches(options_.filter, test.file))
+                    due.push_back({&test, file.people ? file.people.get() : everybody_.get()});
+        return due;
+    }
+
+    void run_all(const std::vector<Due>& due)
+    {
+        std::atomic<std::size_t> next{0};
+        const auto work = [&](std::set<std::string>& reached, std::exception_ptr& failed) {
+            try {
+                for (std::size_t i = next++; i < due.size(); i = next++)
+                    report_.outcomes[i] = run(*due[i].test, due[i].people, reached);
+            } catch (...) {
+                failed = std::current_exception();
+            }
+        };
+        std::set<std::string> others;
+        std::exception_ptr own_failure, other_failure;
+        {
+            std::jthread helper;
+            if (due.size() >= worth_a_second_thread) helper = std::jthread([&] { work(others, other_failure); });
+            work(reached_, own_failure);
+        }
+        if (own_failure) std::rethrow_exception(own_failure);
+        if (other_failure) std::rethrow_exception(other_failure);
+        reached_.merge(others);
+    }
+
+    [[nodiscard]] TestOutcome run(const policy::PolicyTest& test, const PeopleIndex* people,
+                                  std::set<std::string>& reached) const
+    {
+        const auto at = test.given.at.value_or(options_.now);
+        const auto* bytes =
+            test.given.message.file.empty() ? nullptr : message_file(test.file, test.given.message.file);
+        auto made = make_message(test.given, at, bytes != nullptr ? *bytes : std::string_view{});
+        DeclaredInspector inspector(std::move(made.inspection));
+        RehearsedMail mail{test.given.connects_from,
+                           test.given.from,
+                           test.given.to,
+                           std::move(made.content),
+                           at,
+                           test.given.first_contact.value_or(true),
+                           {},
+                           {}};
+        const auto rehearsed = rehearse({policy_, people, nullptr, &inspector}, mail);
+        for (const auto& recipient : rehearsed.recipients)
+            for (const auto& rule : recipient.trail.rules)
+                if (rule.held == policy::Truth::yes || !rule.script.empty()) reached.insert(rule.rule);
+        TestOutcome outcome{test.name, test.file, test.place, compare(test, rehearsed), {}};
+        if (!outcome.mismatches.empty()) outcome.explanation = what_decided(rehearsed);
+        return outcome;
+    }
+
+    /// Every rule that held or could not be decided; those that did not hold are many and seldom the reason.
+    [[nodiscard]] static std::string what_decided(const Rehearsed& rehearsed)
+    {
+        Rehearsed shorter = rehearsed;
+        for (auto& recipient : shorter.recipients) {
+            recipient.changes.clear();
+            std::erase_if(recipient.trail.rules, [](const policy::RuleSeen& rule) {
+                return rule.held == policy::Truth::no || !rule.why_not.empty();
+            });
+        }
+        return explanation_text(shorter, {.brief = true, .policy = {}});
+    }
+
+    void name_unreached()
+    {
+        for (auto& rule : all_rules(*policy_))
+            if (!reached_.contains(rule)) report_.unreached.push_back(std::move(rule));
+    }
+
+    const policy::SnapshotPtr& policy_;
+    const policy::FileSet& files_;
+    PolicyTestOptions options_;
+    PolicyTestReport report_;
+    std::vector<ReadFile> read_;
+    std::unique_ptr<PeopleIndex> everybody_;
+    std::set<std::string> reached_;
+};
+
+}  // namespace
+
+PolicyTestReport run_policy_tests(const policy::SnapshotPtr& policy, const policy::FileSet& files,
+                                  const PolicyTestOptions& options)
+{
+    return Run(policy, files, options).finish();
+}
+
+void add_directory(policy::FileSet& files, const std::filesystem::path& directory)
+{
+    std::ifstream file(directory / "directory.yaml", std::ios::binary);
+    if (file) files.insert_or_assign("directory.yaml", std::string(std::istreambuf_iterator<char>(file), {}));
+}
+
+}  // namespace postern::gateway
