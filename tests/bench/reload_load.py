@@ -146,7 +146,8 @@ def prepare(organisations, count):
         community.policy.organisation(member, "users", "any")
     community.write_node("{ connections_per_address: 1000, commands: 1000000 }")
     program = shutil.which("smtp-sink", path=os.environ["PATH"] + ":/usr/sbin") or sys.exit("smtp-sink is not there")
-    server = subprocess.Popen([program, "-c", f"127.0.0.1:{sink}", "1000"], stdout=subprocess.DEVNULL)
+    as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    server = subprocess.Popen([program, *as_user, f"127.0.0.1:{sink}", "1000"], stdout=subprocess.DEVNULL)
     return community, server
 
 
