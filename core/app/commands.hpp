@@ -30,6 +30,8 @@ void add_queue_commands(CLI::App& app, Context& context);
 void add_rehearsal_commands(CLI::App& app, Context& context);
 /// diff.
 void add_difference_commands(CLI::App& app, Context& context);
+/// The messages of a trace, each decided again under the generation that decided it.
+void explain_traces(Context& context, const std::string& target, bool as_json);
 /// check.
 void add_policy_commands(CLI::App& app, Context& context);
 /// ca init|issue|list|revoke|refresh.

@@ -56,7 +56,7 @@ std::string with_query(std::string path, const Parameters& parameters)
 
 struct TraceOptions {
     std::string id, from, to, since, limit;
-    bool json = false;
+    bool explain = false, json = false;
 };
 
 struct ImportOptions {
@@ -104,14 +104,17 @@ void add_engine_commands(CLI::App& app, Context& context)
     trace->add_option("--to", trace_options->to, "recipient, as the community knows it; * and ? match");
     trace->add_option("--since", trace_options->since, "a time (2026-11-23T10:00:00Z) or a duration (\"2 hours\")");
     trace->add_option("--limit", trace_options->limit, "at most so many messages, newest first (100)");
+    trace->add_flag("--explain", trace_options->explain,
+                    "decide again under the generation that decided it, rule by rule, from what the ledger kept");
     trace->add_flag("--json", trace_options->json, "print JSON");
     trace->callback([&context, trace_options] {
         const auto& o = *trace_options;
-        ask_and_print(
-            context, "GET",
-            with_query("/v1/trace",
-                       {{"id", o.id}, {"from", o.from}, {"to", o.to}, {"since", o.since}, {"limit", o.limit}}),
-            "", o.json);
+        const auto target = with_query(
+            "/v1/trace", {{"id", o.id}, {"from", o.from}, {"to", o.to}, {"since", o.since}, {"limit", o.limit}});
+        if (o.explain)
+            explain_traces(context, target, o.json);
+        else
+            ask_and_print(context, "GET", target, "", o.json);
     });
 
     auto* directory = app.add_subcommand("directory", "the people and desks of the community");
