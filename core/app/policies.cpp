@@ -75,10 +75,11 @@ private:
     control::EngineAddress engine_;
 };
 
-std::optional<LoadedPolicy> fit(Context& context, policy::Loader& loader, const std::string& name, bool json)
+std::optional<LoadedPolicy> fit(Context& context, policy::Loader& loader, std::shared_ptr<const ScriptBench> scripts,
+                                const std::string& name, bool json)
 {
     auto loaded = loader.load(0);
-    if (loaded.snapshot) return LoadedPolicy{loaded.snapshot, loader.file_set()};
+    if (loaded.snapshot) return LoadedPolicy{std::move(scripts), loaded.snapshot, loader.file_set()};
     context.exit_code = refused;
     if (json)
         std::cout << policy::render_json(loaded.diagnostics) << "\n";
@@ -92,14 +93,17 @@ std::optional<LoadedPolicy> fit(Context& context, policy::Loader& loader, const 
 
 std::optional<LoadedPolicy> load_policy(Context& context, const std::string& directory, bool json)
 {
-    policy::Loader loader(directory);
-    return fit(context, loader, directory, json);
+    const auto scripts = std::make_shared<const ScriptBench>();
+    policy::Loader loader(directory, &scripts->maker);
+    return fit(context, loader, scripts, directory, json);
 }
 
 std::optional<LoadedPolicy> load_policy(Context& context, const std::string& name, policy::FileSet files, bool json)
 {
-    policy::Loader loader(fs::temp_directory_path(), std::make_shared<const policy::FileSet>(std::move(files)));
-    return fit(context, loader, name, json);
+    const auto scripts = std::make_shared<const ScriptBench>();
+    policy::Loader loader(fs::temp_directory_path(), std::make_shared<const policy::FileSet>(std::move(files)),
+                          &scripts->maker);
+    return fit(context, loader, scripts, name, json);
 }
 
 std::optional<Listed> who_is_listed(Context& context, const std::string& directory, const std::string& which,

@@ -8,6 +8,9 @@
 #include "policy/snapshot.hpp"
 #include "ports/inspector.hpp"
 
+#include "ports/rates.hpp"
+#include "script/maker.hpp"
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +18,15 @@
 
 namespace postern::app {
 
+/// What the scripts of a policy need that no engine runs.
+struct ScriptBench {
+    SystemClock clock;
+    ports::Rates rates{clock};
+    script::Maker maker{rates, clock};
+};
+
 struct LoadedPolicy {
+    std::shared_ptr<const ScriptBench> scripts;  ///< outlives the snapshot
     policy::SnapshotPtr snapshot;
     policy::FileSet files;  ///< that it was made of
 };

@@ -2,6 +2,7 @@
 #include "control/file_sets.hpp"
 #include "policy/loader.hpp"
 #include "report/templates.hpp"
+#include "script/maker.hpp"
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -30,7 +31,10 @@ void check_there(Context& context, const CheckOptions& options)
 void check(Context& context, const CheckOptions& options)
 {
     if (context.engine.remote) return check_there(context, options);
-    policy::Loader loader(options.directory);
+    const SystemClock clock;
+    ports::Rates rates(clock);
+    const script::Maker scripts(rates, clock);
+    policy::Loader loader(options.directory, &scripts);
     auto loaded = loader.load(0);
     const auto templates = report::Templates::load((std::filesystem::path(options.directory) / "templates").string());
     const bool good = loaded.snapshot != nullptr && templates.has_value();

@@ -10,6 +10,7 @@
 #include "gateway/reload.hpp"
 #include "process/privileges.hpp"
 #include "scan/scanner.hpp"
+#include "script/maker.hpp"
 #include "session/sessions.hpp"
 
 #include <fmt/format.h>
@@ -50,7 +51,10 @@ vocabulary::Node read_node(const std::string& directory)
 {
     if (auto recovered = gateway::PolicyFolder::recover(directory); !recovered)
         throw std::runtime_error(recovered.error().describe());
-    policy::Loader loader(directory);
+    SystemClock clock;
+    ports::Rates rates(clock);
+    const script::Maker scripts(rates, clock);
+    policy::Loader loader(directory, &scripts);
     auto loaded = loader.load(0);
     if (!loaded.snapshot)
         throw std::runtime_error(policy::render(loaded.diagnostics, directory) +
@@ -115,6 +119,8 @@ private:
           node_(node),
           log_(node.log.empty() ? "stderr" : node.log),
           alarms_(log_, clock_),
+          rates_(clock_),
+          scripts_(rates_, clock_, &alarms_),
           reactors_(node.threads),
           store_(
               (make_storage(node), or_throw(store::MailStore::open({node.storage, node.body_in_database, node.name})))),
@@ -131,10 +137,12 @@ private:
           deliver_path_(services_),
           sessions_(reactors_, receptionist_, metrics_, log_),
           intake_(reactors_, sessions_),
-          reload_(directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_,
-                  [directory](const policy::SnapshotPtr& policy, const policy::FileSet& files) {
-                      return run_tests(directory, policy, files);
-                  }),
+          reload_(
+              directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_,
+              [directory](const policy::SnapshotPtr& policy, const policy::FileSet& files) {
+                  return run_tests(directory, policy, files);
+              },
+              &scripts_),
           api_(services_, reload_, clock_.now()),
           control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           remote_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
@@ -225,6 +233,8 @@ private:
     Log log_;
     ports::Metrics metrics_;
     ports::Alarms alarms_;
+    ports::Rates rates_;
+    script::Maker scripts_;
     gateway::Generations generations_;
     net::Reactors reactors_;
     std::unique_ptr<store::MailStore> store_;

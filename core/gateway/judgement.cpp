@@ -215,7 +215,9 @@ PlannedRecipient Judgement::plan(const Transaction& transaction, const AcceptedR
     facts.header = &header;
     facts.content = content;
     facts.size = content.size();
-    planned.tags = transaction.policy().tags(facts, sources_.trail(planned.key));
+    planned.tags = transaction.policy()
+                       .tags(facts, sources_.trail(planned.key))
+                       .value_or(std::vector<policy::TagOrder>{});
     return planned;
 }
 

@@ -120,8 +120,10 @@ Result<void> Recipients::may_receive(AcceptedRecipient& accepted, const Transact
             .about(accepted.inside.text())
             .tell_peer(50, {7, 1},
                        fmt::format("{} is suspended from this service and receives no mail", organisation.name));
-    accepted.limit = transaction.policy().receiving_limit(facts_of(transaction, accepted, sources_.clock.now()),
-                                                          sources_.trail(accepted.inside.key()));
+    const auto limit = transaction.policy().receiving_limit(facts_of(transaction, accepted, sources_.clock.now()),
+                                                            sources_.trail(accepted.inside.key()));
+    if (!limit) return std::unexpected(limit.error());
+    accepted.limit = *limit;
     const auto declared = transaction.sender.declared_size;
     if (declared && *declared > accepted.limit.bytes)
         return fault(Retry::never, "too large for the recipient")

@@ -43,7 +43,7 @@ bool came_by_itself(const ReloadReport& report)
 
 Reload::Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics,
                ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake,
-               PolicyTests tests)
+               PolicyTests tests, const ports::ScriptMaker* scripts)
     : directory_(std::move(directory)),
       clock_(clock),
       log_(log),
@@ -52,9 +52,10 @@ Reload::Reload(std::filesystem::path directory, const Clock& clock, Log& log, po
       generations_(generations),
       intake_(intake),
       tests_(std::move(tests)),
+      scripts_(scripts),
       archive_(store),
       folder_(directory_),
-      loader_(directory_),
+      loader_(directory_, scripts),
       watch_(directory_),
       poke_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
 {

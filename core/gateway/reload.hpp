@@ -34,7 +34,7 @@ class Reload {
 public:
     Reload(std::filesystem::path directory, const Clock& clock, Log& log, ports::Metrics& metrics,
            ports::Alarms& alarms, Generations& generations, store::MailStore& store, Intake& intake,
-           PolicyTests tests = {});
+           PolicyTests tests = {}, const ports::ScriptMaker* scripts = nullptr);
     ~Reload();
 
     /// The first load, of a policy that was read already (for where the store is): publishes, or says why not.
@@ -118,6 +118,7 @@ private:
     Generations& generations_;
     Intake& intake_;
     const PolicyTests tests_;
+    const ports::ScriptMaker* scripts_;  // may be null
     Archive archive_;
     PolicyFolder folder_;
     policy::Loader loader_;  // of the directory

@@ -114,7 +114,7 @@ ReloadReport Reload::put_in_force(const PolicyOrder& order)
     if (auto may = folder_.writable(current->policy->node().storage); !may) return refused(may.error().describe());
     if (auto same = directory_is(*current->policy, order.overwrite); !same) return refused(same.error().describe());
 
-    policy::Loader loader(directory_, *files);
+    policy::Loader loader(directory_, *files, scripts_);
     auto candidate = load(loader);
     ReloadReport report = begin_report(candidate);
     if (!candidate.loaded.snapshot) return report;
@@ -223,7 +223,7 @@ ReloadReport Reload::check(const PolicyOrder& order)
 {
     const auto files = files_of(order);
     if (!files) return refused(files.error().describe());
-    policy::Loader loader(directory_, *files);
+    policy::Loader loader(directory_, *files, scripts_);
     auto candidate = load(loader);
     ReloadReport report = begin_report(candidate);
     if (!candidate.loaded.snapshot) return report;

@@ -76,7 +76,8 @@ std::vector<store::DeliveryRecord> plan_report(Services services, const Generati
     facts.content = content;
     facts.header = &*header;
     facts.generation = record.generation;
-    planned.tags = generation.policy->tags(facts);
+    // A tag that can't be decided is no reason to keep a report back.
+    planned.tags = generation.policy->tags(facts).value_or(std::vector<policy::TagOrder>{});
     return plan_deliveries(mail::HeaderEditor(content, *header), {record.id, 1, record.received}, {std::move(planned)},
                            services.trace_key);
 }

@@ -7,6 +7,7 @@
 #include "policy/compiler.hpp"
 #include "policy/domain_index.hpp"
 #include "policy/proof_index.hpp"
+#include "policy/rule_index.hpp"
 #include "policy/snapshot.hpp"
 
 #include <memory>
@@ -25,6 +26,12 @@ struct Compiled {
     std::shared_ptr<const RoutingFile> routing;
     std::shared_ptr<const TaggingFile> tagging;
     std::shared_ptr<const LimitsFile> limits;
+    std::shared_ptr<const PermissionsFile> permissions;
+    std::shared_ptr<const ContentFile> content;
+    struct Indexes {
+        RuleIndex routes, tags, limits, rates, mail, content;
+    } indexes;
+    std::shared_ptr<const ports::Scripts> scripts;        ///< null: there are none
     std::vector<vocabulary::Organisation> organisations;  ///< not moved any more once indexed
     std::vector<std::string> deliver_rules;  ///< of each organisation: "organisations/x.yaml:12 deliver_to"
     std::unordered_map<std::string_view, std::uint32_t> by_id;
@@ -33,7 +40,6 @@ struct Compiled {
     std::vector<std::string> prefixes_removed;
     Needs needs;
     Keeping keeping;
-    std::vector<std::string> dual_control;  ///< acts that need a second person
 };
 
 class CompiledSnapshot final : public Snapshot {
@@ -62,15 +68,15 @@ public:
     [[nodiscard]] unsigned recipients_limit() const noexcept override { return c_->limits->recipients; }
     [[nodiscard]] std::uint64_t message_size() const noexcept override { return c_->limits->message_size; }
     [[nodiscard]] SizeLimit sending_limit(const vocabulary::Organisation& sender) const override;
-    [[nodiscard]] SizeLimit receiving_limit(const vocabulary::Facts& facts, Trail* trail) const override;
-    [[nodiscard]] std::vector<TagOrder> tags(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] Result<SizeLimit> receiving_limit(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] Result<std::vector<TagOrder>> tags(const vocabulary::Facts& facts, Trail* trail) const override;
     [[nodiscard]] const std::vector<std::string>& subject_prefixes_removed_on_entry() const noexcept override
     {
         return c_->prefixes_removed;
     }
     [[nodiscard]] Result<RouteOrder> route(const vocabulary::Facts& facts, Trail* trail) const override;
     [[nodiscard]] Result<void> may_mail(const vocabulary::Facts& facts, Trail* trail) const override;
-    [[nodiscard]] std::vector<RateOrder> rates(const vocabulary::Facts& facts, Trail* trail) const override;
+    [[nodiscard]] Result<std::vector<RateOrder>> rates(const vocabulary::Facts& facts, Trail* trail) const override;
     [[nodiscard]] const Needs& needs() const noexcept override { return c_->needs; }
     [[nodiscard]] ContentDecision content(const vocabulary::Facts& facts, std::string_view except,
                                           Trail* trail) const override;
@@ -79,6 +85,8 @@ public:
     [[nodiscard]] bool needs_second_person(std::string_view act) const noexcept override;
 
 private:
+    /// What is wrong with an order of a script: an address that is not inside the community.
+    [[nodiscard]] std::string misplaced(const vocabulary::Order& order) const;
     [[nodiscard]] RouteOrder own_route(const vocabulary::Organisation& organisation) const;
     std::unique_ptr<const Compiled> c_;
 };

@@ -2,10 +2,10 @@
 
 #include "base/text.hpp"
 #include "policy/compiled_snapshot.hpp"
+#include "policy/rule_check.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <set>
 
 namespace postern::policy {
 
@@ -117,53 +117,6 @@ void check_own_names(const PolicyFiles& files, const Compiled& compiled, const m
             fmt::format("write postmaster@{}", suffix.text()));
 }
 
-/// Names that conditions use must exist.
-class NameCheck {
-public:
-    NameCheck(const Compiled& compiled, Diagnostics& diagnostics) : compiled_(compiled), diagnostics_(diagnostics)
-    {
-        for (const auto& organisation : compiled.organisations)
-            for (const auto& role : organisation.roles) roles_.insert(to_lower(role));
-    }
-
-    template <class Document, class Rules>
-    void check(const FileOf<Document>& file, const Rules& rules)
-    {
-        for (const auto& rule : rules)
-            for (const auto& named : rule.when.names) check_one(source_of(file, diagnostics_), named);
-    }
-
-private:
-    void check_one(Source source, const NamedIn& named)
-    {
-        const bool role = named.what == NamedIn::What::role;
-        if (role ? roles_.contains(to_lower(named.name)) : compiled_.by_id.contains(named.name)) return;
-        std::vector<std::string> known(roles_.begin(), roles_.end());
-        if (!role) {
-            known.clear();
-            for (const auto& organisation : compiled_.organisations) known.push_back(organisation.id);
-        }
-        const auto near = nearest(named.name, known);
-        source.error(named.place,
-                     fmt::format("there is no {} \"{}\"", role ? "role" : "organisation", printable(named.name, 60)),
-                     !near.empty() ? fmt::format("did you mean \"{}\"?", near)
-                     : role        ? "roles are what organisations declare under roles:"
-                                   : "organisations are declared in organisations/*.yaml, and named by their id");
-    }
-
-    const Compiled& compiled_;
-    Diagnostics& diagnostics_;
-    std::set<std::string> roles_;
-};
-
-void check_names(const PolicyFiles& files, const Compiled& compiled, Diagnostics& diagnostics)
-{
-    NameCheck names(compiled, diagnostics);
-    if (files.routing.document) names.check(files.routing, files.routing.document->routes);
-    if (files.tagging.document) names.check(files.tagging, files.tagging.document->tags);
-    if (files.limits.document) names.check(files.limits, files.limits.document->limits);
-}
-
 Community community_of(const CommunityPart& part)
 {
     Community community;
@@ -201,7 +154,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
             check_administrators(files.organisations[o], compiled->organisations[o], *suffix, diagnostics);
     check_authorities(files, diagnostics);
     check_hosted_members(files, diagnostics);
-    check_names(files, *compiled, diagnostics);
+    check_rules(files, *compiled, diagnostics);
     if (has_errors(diagnostics) || !suffix || !files.node.document) return nullptr;
 
     compiled->generation = generation;
@@ -211,6 +164,15 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     compiled->routing = files.routing.document;
     compiled->tagging = files.tagging.document ? files.tagging.document : std::make_shared<const TaggingFile>();
     compiled->limits = files.limits.document ? files.limits.document : std::make_shared<const LimitsFile>();
+    compiled->permissions =
+        files.permissions.document ? files.permissions.document : std::make_shared<const PermissionsFile>();
+    compiled->content = files.content.document ? files.content.document : std::make_shared<const ContentFile>();
+    compiled->scripts = files.scripts;
+    compiled->indexes = {RuleIndex(compiled->routing->routes),   RuleIndex(compiled->tagging->tags),
+                         RuleIndex(compiled->limits->limits),    RuleIndex(compiled->limits->rates),
+                         RuleIndex(compiled->permissions->mail), RuleIndex(compiled->content->rules)};
+    compiled->needs = needs_of(files);
+    compiled->keeping = keeping_of(files);
     compiled->prefixes_removed = prefixes_removed(*compiled->tagging);
     return std::make_shared<const CompiledSnapshot>(std::move(compiled));
 }

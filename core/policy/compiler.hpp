@@ -28,7 +28,12 @@ struct PolicyFiles {
     FileOf<RoutingFile> routing;
     FileOf<TaggingFile> tagging;
     FileOf<LimitsFile> limits;
+    FileOf<PermissionsFile> permissions;
+    FileOf<ContentFile> content;
     std::vector<FileOf<OrganisationFile>> organisations;  ///< in order of file name
+    std::vector<ports::ScriptSource> script_sources;
+    std::shared_ptr<const ports::Scripts> scripts;  ///< null: there are none, they are wrong, or nobody can run them
+    bool can_run_scripts = false;
 };
 
 /// The snapshot, or null if there are errors in `diagnostics` then (those that it held already count).

@@ -1,15 +1,14 @@
 #include "policy/condition.hpp"
 
-#include "policy/field_values.hpp"
+#include "policy/trail.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
-#include <chrono>
 
 namespace postern::policy {
 
 namespace {
 
-using vocabulary::Facts;
 using vocabulary::FieldId;
 using vocabulary::FieldType;
 
@@ -28,62 +27,186 @@ bool some(const Clause& clause, Test test)
     });
 }
 
-bool in_time(const TimeRange& range, Instant at)
+bool in_time(const TimeRange& range, std::uint64_t minute)
 {
-    using namespace std::chrono;
-    const auto since_midnight = at - floor<days>(at);
-    const auto minute = static_cast<unsigned>(duration_cast<minutes>(since_midnight).count());
     return range.from <= range.to ? minute >= range.from && minute < range.to
                                   : minute >= range.from || minute < range.to;
 }
 
-bool holds_size(const Clause& clause, const Facts& facts)
+bool some_text(const Clause& clause, std::span<const FieldText> texts)
 {
-    if (!facts.size) return wants_absent(clause.any_of);
-    return some<SizeRange>(clause, [&](const SizeRange& r) { return *facts.size >= r.least && *facts.size <= r.most; });
-}
-
-bool holds_network(const Clause& clause, const Facts& facts)
-{
-    if (!facts.peer) return wants_absent(clause.any_of);
-    return some<vocabulary::Network>(clause, [&](const vocabulary::Network& n) { return n.contains(*facts.peer); });
-}
-
-bool holds_truth(const Clause& clause, const Facts& facts)
-{
-    const auto truth = truth_of(clause.field->id, facts);
-    if (!truth) return wants_absent(clause.any_of);
-    return some<bool>(clause, [&](bool due) { return due == *truth; });
-}
-
-bool holds_text(const Clause& clause, const Facts& facts)
-{
-    const auto seen = some_text(clause.field->id, clause.header, facts, [&](std::string_view value) {
-        return std::ranges::any_of(clause.any_of, [&](const Matcher& m) { return matches(m, value); });
+    return std::ranges::any_of(texts, [&](const FieldText& text) {
+        return std::ranges::any_of(clause.any_of, [&](const Matcher& m) { return matches(m, text); });
     });
-    return seen == Seen::absent ? wants_absent(clause.any_of) : seen == Seen::yes;
 }
 
-Truth evaluate_clause(const Clause& clause, const Facts& facts)
+bool holds(const Clause& clause, const Reading& reading)
 {
-    if (facts.stage < clause.field->from) return Truth::unknown;
-    const auto answer = [](bool holds) { return holds ? Truth::yes : Truth::no; };
+    if (reading.is_absent()) return wants_absent(clause.any_of);
     switch (clause.field->type) {
         case FieldType::size:
-            return answer(holds_size(clause, facts));
+        case FieldType::number:
+            return some<SizeRange>(
+                clause, [&](const SizeRange& r) { return *reading.number >= r.least && *reading.number <= r.most; });
         case FieldType::network:
-            return answer(holds_network(clause, facts));
+            return some<vocabulary::Network>(
+                clause, [&](const vocabulary::Network& network) { return network.contains(*reading.ip); });
         case FieldType::boolean:
-            return answer(holds_truth(clause, facts));
+            return some<bool>(clause, [&](bool due) { return due == *reading.truth; });
         case FieldType::time:
-            return answer(some<TimeRange>(clause, [&](const TimeRange& r) { return in_time(r, facts.time); }));
+            return some<TimeRange>(clause, [&](const TimeRange& r) { return in_time(r, *reading.number); });
         case FieldType::text:
         case FieldType::word:
         case FieldType::role:
         case FieldType::organisation:
-            return answer(holds_text(clause, facts));
+            break;
     }
-    return Truth::unknown;
+    return some_text(clause, reading.texts);
+}
+
+Truth truth_of(const Clause& clause, const Reading& reading)
+{
+    if (!reading.known) return Truth::unknown;
+    return holds(clause, reading) ? Truth::yes : Truth::no;
+}
+
+/// `all` ends at the first no; else an unknown part makes it unknown.
+Truth both(Truth a, Truth b)
+{
+    return std::min(a, b);
+}
+
+/// What all these clauses say of one attachment.
+Truth attachment_holds(const Condition& condition, FieldValues& values, std::size_t attachment)
+{
+    auto truth = Truth::yes;
+    for (const auto& part : condition.parts) {
+        truth = both(truth, truth_of(part.clause, values.read_of(*part.clause.field, attachment)));
+        if (truth == Truth::no) break;
+    }
+    return truth;
+}
+
+/// The member of an archive that a clause asked for, for ${attachment.member}.
+std::string_view member_in(const Condition& condition, FieldValues& values, std::size_t attachment)
+{
+    for (const auto& part : condition.parts) {
+        if (part.clause.field->id != FieldId::attachment_member) continue;
+        for (const auto& text : values.read_of(*part.clause.field, attachment).texts)
+            if (some_text(part.clause, {&text, 1})) return text.text;
+    }
+    return {};
+}
+
+/// Whether one attachment is as all parts say. Without any, each field is absent. Parts of the message that nobody
+/// looked at could be so too.
+Truth some_attachment(const Condition& condition, FieldValues& values)
+{
+    if (values.facts().stage < vocabulary::Stage::message) return Truth::unknown;
+    const auto count = values.attachments();
+    if (!count) return Truth::unknown;
+    auto truth = values.has_unlisted_parts() ? Truth::unknown : Truth::no;
+    for (std::size_t i = 0; i < std::max<std::size_t>(*count, 1); ++i) {
+        truth = std::max(truth, attachment_holds(condition, values, i));
+        if (truth != Truth::yes) continue;
+        if (!values.matched.attachment && *count > 0) values.matched = {i, member_in(condition, values, i)};
+        break;
+    }
+    return truth;
+}
+
+Truth evaluate_clause(const Clause& clause, FieldValues& values)
+{
+    return truth_of(clause, values.read(*clause.field, clause.header));
+}
+
+std::string field_name(const Clause& clause)
+{
+    return clause.field->id == FieldId::header ? "header." + clause.header : std::string(clause.field->name);
+}
+
+ClauseSeen seen_as(const Condition& condition, const Witness& witness, std::string field)
+{
+    ClauseSeen seen;
+    seen.place = fmt::format("{}:{}:{}", witness.file, condition.place.line, condition.place.column);
+    seen.field = std::move(field);
+    seen.depth = witness.depth;
+    return seen;
+}
+
+void witness_clause(const Condition& condition, FieldValues& values, Truth truth, const Witness& witness)
+{
+    auto seen = seen_as(condition, witness, field_name(condition.clause));
+    seen.wanted = condition.clause.wanted;
+    seen.saw = values.shown(*condition.clause.field, condition.clause.header);
+    seen.held = truth;
+    witness.seen->push_back(std::move(seen));
+}
+
+std::string_view word_of(Condition::Op op)
+{
+    switch (op) {
+        case Condition::Op::any:
+            return "any";
+        case Condition::Op::none:
+            return "not";
+        case Condition::Op::attachment:
+            return "one attachment";
+        case Condition::Op::all:
+        case Condition::Op::clause:
+            break;
+    }
+    return "all";
+}
+
+/// Each clause about attachments by itself; that they mean the same attachment is said by the line above them.
+void witness_attachment(const Condition& condition, FieldValues& values, Truth truth, Witness witness)
+{
+    if (condition.parts.size() > 1) {
+        witness.seen->push_back(seen_as(condition, witness, std::string(word_of(condition.op))));
+        witness.seen->back().held = truth;
+        ++witness.depth;
+    }
+    const auto matched = values.matched;
+    for (const auto& part : condition.parts) {
+        Condition alone;
+        alone.op = Condition::Op::attachment;
+        alone.parts.push_back(part);
+        witness_clause(part, values, some_attachment(alone, values), witness);
+        values.matched = matched;
+    }
+}
+
+/// `all` ends at the first no, `any` and `none` at the first yes; else an unknown part makes it unknown.
+Truth evaluate_group(const Condition& condition, FieldValues& values, const Witness* witness)
+{
+    const Truth decisive = condition.op == Condition::Op::all ? Truth::no : Truth::yes;
+    const auto matched = values.matched;
+    bool unknown = false, decided = false;
+    for (const auto& part : condition.parts) {
+        const Truth truth = evaluate(part, values, witness);
+        unknown |= truth == Truth::unknown;
+        decided |= truth == decisive;
+        if (decided && witness == nullptr) break;
+    }
+    const bool yes = decided == (condition.op == Condition::Op::any);
+    const auto truth = !decided && unknown ? Truth::unknown : yes ? Truth::yes : Truth::no;
+    // What a denial or a failed group saw is not what the rule held for.
+    if (condition.op == Condition::Op::none || truth != Truth::yes) values.matched = matched;
+    return truth;
+}
+
+Truth evaluate_witnessed_group(const Condition& condition, FieldValues& values, Witness witness)
+{
+    const bool headed = condition.op != Condition::Op::all || (witness.depth > 0 && condition.parts.size() > 1);
+    const auto line = witness.seen->size();
+    if (headed) {
+        witness.seen->push_back(seen_as(condition, witness, std::string(word_of(condition.op))));
+        ++witness.depth;
+    }
+    const auto truth = evaluate_group(condition, values, &witness);
+    if (headed) (*witness.seen)[line].held = truth;
+    return truth;
 }
 
 bool is_members_field(FieldId field)
@@ -136,21 +259,29 @@ bool denial_keeps_inside(const Condition& denied)
 
 }  // namespace
 
-Truth evaluate(const Condition& condition, const Facts& facts)
+Truth evaluate(const Condition& condition, FieldValues& values, const Witness* witness)
 {
-    if (condition.op == Condition::Op::clause) return evaluate_clause(condition.clause, facts);
-    // `all` ends at the first no, `any` and `none` at the first yes; else an unknown part makes it unknown.
-    const Truth decisive = condition.op == Condition::Op::all ? Truth::no : Truth::yes;
-    bool unknown = false, decided = false;
-    for (const auto& part : condition.parts) {
-        const Truth truth = evaluate(part, facts);
-        unknown |= truth == Truth::unknown;
-        decided = truth == decisive;
-        if (decided) break;
+    switch (condition.op) {
+        case Condition::Op::clause: {
+            const auto truth = evaluate_clause(condition.clause, values);
+            if (witness != nullptr) witness_clause(condition, values, truth, *witness);
+            return truth;
+        }
+        case Condition::Op::attachment: {
+            const auto truth = some_attachment(condition, values);
+            if (witness != nullptr) witness_attachment(condition, values, truth, *witness);
+            return truth;
+        }
+        default:
+            return witness == nullptr ? evaluate_group(condition, values, nullptr)
+                                      : evaluate_witnessed_group(condition, values, *witness);
     }
-    if (!decided && unknown) return Truth::unknown;
-    const bool holds = condition.op == Condition::Op::any ? decided : !decided;
-    return holds ? Truth::yes : Truth::no;
+}
+
+void for_each_clause(const Condition& condition, const std::function<void(const Clause&)>& visit)
+{
+    if (condition.op == Condition::Op::clause && condition.clause.field != nullptr) visit(condition.clause);
+    for (const auto& part : condition.parts) for_each_clause(part, visit);
 }
 
 bool keeps_mail_inside(const Condition& condition)
@@ -164,21 +295,10 @@ bool keeps_mail_inside(const Condition& condition)
             return !condition.parts.empty() && std::ranges::all_of(condition.parts, keeps_mail_inside);
         case Condition::Op::none:
             return std::ranges::any_of(condition.parts, denial_keeps_inside);
+        case Condition::Op::attachment:
+            break;
     }
     return false;
-}
-
-bool is_shadowed(const When& later, const When& earlier)
-{
-    if (!earlier.condition) return true;
-    if (!later.condition) return false;
-    if (later.condition->canonical == earlier.condition->canonical) return true;
-    const auto& wider = *earlier.condition;
-    const auto& narrower = *later.condition;
-    if (wider.op != Condition::Op::all || narrower.op != Condition::Op::all) return false;
-    return std::ranges::all_of(wider.parts, [&](const Condition& part) {
-        return std::ranges::find(narrower.parts, part.canonical, &Condition::canonical) != narrower.parts.end();
-    });
 }
 
 }  // namespace postern::policy

@@ -29,15 +29,34 @@ public:
             source_.error(node.place, "a condition is a map of fields and values", "write { field: value }");
             return all;
         }
-        for (const auto& entry : node.entries) all.parts.push_back(this->entry(entry));
-        std::vector<std::string> canonical;
-        for (const auto& part : all.parts) canonical.push_back(part.canonical);
-        std::ranges::sort(canonical);
-        all.canonical = fmt::format("{{{}}}", fmt::join(canonical, ", "));
+        all.place = node.place;
+        Condition attachment;
+        attachment.op = Condition::Op::attachment;
+        for (const auto& entry : node.entries) {
+            auto part = this->entry(entry);
+            const auto* field = part.clause.field;
+            (field != nullptr && field->of_attachment ? attachment : all).parts.push_back(std::move(part));
+        }
+        // Clauses about attachments that stand together mean one and the same attachment.
+        if (!attachment.parts.empty()) {
+            attachment.place = attachment.parts.front().place;
+            attachment.canonical = joined(attachment);
+            all.parts.push_back(std::move(attachment));
+        }
+        all.canonical = joined(all);
         return all;
     }
 
 private:
+    /// Of its parts in whatever order they stand.
+    static std::string joined(const Condition& condition)
+    {
+        std::vector<std::string> canonical;
+        for (const auto& part : condition.parts) canonical.push_back(part.canonical);
+        std::ranges::sort(canonical);
+        return fmt::format("{{{}}}", fmt::join(canonical, ", "));
+    }
+
     Condition entry(const Entry& entry)
     {
         if (entry.key == "any") return group(Condition::Op::any, entry);
@@ -50,6 +69,7 @@ private:
     {
         Condition condition;
         condition.op = op;
+        condition.place = entry.place;
         if (entry.value.is_list() && !entry.value.items.empty()) {
             for (const auto& item : entry.value.items) condition.parts.push_back(map(item));
         } else if (entry.value.is_map() && !entry.value.entries.empty() && op != Condition::Op::any) {
@@ -68,6 +88,7 @@ private:
     {
         Condition condition;
         condition.op = Condition::Op::clause;
+        condition.place = entry.place;
         const FieldInfo* field = find_field(entry);
         if (field == nullptr) return condition;
         condition.clause.field = field;
@@ -107,7 +128,10 @@ private:
 
     void take(Condition& condition, const std::string& name, const YamlNode& value)
     {
-        condition.canonical += value.is_map() ? "" : value.text + "|";
+        if (!value.is_map()) {
+            add_canonical(condition, value.text);
+            add_wanted(condition.clause, value.text);
+        }
         if (value.is_text() && !value.quoted && value.text == "absent") {
             condition.clause.any_of.emplace_back(Absent{});
         } else if (value.is_map()) {
@@ -120,27 +144,44 @@ private:
         }
     }
 
-    /// { between: [from, to] } of sizes and times.
+    /// In lower case, as it is compared; but for regular expressions.
+    static void add_canonical(Condition& condition, const std::string& text)
+    {
+        condition.canonical += text.starts_with('/') ? text : to_lower(text);
+        condition.canonical += '\0';
+    }
+
+    static void add_wanted(Clause& clause, std::string_view text)
+    {
+        clause.wanted += clause.wanted.empty() ? "" : ", ";
+        clause.wanted += text;
+    }
+
+    /// { between: [from, to] } of sizes, counts and times.
     void between(Condition& condition, const std::string& name, const YamlNode& value)
     {
         const auto type = condition.clause.field->type;
         const auto* ends = value.find("between");
-        const bool fits = type == FieldType::size || type == FieldType::time;
+        const bool fits = type == FieldType::size || type == FieldType::time || type == FieldType::number;
         if (!fits || ends == nullptr || value.entries.size() != 1 || !ends->is_list() || ends->items.size() != 2 ||
             !ends->items[0].is_text() || !ends->items[1].is_text()) {
             source_.error(value.place, fmt::format("\"{}\" cannot be compared with this", name),
-                          type == FieldType::time   ? "write { between: [\"20:00\", \"06:00\"] }"
-                          : type == FieldType::size ? "write { between: [1 MiB, 4 MiB] }"
-                                                    : "write a value or a list of values");
+                          type == FieldType::time     ? "write { between: [\"20:00\", \"06:00\"] }"
+                          : type == FieldType::size   ? "write { between: [1 MiB, 4 MiB] }"
+                          : type == FieldType::number ? "write { between: [10, 20] }"
+                                                      : "write a value or a list of values");
             return;
         }
         const auto& from = ends->items[0];
         const auto& to = ends->items[1];
-        condition.canonical += from.text + ".." + to.text + "|";
+        add_canonical(condition, from.text + ".." + to.text);
+        add_wanted(condition.clause, fmt::format("between {} and {}", from.text, to.text));
         if (type == FieldType::time)
             between_times(condition.clause, from, to);
+        else if (type == FieldType::size)
+            between_numbers(condition.clause, from, to, vocabulary::parse_size);
         else
-            between_sizes(condition.clause, from, to);
+            between_numbers(condition.clause, from, to, parse_number);
     }
 
     void between_times(Clause& clause, const YamlNode& from, const YamlNode& to)
@@ -152,12 +193,13 @@ private:
         clause.any_of.emplace_back(TimeRange{*first, *second});
     }
 
-    void between_sizes(Clause& clause, const YamlNode& from, const YamlNode& to)
+    void between_numbers(Clause& clause, const YamlNode& from, const YamlNode& to,
+                         Result<std::uint64_t> (*parse)(std::string_view))
     {
-        const auto first = checked(from, vocabulary::parse_size(from.text));
-        const auto second = checked(to, vocabulary::parse_size(to.text));
+        const auto first = checked(from, parse(from.text));
+        const auto second = checked(to, parse(to.text));
         if (!first || !second) return;
-        if (*first > *second) source_.error(from.place, "the first size is the larger", "no message is between them");
+        if (*first > *second) source_.error(from.place, "the first value is the larger", "nothing is between them");
         clause.any_of.emplace_back(SizeRange{*first, *second});
     }
 
@@ -168,6 +210,8 @@ private:
                 return add(clause, value, parse_text_matcher(value.text));
             case FieldType::size:
                 return add(clause, value, parse_size_matcher(value.text));
+            case FieldType::number:
+                return add(clause, value, parse_number_matcher(value.text));
             case FieldType::network:
                 return add(clause, value, vocabulary::parse_network(value.text));
             case FieldType::word:

@@ -4,12 +4,16 @@
 
 #include "vocabulary/fields.hpp"
 
+#include <array>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 namespace postern::policy {
 
 namespace {
 
+using vocabulary::RuleFile;
 using vocabulary::Stage;
 
 Shape simple(Form form)
@@ -37,11 +41,44 @@ Shape condition(Stage stage)
     return {.form = Form::condition, .stage = stage};
 }
 
+Shape orders(vocabulary::RuleFile file)
+{
+    return {.form = Form::orders, .file = file};
+}
+
 constexpr bool required = true;
 
 Key name_key()
 {
     return {"name", simple(Form::id), "Unique name of the rule, as logs and `explain` call it.", required};
+}
+
+std::vector<std::string> action_names(vocabulary::RuleFile file)
+{
+    std::vector<std::string> names;
+    for (const auto& action : vocabulary::actions())
+        if (vocabulary::belongs(action.id, file)) names.emplace_back(action.name);
+    return names;
+}
+
+/// A rule of that file: what every rule may say, and what is given. `may` is left out where a script has nothing to
+/// order.
+Shape rule(Stage stage, std::string_view which, std::optional<vocabulary::RuleFile> orders, std::vector<Key> own,
+           std::vector<std::string> some_of = {})
+{
+    std::vector<Key> keys{name_key(), {"when", condition(stage), std::string(which)}};
+    keys.insert(keys.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+    keys.push_back({"lua", simple(Form::script),
+                    "A script in lua/ that is asked as well: true or false says whether the rule applies; it may order "
+                    "actions instead."});
+    if (orders)
+        keys.push_back({"may", list(words(action_names(*orders))),
+                        "Actions that the script may order; anything else is an error of the script."});
+    keys.push_back({"on_error", words({"defer", "reject", "ignore"}),
+                    "What a failing script means; defer where absent. ignore only where nothing is decided."});
+    auto shape = map(std::move(keys));
+    shape.some_of = std::move(some_of);
+    return shape;
 }
 
 /// What a next hop may say beside where it is.
@@ -135,10 +172,8 @@ Shape routing_shape()
               {"redirect_hops", count(1, 50), "Redirects of one message that are carried; 5 where absent."}}),
          "The community as a whole.", required},
         {"routes",
-         list(map({name_key(),
-                   {"when", condition(Stage::recipient),
-                    "Which recipients. Mail leaves the members only as origin: alert.", required},
-                   {"then", std::move(then), "Where that mail goes.", required}})),
+         list(rule(Stage::recipient, "Which recipients. Mail leaves the members only as origin: alert. Required.", {},
+                   {{"then", std::move(then), "Where that mail goes.", required}})),
          "Exceptions from the members' own deliver_to: the first that holds counts."},
         {"retry",
          map({{"first", simple(Form::duration), "Wait after the first failed attempt; 1 minute where absent."},
@@ -164,21 +199,66 @@ Shape tagging_shape()
     auto headers = map({{"add", simple(Form::header_map), "Header fields to add: name: text, with ${...} for values."},
                         {"remove", list(simple(Form::header_name)), "Header fields to remove."}});
     return map({{"tags",
-                 list(map({name_key(),
-                           {"when", condition(Stage::message), "Which recipients' copies; all where absent."},
-                           {"subject", std::move(subject), "Marks the subject."},
-                           {"headers", std::move(headers), "Adds and removes header fields."}})),
+                 list(rule(Stage::message, "Which recipients' copies; all where absent.", RuleFile::tagging,
+                           {{"subject", std::move(subject), "Marks the subject."},
+                            {"headers", std::move(headers), "Adds and removes header fields."}},
+                           {"subject", "headers", "lua"})),
                  "All that hold apply, in order.", required}});
 }
 
 Shape limits_shape()
 {
-    auto rule = map({name_key(),
-                     {"when", condition(Stage::recipient), "Which recipients; all where absent."},
-                     {"message_size", simple(Form::size), "Largest message for these recipients.", required}});
-    return map({{"message_size", simple(Form::size), "Largest message in the community; 10 MiB where absent."},
-                {"recipients", count(1, 100'000), "Recipients of one message; 200 where absent."},
-                {"limits", list(std::move(rule)), "Smaller limits for some mail: the smallest that holds counts."}});
+    auto limit =
+        rule(Stage::recipient, "Which recipients; all where absent.", RuleFile::limits,
+             {{"message_size", simple(Form::size), "Largest message for these recipients."}}, {"message_size", "lua"});
+    auto rate = rule(Stage::recipient, "Which recipients count; all where absent.", {},
+                     {{"per",
+                       words({"sender.address", "sender.organisation", "recipient.address", "recipient.organisation",
+                              "connection.address"}),
+                       "Whose messages are counted together.", required},
+                      {"allow", simple(Form::rate), "How many in which time.", required},
+                      {"over", words({"defer", "reject"}), "What one too many gets; defer where absent."},
+                      {"counts", words({"messages", "recipients"}),
+                       "Whether a message counts once or for each of its recipients; messages where absent."}});
+    return map(
+        {{"message_size", simple(Form::size), "Largest message in the community; 10 MiB where absent."},
+         {"recipients", count(1, 100'000), "Recipients of one message; 200 where absent."},
+         {"rates", list(std::move(rate)),
+          "How often somebody may send or get mail. Counters outlive a reload as long as the rule keeps its name."},
+         {"limits", list(std::move(limit)), "Smaller limits for some mail: the smallest that holds counts."}});
+}
+
+Shape permissions_shape()
+{
+    return map(
+        {{"mail",
+          list(rule(Stage::recipient, "Who writes to whom; everybody where absent.", RuleFile::permissions,
+                    {{"then", orders(RuleFile::permissions), "allow, refuse, or { refuse: \"5.7.1 text\" }."}},
+                    {"then", "lua"})),
+          "Whether a sender may write to a recipient: the first rule that holds decides; where none does, active "
+          "members may."},
+         {"dual_control", list(words({"release_quarantine", "exceptional_access", "reset_second_factor"})),
+          "Acts that need a second person."}});
+}
+
+Shape content_shape()
+{
+    const auto keep = [](const char* what) { return map({{"keep", simple(Form::duration), what}}); };
+    return map(
+        {{"rules",
+          list(rule(Stage::message, "Which recipients' copies; all where absent.", RuleFile::content,
+                    {{"then", orders(RuleFile::content),
+                      "What is done: an action, a map of actions in order, or a list of both."}},
+                    {"then", "lua"})),
+          "What is decided about content, for each recipient, in order: the first verdict decides, and edits, notices "
+          "and notes up to there add up."},
+         {"tables", simple(Form::tables), "Words that scripts look up: a list, or words with what they stand for."},
+         {"quarantine", keep("How long where the rule says nothing; 30 days where absent. Then it is deleted."),
+          "Messages in quarantine."},
+         {"hold", keep("How long where the rule says nothing; 1 day where absent. Then it goes on."),
+          "Messages that are held."},
+         {"record", list(simple(Form::field)),
+          "Fields whose values the ledger keeps for `postern trace`; of others it keeps digests."}});
 }
 
 Shape intake_shape()
@@ -312,12 +392,21 @@ void Keys::push_back(Key key)
     list_ = std::make_shared<const std::vector<Key>>(std::move(longer));
 }
 
+std::span<const FileKind> file_kinds() noexcept
+{
+    static constexpr std::array all{FileKind::node,        FileKind::routing, FileKind::tagging,      FileKind::limits,
+                                    FileKind::permissions, FileKind::content, FileKind::organisation, FileKind::tests};
+    return all;
+}
+
 const Shape& shape_of(FileKind kind)
 {
     static const Shape node = node_shape();
     static const Shape routing = routing_shape();
     static const Shape tagging = tagging_shape();
     static const Shape limits = limits_shape();
+    static const Shape permissions = permissions_shape();
+    static const Shape content = content_shape();
     static const Shape organisation = organisation_shape();
     static const Shape tests = tests_shape();
     switch (kind) {
@@ -331,6 +420,10 @@ const Shape& shape_of(FileKind kind)
             return limits;
         case FileKind::tests:
             return tests;
+        case FileKind::permissions:
+            return permissions;
+        case FileKind::content:
+            return content;
         case FileKind::organisation:
             break;
     }

@@ -6,17 +6,21 @@
 
 #include "policy/document.hpp"
 #include "policy/source.hpp"
+#include "vocabulary/actions.hpp"
 #include "vocabulary/facts.hpp"
 
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace postern::policy {
 
-enum class FileKind { node, routing, tagging, limits, organisation, tests };
+enum class FileKind { node, routing, tagging, limits, permissions, content, organisation, tests };
+/// All of them, in the order of the reference.
+[[nodiscard]] std::span<const FileKind> file_kinds() noexcept;
 
 /// What a value may be. Everything but boolean, count, factor, list, map is text in YAML.
 enum class Form {
@@ -47,6 +51,10 @@ enum class Form {
     condition,   ///< with fields up to `stage`
     header_map,  ///< header name -> text with ${...}
     prose,       ///< text of several lines, at most 64 KiB; may be empty
+    script,      ///< a file in the policy's lua/ folder
+    field,       ///< name of a field
+    orders,      ///< actions of `file`: a word, a map, or a list of both
+    tables,      ///< name -> list of texts, or map of texts
 };
 
 struct Key;
@@ -70,10 +78,12 @@ struct Shape {
     Form form = Form::text;
     Keys keys{};
     std::vector<Shape> items{};
+    std::vector<std::string> some_of{};  ///< of a map: at least one of these keys; the typed reader says so
     std::vector<std::string> words{};
     std::uint64_t least = 0;
     std::uint64_t most = 0;
     vocabulary::Stage stage = vocabulary::Stage::delivery;
+    vocabulary::RuleFile file = vocabulary::RuleFile::content;
 };
 
 struct Key {

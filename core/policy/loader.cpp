@@ -32,13 +32,16 @@ struct KnownFile {
     FileKind kind;
     bool required;
 };
-constexpr std::array<KnownFile, 4> known_files{{{"node.yaml", FileKind::node, true},
+constexpr std::array<KnownFile, 6> known_files{{{"node.yaml", FileKind::node, true},
                                                 {"routing.yaml", FileKind::routing, true},
                                                 {"tagging.yaml", FileKind::tagging, false},
-                                                {"limits.yaml", FileKind::limits, false}}};
+                                                {"limits.yaml", FileKind::limits, false},
+                                                {"permissions.yaml", FileKind::permissions, false},
+                                                {"content.yaml", FileKind::content, false}}};
 /// Belongs to the directory's import, which reads it itself.
 constexpr std::string_view import_file = "directory.yaml";
-constexpr std::array<std::string_view, 3> later_files{"permissions.yaml", "alerts.yaml", "content.yaml"};
+constexpr std::array<std::string_view, 1> later_files{"alerts.yaml"};
+constexpr std::string_view script_folder = "lua/";
 /// Read whole and not as YAML of the policy: scripts, tests, texts of reports.
 constexpr std::array<std::string_view, 3> kept_folders{"lua", "tests", "templates"};
 constexpr int deepest_folder = 8;
@@ -55,6 +58,8 @@ struct CachedFile {
     std::shared_ptr<const RoutingFile> routing;
     std::shared_ptr<const TaggingFile> tagging;
     std::shared_ptr<const LimitsFile> limits;
+    std::shared_ptr<const PermissionsFile> permissions;
+    std::shared_ptr<const ContentFile> content;
     std::shared_ptr<const OrganisationFile> organisation;
 };
 
@@ -115,6 +120,12 @@ void parse_into(CachedFile& file, const Listed& listed, const std::filesystem::p
         case FileKind::limits:
             file.limits = std::make_shared<const LimitsFile>(read_limits_file(source, *tree));
             break;
+        case FileKind::permissions:
+            file.permissions = std::make_shared<const PermissionsFile>(read_permissions_file(source, *tree));
+            break;
+        case FileKind::content:
+            file.content = std::make_shared<const ContentFile>(read_content_file(source, *tree));
+            break;
         case FileKind::tests:  // read by gateway/policy_tests, which runs them
             break;
         case FileKind::organisation:
@@ -148,8 +159,9 @@ void refuse_unknown(const std::string& name, Diagnostics& diagnostics)
         diagnostics.push_back(about_file(name, "this version does not know this file",
                                          "take it out until it does: nothing in it would be in force"));
     } else if (is_yaml(name) || is_nearly_yaml(name)) {
-        const std::vector<std::string> known{"node.yaml", "routing.yaml", "tagging.yaml", "limits.yaml",
-                                             "directory.yaml"};
+        std::vector<std::string> known;
+        for (const auto& file : known_files) known.emplace_back(file.name);
+        known.emplace_back(import_file);
         const auto near = nearest(name, known);
         diagnostics.push_back(
             about_file(name, "unknown file",
@@ -231,6 +243,42 @@ void check_named_files(Source source, const std::vector<NamedFile>& named)
                            "the policy does not go live without it");
 }
 
+bool is_script(std::string_view name)
+{
+    return name.starts_with(script_folder) && name.ends_with(".lua");
+}
+
+/// The whole line, from its first character that is no white space.
+Place place_of_line(std::string_view bytes, std::size_t number)
+{
+    std::size_t start = 0;
+    for (std::size_t line = 1; line < number && start < bytes.size(); ++line) {
+        const auto end = bytes.find('\n', start);
+        start = end == bytes.npos ? bytes.size() : end + 1;
+    }
+    const auto line = bytes.substr(start, bytes.find('\n', start) - start);
+    const auto text = trim(line);
+    const auto column = text.empty() ? 0 : static_cast<std::size_t>(text.data() - line.data());
+    return {static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(column + 1),
+            static_cast<std::uint32_t>(std::max<std::size_t>(text.size(), 1))};
+}
+
+/// Compiles the policy's Lua; what is wrong with it stands beside what is wrong with YAML.
+void make_scripts(const ports::ScriptMaker& maker, PolicyFiles& policy, Diagnostics& diagnostics)
+{
+    if (policy.script_sources.empty()) return;
+    std::vector<ports::ScriptFault> faults;
+    policy.scripts =
+        maker.make(policy.script_sources,
+                   policy.content.document ? policy.content.document->tables : ports::ScriptTables{}, faults);
+    for (const auto& fault : faults) {
+        const auto source = std::ranges::find(policy.script_sources, fault.file, &ports::ScriptSource::file);
+        const std::string_view bytes = source == policy.script_sources.end() ? std::string_view{} : source->bytes;
+        Source(fmt::format("{}{}", script_folder, fault.file), bytes, diagnostics)
+            .error(fault.line == 0 ? Place{} : place_of_line(bytes, fault.line), fault.what, fault.remedy);
+    }
+}
+
 /// SHA-256 over names and digests of all files, in order of name.
 std::string hash_of(const std::map<std::string, CachedFile>& files)
 {
@@ -307,7 +355,11 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
         const auto& file = files.at(item.name);
         diagnostics.insert(diagnostics.end(), file.diagnostics.begin(), file.diagnostics.end());
         const auto source = [&] { return Source(item.name, file.bytes, diagnostics); };
-        if (!item.kind) continue;
+        if (!item.kind) {
+            if (is_script(item.name))
+                policy.script_sources.push_back({item.name.substr(script_folder.size()), file.bytes});
+            continue;
+        }
         switch (*item.kind) {
             case FileKind::node:
                 policy.node = {item.name, file.bytes, file.node};
@@ -322,6 +374,12 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
                 break;
             case FileKind::limits:
                 policy.limits = {item.name, file.bytes, file.limits};
+                break;
+            case FileKind::permissions:
+                policy.permissions = {item.name, file.bytes, file.permissions};
+                break;
+            case FileKind::content:
+                policy.content = {item.name, file.bytes, file.content};
                 break;
             case FileKind::tests:  // read by gateway/policy_tests, which runs them
                 break;
@@ -371,10 +429,13 @@ bool is_policy_file(std::string_view name) noexcept
     return parts.size() == 2 && parts.front() == organisations_folder && is_yaml(parts.back());
 }
 
-Loader::Loader(std::filesystem::path directory) : directory_(std::move(directory)), cache_(std::make_unique<Cache>()) {}
+Loader::Loader(std::filesystem::path directory, const ports::ScriptMaker* scripts)
+    : directory_(std::move(directory)), scripts_(scripts), cache_(std::make_unique<Cache>())
+{
+}
 
-Loader::Loader(std::filesystem::path directory, std::shared_ptr<const FileSet> files)
-    : directory_(std::move(directory)), given_(std::move(files)), cache_(std::make_unique<Cache>())
+Loader::Loader(std::filesystem::path directory, std::shared_ptr<const FileSet> files, const ports::ScriptMaker* scripts)
+    : directory_(std::move(directory)), given_(std::move(files)), scripts_(scripts), cache_(std::make_unique<Cache>())
 {
 }
 
@@ -431,6 +492,8 @@ Loaded Loader::load_from(const Directory& opened, const Numbering& number)
     loaded.hash = hash_of(cache_->files);
     PolicyFiles policy;
     cache_->collect(listed, policy, loaded.diagnostics);
+    policy.can_run_scripts = scripts_ != nullptr;
+    if (scripts_ != nullptr) make_scripts(*scripts_, policy, loaded.diagnostics);
     loaded.snapshot = compile(policy, number(loaded.hash), loaded.hash, loaded.diagnostics);
     if (loaded.snapshot && !rests(opened, listed, cache_->files)) {
         loaded.diagnostics.push_back(

@@ -39,10 +39,13 @@ public:
     /// What number a policy of this hash gets.
     using Numbering = std::function<std::uint64_t(const std::string& hash)>;
 
-    explicit Loader(std::filesystem::path directory);
+    /// `scripts` compiles the policy's Lua and must outlive the loader; null: a policy whose rules name scripts is an
+    /// error.
+    explicit Loader(std::filesystem::path directory, const ports::ScriptMaker* scripts = nullptr);
     /// The same for files that do not lie in the directory (yet, or any more): as if they lay there, so that relative
     /// paths in them lead where they will.
-    Loader(std::filesystem::path directory, std::shared_ptr<const FileSet> files);
+    Loader(std::filesystem::path directory, std::shared_ptr<const FileSet> files,
+           const ports::ScriptMaker* scripts = nullptr);
     ~Loader();
 
     /// Reads what changed since the last call (by device, inode, size, modification and change time), checks all of it,
@@ -65,6 +68,7 @@ private:
 
     std::filesystem::path directory_;
     std::shared_ptr<const FileSet> given_;
+    const ports::ScriptMaker* scripts_ = nullptr;
     std::unique_ptr<Cache> cache_;
 };
 

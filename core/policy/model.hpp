@@ -4,10 +4,10 @@
 // compiled into a snapshot. Immutable once read; shared between generations.
 #pragma once
 
-#include "policy/condition.hpp"
 #include "policy/document.hpp"
+#include "policy/rule.hpp"
 #include "policy/source.hpp"
-#include "policy/text_template.hpp"
+#include "ports/scripting.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
 #include "vocabulary/organisation.hpp"
@@ -53,10 +53,7 @@ struct CommunityPart {
     unsigned redirect_hops = 5;
 };
 
-struct RouteRule {
-    std::string name;
-    Place place;
-    When when;
+struct RouteRule : Rule {
     vocabulary::NextHop next_hop;
 };
 
@@ -67,10 +64,7 @@ struct RoutingFile {
     std::vector<NamedFile> named_files;
 };
 
-struct TagRule {
-    std::string name;
-    Place place;
-    When when;
+struct TagRule : Rule {
     std::string subject_prefix;
     bool once = true;
     bool remove_on_entry = false;
@@ -82,17 +76,53 @@ struct TaggingFile {
     std::vector<TagRule> tags;
 };
 
-struct LimitRule {
-    std::string name;
-    Place place;
-    When when;
-    std::uint64_t message_size = 0;  ///< bytes
+struct LimitRule : Rule {
+    std::optional<std::uint64_t> message_size;  ///< bytes; absent: what its script orders
+};
+
+/// Whose messages a rate counts together.
+enum class RatePer : std::uint8_t {
+    sender_address,
+    sender_organisation,
+    recipient_address,
+    recipient_organisation,
+    connection_address
+};
+
+struct RateRule : Rule {
+    RatePer per = RatePer::sender_address;
+    vocabulary::Rate allow;
+    bool refuse = false;      ///< over: reject
+    bool per_message = true;  ///< counts: messages
 };
 
 struct LimitsFile {
     std::uint64_t message_size = 10ULL << 20;  ///< bytes
     unsigned recipients = 200;
     std::vector<LimitRule> limits;
+    std::vector<RateRule> rates;
+};
+
+/// A rule of permissions.yaml; its one order is allow or refuse, or there is none and its script says.
+struct MailRule : Rule {
+    OrderTemplates then;
+};
+
+struct PermissionsFile {
+    std::vector<MailRule> mail;
+    std::vector<std::string> dual_control;  ///< acts that need a second person
+};
+
+struct ContentRule : Rule {
+    OrderTemplates then;
+};
+
+struct ContentFile {
+    std::vector<ContentRule> rules;
+    ports::ScriptTables tables;
+    std::optional<Duration> quarantine_keep;
+    std::optional<Duration> hold_keep;
+    std::vector<std::string> record;  ///< names of fields
 };
 
 struct NodeFile {

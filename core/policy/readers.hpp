@@ -5,8 +5,10 @@
 #pragma once
 
 #include "policy/model.hpp"
+#include "policy/shadow.hpp"
 #include "policy/values.hpp"
 
+#include <fmt/format.h>
 #include <filesystem>
 #include <set>
 
@@ -18,6 +20,8 @@ namespace postern::policy {
                                             const std::filesystem::path& directory);
 [[nodiscard]] TaggingFile read_tagging_file(Source& source, const YamlNode& tree);
 [[nodiscard]] LimitsFile read_limits_file(Source& source, const YamlNode& tree);
+[[nodiscard]] PermissionsFile read_permissions_file(Source& source, const YamlNode& tree);
+[[nodiscard]] ContentFile read_content_file(Source& source, const YamlNode& tree);
 [[nodiscard]] OrganisationFile read_organisation_file(Source& source, const YamlNode& tree,
                                                       const std::filesystem::path& directory);
 
@@ -30,7 +34,32 @@ namespace postern::policy {
 /// The path under `key`, absolute, or empty; remembered as a file that must be there where `named_files` is given.
 [[nodiscard]] std::string read_path(const Values& map, const char* key, const std::filesystem::path& directory,
                                     std::vector<NamedFile>* named_files);
-/// The rule's name; said twice in one file is an error.
+/// Fields that carry a message's structure or its way are not changed by rules.
+[[nodiscard]] bool is_changeable_header(std::string_view name);
+/// What is wrong with a header field that a rule changes, as an error.
+void check_changed_header(Source& source, const Place& place, const std::string& name);
+/// The name of a rule or listener; said twice in one file is an error.
 [[nodiscard]] std::string read_rule_name(Source& source, const Values& rule, std::set<std::string>& taken);
+/// Name, condition and script of a rule; a name said twice in one file is an error. `file`: whose actions its script
+/// may be allowed.
+void read_rule(Source& source, const Values& map, vocabulary::Stage stage, vocabulary::RuleFile file,
+               std::set<std::string>& taken, Rule& rule);
+/// `then:` as a word, a map or a list of both: in the order in which they stand. Two verdicts are an error.
+[[nodiscard]] OrderTemplates read_orders(Source& source, const YamlNode* then, vocabulary::Stage stage,
+                                         vocabulary::RuleFile file);
+/// on_error: ignore is for rules that decide nothing.
+void check_ignore(Source& source, const Values& map, const Rule& rule, const OrderTemplates& then);
+/// Names rules that are never reached because an earlier one that `decides` always holds when they do.
+template <class Rules, class Decides>
+void name_shadowed(Source& source, const Rules& rules, std::string_view what, Decides decides)
+{
+    ShadowCheck check;
+    for (const auto& rule : rules) {
+        if (const auto* earlier = check.shadow_of(rule))
+            source.warning(rule.place, fmt::format("{} \"{}\" is never reached", what, rule.name),
+                           fmt::format("\"{}\" on line {} holds whenever it does", earlier->name, earlier->place.line));
+        if (!rule.script && decides(rule)) check.add(rule);
+    }
+}
 
 }  // namespace postern::policy

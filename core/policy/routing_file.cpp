@@ -46,9 +46,7 @@ RouteRule read_route(Source& source, const YamlNode& node, const std::filesystem
 {
     const Values map(node);
     RouteRule route;
-    route.name = read_rule_name(source, map, names);
-    route.place = map.place("name");
-    route.when = read_condition(source, map.node("when"), vocabulary::Stage::recipient);
+    read_rule(source, map, vocabulary::Stage::recipient, vocabulary::RuleFile::routing, names, route);
     if (map.map("then").place().line > 0)
         route.next_hop = read_next_hop(source, map.map("then"), "next_hop", directory, named_files);
     route.next_hop.name = "route:" + route.name;
@@ -69,17 +67,9 @@ RoutingFile read_routing_file(Source& source, const YamlNode& tree, const std::f
     file.community = read_community(source, top.map("community"));
     file.retry = read_retry(source, top.map("retry"));
     std::set<std::string> names;
-    for (const auto& node : top.items("routes")) {
-        auto route = read_route(source, node, directory, names, file.named_files);
-        for (const auto& earlier : file.routes)
-            if (is_shadowed(route.when, earlier.when)) {
-                source.warning(
-                    route.place, fmt::format("route \"{}\" is never reached", route.name),
-                    fmt::format("\"{}\" on line {} holds whenever it does", earlier.name, earlier.place.line));
-                break;
-            }
-        file.routes.push_back(std::move(route));
-    }
+    for (const auto& node : top.items("routes"))
+        file.routes.push_back(read_route(source, node, directory, names, file.named_files));
+    name_shadowed(source, file.routes, "route", [](const RouteRule&) { return true; });
     return file;
 }
 

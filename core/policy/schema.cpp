@@ -1,6 +1,7 @@
 #include "policy/schema.hpp"
 
 #include "vocabulary/fields.hpp"
+#include "vocabulary/order.hpp"
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -52,6 +53,15 @@ json::object between(json::object end)
             {"properties", json::object{{"between", std::move(pair)}}}};
 }
 
+/// A count, or a comparison with one.
+json::object number_value()
+{
+    json::object count{{"type", "integer"}, {"minimum", 0}};
+    auto compared = text_matching("(>=?|<=?|=)? *[0-9]+", "> 10");
+    auto range = between(count);
+    return value_or_list({{"anyOf", json::array{std::move(count), std::move(compared), std::move(range)}}});
+}
+
 json::object field_value(const FieldInfo& field)
 {
     switch (field.type) {
@@ -68,6 +78,8 @@ json::object field_value(const FieldInfo& field)
             return value_or_list(text_matching("[0-9a-fA-F:.]+(/[0-9]{1,3})?", "203.0.113.8/29"));
         case FieldType::time:
             return between(text_matching("[0-2][0-9]:[0-5][0-9]", "20:00"));
+        case FieldType::number:
+            return number_value();
         case FieldType::size:
             break;
     }
@@ -110,6 +122,101 @@ std::string title_of(FileKind kind)
     return fmt::format("{}.yaml", kind_name(kind));
 }
 
+json::object header_texts()
+{
+    return {{"type", "object"},
+            {"minProperties", 1},
+            {"additionalProperties", bounded_text(500)},
+            {"propertyNames", json::object{{"pattern", "^[!-9;-~]{1,100}$"}}}};
+}
+
+json::object one_or_more(json::object item)
+{
+    json::object list{{"type", "array"}, {"minItems", 1}, {"items", item}};
+    return {{"anyOf", json::array{std::move(item), std::move(list)}}};
+}
+
+json::object duration()
+{
+    return text_matching("[0-9]+(\\.[0-9]+)? *" + std::string(time_units), "90 days");
+}
+
+json::object address()
+{
+    return text_matching("[^@]+@[^@\\s]+", "office@example.org");
+}
+
+json::object or_true(json::object value)
+{
+    return {{"anyOf", json::array{std::move(value), json::object{{"const", true}}}}};
+}
+
+/// What stands behind an action's name.
+json::object order_value(vocabulary::ActionId action)
+{
+    using vocabulary::ActionId;
+    switch (action) {
+        case ActionId::accept:
+        case ActionId::allow:
+            return {{"const", true}};
+        case ActionId::reject:
+        case ActionId::defer:
+        case ActionId::refuse:
+            return or_true(bounded_text(500));
+        case ActionId::quarantine:
+        case ActionId::hold: {
+            json::object map{{"type", "object"},
+                             {"minProperties", 1},
+                             {"additionalProperties", false},
+                             {"properties", json::object{{"reason", bounded_text(500)}, {"for", duration()}}}};
+            return {{"anyOf", json::array{bounded_text(500), std::move(map), json::object{{"const", true}}}}};
+        }
+        case ActionId::redirect:
+            return address();
+        case ActionId::add_recipient:
+            return one_or_more(address());
+        case ActionId::add_header:
+        case ActionId::replace_header:
+            return header_texts();
+        case ActionId::remove_header:
+            return one_or_more(text_matching("[!-9;-~]{1,100}", "X-Example"));
+        case ActionId::set_limit:
+            return text_matching(std::string(size_pattern), "10 MiB");
+        case ActionId::notify: {
+            json::object told{{"anyOf", json::array{one_of(vocabulary::notify_words()), address()}}};
+            return {{"type", "object"},
+                    {"additionalProperties", false},
+                    {"required", json::array{"to", "text"}},
+                    {"properties", json::object{{"to", one_or_more(std::move(told))}, {"text", bounded_text(500)}}}};
+        }
+        case ActionId::tag_subject:
+        case ActionId::annotate:
+            break;
+    }
+    return bounded_text(500);
+}
+
+json::object orders_schema(vocabulary::RuleFile file)
+{
+    json::array words;
+    json::object properties;
+    for (const auto& action : vocabulary::actions()) {
+        if (!vocabulary::belongs(action.id, file)) continue;
+        if (vocabulary::stands_alone(action.id)) words.emplace_back(action.name);
+        auto value = order_value(action.id);
+        value["description"] = fmt::format("{} Takes {}.", action.description, action.takes);
+        properties[action.name] = std::move(value);
+    }
+    json::object word{{"enum", std::move(words)}};
+    json::object map{{"type", "object"},
+                     {"minProperties", 1},
+                     {"additionalProperties", false},
+                     {"properties", std::move(properties)}};
+    json::object item{{"anyOf", json::array{word, map}}};
+    json::object list{{"type", "array"}, {"minItems", 1}, {"items", std::move(item)}};
+    return {{"anyOf", json::array{std::move(word), std::move(map), std::move(list)}}};
+}
+
 class Generator {
 public:
     json::object document(FileKind kind)
@@ -138,6 +245,12 @@ private:
                 return {{"type", "object"},
                         {"additionalProperties", bounded_text(900)},
                         {"propertyNames", json::object{{"pattern", "^[!-9;-~]{1,100}$"}}}};
+            case Form::orders:
+                return orders(shape.file);
+            case Form::tables:
+                return tables();
+            case Form::field:
+                return field_name();
             case Form::word:
                 return one_of(shape.words);
             case Form::boolean:
@@ -180,6 +293,8 @@ private:
                 return text_matching("[^@\\s\\[\\]]+", "example.org");
             case Form::address:
                 return text_matching("[^@]+@[^@\\s]+", "office@example.org");
+            case Form::script:
+                return text_matching("[A-Za-z0-9_-][A-Za-z0-9_./-]*\\.lua", "marking.lua");
             case Form::header_name:
                 return text_matching("[!-9;-~]{1,100}", "X-Example");
             case Form::path:
@@ -204,9 +319,43 @@ private:
             if (key.required) required.emplace_back(key.name);
         }
         json::object schema{{"type", "object"}, {"additionalProperties", false}};
+        if (!shape.some_of.empty()) {
+            json::array some;
+            for (const auto& key : shape.some_of) some.push_back(json::object{{"required", json::array{key}}});
+            schema["anyOf"] = std::move(some);
+        }
         if (!required.empty()) schema["required"] = std::move(required);
         schema["properties"] = std::move(properties);
         return schema;
+    }
+
+    static json::object field_name()
+    {
+        json::array names;
+        for (const auto& field : vocabulary::fields())
+            if (field.id != vocabulary::FieldId::header) names.emplace_back(field.name);
+        json::object header{{"type", "string"}, {"pattern", "^header\\.[!-9;-~]+$"}};
+        return {{"anyOf", json::array{json::object{{"enum", std::move(names)}}, std::move(header)}}};
+    }
+
+    static json::object tables()
+    {
+        json::object texts{{"type", "array"},
+                           {"items", json::object{{"type", json::array{"string", "number", "boolean"}}}}};
+        json::object pairs{
+            {"type", "object"},
+            {"additionalProperties", json::object{{"type", json::array{"string", "number", "boolean"}}}}};
+        return {{"type", "object"},
+                {"propertyNames", json::object{{"pattern", "^[A-Za-z0-9_-]{1,64}$"}}},
+                {"additionalProperties", json::object{{"anyOf", json::array{std::move(texts), std::move(pairs)}}}}};
+    }
+
+    /// A word, a map of actions, or a list of both.
+    json::object orders(vocabulary::RuleFile file)
+    {
+        const std::string name = "then";
+        if (!definitions_.contains(name)) definitions_[name] = orders_schema(file);
+        return {{"$ref", "#/definitions/" + name}};
     }
 
     json::object either(const Shape& shape)
@@ -265,6 +414,10 @@ std::string_view kind_name(FileKind kind) noexcept
             return "tagging";
         case FileKind::limits:
             return "limits";
+        case FileKind::permissions:
+            return "permissions";
+        case FileKind::content:
+            return "content";
         case FileKind::organisation:
             return "organisation";
         case FileKind::tests:

@@ -10,7 +10,7 @@
 
 namespace postern::policy {
 
-/// "node", "routing", "tagging", "limits", "organisation".
+/// "node", "routing", "tagging", "limits", "permissions", "content", "organisation".
 [[nodiscard]] std::string_view kind_name(FileKind kind) noexcept;
 /// Draft 07, indented, with a line end at the end.
 [[nodiscard]] std::string json_schema(FileKind kind);

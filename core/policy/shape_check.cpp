@@ -4,6 +4,7 @@
 #include "mail/address.hpp"
 #include "policy/keys.hpp"
 #include "policy/parse.hpp"
+#include "vocabulary/fields.hpp"
 #include "vocabulary/units.hpp"
 
 #include <fmt/format.h>
@@ -45,7 +46,8 @@ std::string_view name_of(YamlNode::Type type)
 
 YamlNode::Type type_of(Form form)
 {
-    if (form == Form::map || form == Form::condition || form == Form::header_map) return YamlNode::Type::map;
+    if (form == Form::map || form == Form::condition || form == Form::header_map || form == Form::tables)
+        return YamlNode::Type::map;
     return form == Form::list ? YamlNode::Type::list : YamlNode::Type::text;
 }
 
@@ -115,12 +117,57 @@ void check_id(Source& source, const YamlNode& node, const std::string& what)
                      "small letters, digits and hyphens, at most 64");
 }
 
+bool is_table_name(std::string_view text)
+{
+    return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+}
+
 void check_label(Source& source, const YamlNode& node)
 {
     const auto& text = node.text;
     if (!is_id(text) || text.size() > 63 || text.front() == '-' || text.back() == '-')
         source.error(node.place, fmt::format("\"{}\" is no label of a domain", printable(text, 80)),
                      "small letters, digits and hyphens: york for york.SUFFIX");
+}
+
+void check_script(Source& source, const YamlNode& node)
+{
+    const auto& text = node.text;
+    const bool plain = std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.' || c == '/';
+    });
+    if (!plain || !text.ends_with(".lua") || text.starts_with('/') || text.find("..") != text.npos)
+        source.error(node.place, fmt::format("\"{}\" is no script of this policy", printable(text, 80)),
+                     "write a file in its lua/ folder, as marking.lua");
+}
+
+void check_field(Source& source, const YamlNode& node)
+{
+    if (vocabulary::find_field(node.text) == nullptr)
+        source.error(node.place, fmt::format("unknown field \"{}\"", printable(node.text, 60)),
+                     did_you_mean(node.text, vocabulary::field_names(), "fields"));
+}
+
+/// Names of tables with lists of texts, or maps of texts.
+void check_tables(Source& source, const YamlNode& tables)
+{
+    for (const auto& table : tables.entries) {
+        if (!is_table_name(table.key))
+            source.error(table.place, fmt::format("\"{}\" is no name of a table", printable(table.key, 60)),
+                         "letters, digits, hyphens and underscores, at most 64");
+        if (!table.value.is_list() && !table.value.is_map()) {
+            source.error(table.value.place, fmt::format("table \"{}\" is no list", printable(table.key, 60)),
+                         "write [word, word], or { word: what it stands for }");
+            continue;
+        }
+        for (const auto& item : table.value.items)
+            if (!item.is_text()) source.error(item.place, "a table holds texts alone");
+        for (const auto& pair : table.value.entries)
+            if (!pair.value.is_text()) source.error(pair.value.place, "a table holds texts alone");
+    }
 }
 
 /// Forms that are texts with a meaning.
@@ -179,11 +226,17 @@ void check_text(Source& source, const YamlNode& node, const Shape& shape, const 
             if (!is_header_name(node.text))
                 source.error(node.place, fmt::format("\"{}\" is no name of a header field", printable(node.text, 60)));
             return;
+        case Form::script:
+            return check_script(source, node);
+        case Form::field:
+            return check_field(source, node);
         case Form::map:
         case Form::list:
         case Form::either:
         case Form::condition:
         case Form::header_map:
+        case Form::orders:
+        case Form::tables:
             return;
     }
 }
@@ -224,6 +277,7 @@ const Shape& chosen(const YamlNode& node, const Shape& shape)
 void check_shape(Source& source, const YamlNode& node, const Shape& shape, const std::string& what)
 {
     if (source.is_full()) return;
+    if (shape.form == Form::orders) return;  // read_orders() says what is wrong with them
     if (shape.form == Form::either) return check_shape(source, node, chosen(node, shape), what);
     if (const auto due = type_of(shape.form); node.type != due) {
         const std::string name = what.empty() ? "a policy file" : fmt::format("\"{}\"", what);
@@ -233,6 +287,7 @@ void check_shape(Source& source, const YamlNode& node, const Shape& shape, const
                             single ? fmt::format("write [{}]", printable(node.text, 60)) : "");
     }
     if (shape.form == Form::map) return check_map(source, node, shape, what);
+    if (shape.form == Form::tables) return check_tables(source, node);
     if (shape.form != Form::list) return check_text(source, node, shape, what);
     if (node.items.empty()) source.error(node.place, fmt::format("\"{}\" is an empty list", what));
     for (const auto& item : node.items) check_shape(source, item, shape.items.front(), what);

@@ -1,8 +1,10 @@
+#include "base/text.hpp"
 #include "policy/parse.hpp"
 #include "policy/readers.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
 
 namespace postern::policy {
 
@@ -22,6 +24,17 @@ HopTls tls_of(const std::string& word)
     if (word == "pin") return HopTls::pin;
     return word == "none" ? HopTls::none : HopTls::verify;
 }
+
+/// Fields that carry the message's structure or its way: changing them by rule would break mail, replies or the
+/// detection of loops.
+constexpr std::array<std::string_view, 16> untouchable{"from",         "sender",
+                                                       "reply-to",     "to",
+                                                       "cc",           "bcc",
+                                                       "date",         "message-id",
+                                                       "received",     "return-path",
+                                                       "subject",      "mime-version",
+                                                       "content-type", "content-transfer-encoding",
+                                                       "delivered-to", "authentication-results"};
 
 /// What must be said together and what excludes each other.
 void check_hop(Source& source, const Values& map, const char* hosts_key, const vocabulary::NextHop& hop)
@@ -79,6 +92,65 @@ std::string read_path(const Values& map, const char* key, const std::filesystem:
     return path;
 }
 
+bool is_changeable_header(std::string_view name)
+{
+    return std::ranges::find(untouchable, to_lower(name)) == untouchable.end();
+}
+
+void check_changed_header(Source& source, const Place& place, const std::string& name)
+{
+    if (!is_header_name(name))
+        return source.error(place, fmt::format("\"{}\" is no name of a header field", printable(name, 60)));
+    if (!is_changeable_header(name))
+        source.error(place, fmt::format("the field \"{}\" is not changed by rules", name),
+                     "mail, replies or loop detection would break");
+}
+
+namespace {
+
+OnError on_error_of(const std::string& word)
+{
+    if (word == "reject") return OnError::reject;
+    return word == "ignore" ? OnError::ignore : OnError::defer;
+}
+
+void read_script(Source& source, const Values& map, Rule& rule)
+{
+    if (!map.has("lua")) {
+        for (const char* key : {"may", "on_error"})
+            if (map.has(key))
+                source.error(map.key_place(key), fmt::format("\"{}\" counts only with \"lua\"", key),
+                             "name a script, or take it out");
+        return;
+    }
+    auto& script = rule.script.emplace();
+    script.file = map.text("lua");
+    script.place = map.place("lua");
+    for (const auto& word : map.texts("may"))
+        if (const auto* action = vocabulary::find_action(word)) script.may.add(action->id);
+    script.on_error = on_error_of(map.text("on_error"));
+}
+
+/// Whether passing over it would let something through that it decides.
+bool is_decisive(vocabulary::ActionId action)
+{
+    using vocabulary::ActionId;
+    switch (action) {
+        case ActionId::accept:
+        case ActionId::reject:
+        case ActionId::defer:
+        case ActionId::quarantine:
+        case ActionId::redirect:
+        case ActionId::allow:
+        case ActionId::refuse:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
 std::string read_rule_name(Source& source, const Values& rule, std::set<std::string>& taken)
 {
     auto name = rule.text("name");
@@ -86,6 +158,29 @@ std::string read_rule_name(Source& source, const Values& rule, std::set<std::str
         source.error(rule.place("name"), fmt::format("two rules of this file are called \"{}\"", name),
                      "names are unique in a file");
     return name;
+}
+
+void read_rule(Source& source, const Values& map, vocabulary::Stage stage, vocabulary::RuleFile file,
+               std::set<std::string>& taken, Rule& rule)
+{
+    rule.name = read_rule_name(source, map, taken);
+    rule.place = map.place("name");
+    rule.label = fmt::format("{}:{} {}", vocabulary::file_name(file), rule.place.line, rule.name);
+    rule.when = read_condition(source, map.node("when"), stage);
+    read_script(source, map, rule);
+}
+
+void check_ignore(Source& source, const Values& map, const Rule& rule, const OrderTemplates& then)
+{
+    if (!rule.script || rule.script->on_error != OnError::ignore) return;
+    for (const auto& action : vocabulary::actions()) {
+        const bool ordered =
+            std::ranges::any_of(then, [&](const OrderTemplate& order) { return order.order.action == action.id; });
+        if (!is_decisive(action.id) || !(ordered || rule.script->may.has(action.id))) continue;
+        return source.error(map.place("on_error"),
+                            fmt::format("a failing script would be ignored that may {}", action.name),
+                            "write defer or reject: what decides about mail is not passed over");
+    }
 }
 
 }  // namespace postern::policy

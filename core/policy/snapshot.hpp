@@ -150,14 +150,17 @@ public:
     [[nodiscard]] virtual std::uint64_t message_size() const noexcept = 0;
     /// What this member may send.
     [[nodiscard]] virtual SizeLimit sending_limit(const vocabulary::Organisation& sender) const = 0;
-    /// What this recipient may receive, from this sender: community, organisation and limits.yaml rules.
-    [[nodiscard]] virtual SizeLimit receiving_limit(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
+    /// What this recipient may receive, from this sender: community, organisation and limits.yaml rules. A rule that
+    /// can't be decided counts; a Fault is a script's that failed, as its on_error says.
+    [[nodiscard]] virtual Result<SizeLimit> receiving_limit(const vocabulary::Facts& facts,
+                                                            Trail* trail = nullptr) const = 0;
     /// permissions.yaml `mail:`: whether this sender may write to this recipient. The first rule that holds decides;
     /// where none does, active members may. A Fault is what the peer reads. Stage recipient.
     [[nodiscard]] virtual Result<void> may_mail(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
-    /// limits.yaml `rates:` that count for this recipient, in order. Stage recipient; nothing is counted here.
-    [[nodiscard]] virtual std::vector<RateOrder> rates(const vocabulary::Facts& facts,
-                                                       Trail* trail = nullptr) const = 0;
+    /// limits.yaml `rates:` that count for this recipient, in order. Stage recipient; nothing is counted here. A Fault:
+    /// one can't be decided (later), or its script failed.
+    [[nodiscard]] virtual Result<std::vector<RateOrder>> rates(const vocabulary::Facts& facts,
+                                                               Trail* trail = nullptr) const = 0;
 
     [[nodiscard]] virtual const Needs& needs() const noexcept = 0;
     /// content.yaml, for one recipient. `except`: name of a rule whose verdict does not count this time (a release).
@@ -169,8 +172,10 @@ public:
     /// permissions.yaml `dual_control:`: whether this act ("release_quarantine") needs a second person.
     [[nodiscard]] virtual bool needs_second_person(std::string_view act) const noexcept = 0;
 
-    /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later.
-    [[nodiscard]] virtual std::vector<TagOrder> tags(const vocabulary::Facts& facts, Trail* trail = nullptr) const = 0;
+    /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later. A Fault is a
+    /// verdict on the recipient: a tag can't be decided (later), or its script failed.
+    [[nodiscard]] virtual Result<std::vector<TagOrder>> tags(const vocabulary::Facts& facts,
+                                                             Trail* trail = nullptr) const = 0;
     /// Prefixes that are taken off a subject coming in (tags with `remove_on_entry: true`).
     [[nodiscard]] virtual const std::vector<std::string>& subject_prefixes_removed_on_entry() const noexcept = 0;
     /// First route that holds, else the member's own; next_hop null: nowhere to go (a mailbox member without

@@ -4,6 +4,7 @@
 // neither end a line nor flood one.
 #pragma once
 
+#include "policy/field_values.hpp"
 #include "policy/source.hpp"
 #include "vocabulary/fields.hpp"
 
@@ -18,7 +19,13 @@ public:
     /// are errors.
     [[nodiscard]] static TextTemplate read(Source& source, const YamlNode& node, vocabulary::Stage stage);
 
-    [[nodiscard]] std::string fill(const vocabulary::Facts& facts) const;
+    /// The same of a text that is not a node's own: what follows a reply's code.
+    [[nodiscard]] static TextTemplate read(Source& source, const Place& place, std::string_view text,
+                                           vocabulary::Stage stage);
+
+    [[nodiscard]] std::string fill(FieldValues& values) const;
+    /// The fields whose values it takes.
+    [[nodiscard]] std::vector<const vocabulary::FieldInfo*> fields() const;
 
 private:
     struct Piece {

@@ -22,7 +22,7 @@ constexpr std::array<ActionInfo, 16> table{{
      "The recipient is refused for good: 550 where it is the only verdict, else a failure report."},
     {ActionId::defer, "defer", ActionKind::verdict, only_content, "a status and a text",
      "defer: \"4.7.1 Please try again after eight\"",
-     "The recipient is put off: 451 where it is the only verdict, else it waits here and is decided again."},
+     "The recipient is put off: 451 where it is the only verdict, else the message waits here and is decided again."},
     {ActionId::quarantine, "quarantine", ActionKind::verdict, only_content, "a reason, and for how long",
      "quarantine: { reason: \"marked above this service's level\", for: 30 days }",
      "The message is taken and kept for people to decide: `postern quarantine`."},
@@ -47,7 +47,8 @@ constexpr std::array<ActionInfo, 16> table{{
      "A size limit for this recipient's copy; the smallest limit counts."},
     {ActionId::notify, "notify", ActionKind::side, only_content, "whom, and a text",
      "notify: { to: [sender], text: \"Your large message was taken\" }",
-     "Tells the sender, the operator, the recipient's or sender's administrators, or an address inside the community."},
+     "Tells the sender, the recipient, the operator, sender_administrators, recipient_administrators, or an address "
+     "inside the community."},
     {ActionId::annotate, "annotate", ActionKind::side, only_content, "a text", "annotate: \"checked by marking\"",
      "Keeps a note with the message; `postern trace` shows it."},
     {ActionId::allow, "allow", ActionKind::verdict, permitting, "nothing", "allow",
@@ -73,6 +74,22 @@ const ActionInfo* find_action(std::string_view name) noexcept
 const ActionInfo& info(ActionId id) noexcept
 {
     return table[static_cast<std::size_t>(id)];
+}
+
+bool stands_alone(ActionId id) noexcept
+{
+    switch (id) {
+        case ActionId::accept:
+        case ActionId::reject:
+        case ActionId::defer:
+        case ActionId::quarantine:
+        case ActionId::hold:
+        case ActionId::allow:
+        case ActionId::refuse:
+            return true;
+        default:
+            return false;
+    }
 }
 
 bool belongs(ActionId id, RuleFile file) noexcept

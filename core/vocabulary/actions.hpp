@@ -54,6 +54,8 @@ struct ActionInfo {
 [[nodiscard]] std::span<const ActionInfo> actions() noexcept;
 [[nodiscard]] const ActionInfo* find_action(std::string_view name) noexcept;
 [[nodiscard]] const ActionInfo& info(ActionId id) noexcept;
+/// Whether it may be written as a word alone: what it would say else has a fallback.
+[[nodiscard]] bool stands_alone(ActionId id) noexcept;
 [[nodiscard]] bool belongs(ActionId id, RuleFile file) noexcept;
 /// "content.yaml"
 [[nodiscard]] std::string_view file_name(RuleFile file) noexcept;

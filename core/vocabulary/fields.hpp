@@ -17,9 +17,11 @@ namespace postern::vocabulary {
 enum class FieldId {
     connection_address,
     connection_tls,
+    connection_listener,
     origin,
     time,
     time_weekday,
+    time_date,
     sender_address,
     sender_domain,
     sender_organisation,
@@ -29,19 +31,36 @@ enum class FieldId {
     recipient_address,
     recipient_domain,
     recipient_inside,
+    recipient_kind,
     recipient_function,
     recipient_organisation,
     recipient_organisation_kind,
     recipient_organisation_kind_of_body,
     recipient_organisation_role,
+    recipient_first_contact,
     message_size,
     message_subject,
+    message_recipients,
+    message_from,
+    message_reply_to,
+    message_to,
+    message_structure,
+    attachment_count,
+    attachment_name,
+    attachment_type,
+    attachment_detected_type,
+    attachment_size,
+    attachment_sha256,
+    attachment_member,
+    attachment_encrypted,
+    attachment_broken,
+    attachment_macros,
     header,
 };
 
 /// What a value may be. text: glob or /regular expression/; word: one of a fixed set; role: a word that some
-/// organisation declares; organisation: an id, checked at load.
-enum class FieldType { text, size, time, word, role, network, organisation, boolean };
+/// organisation declares; organisation: an id, checked at load; number: a count.
+enum class FieldType { text, size, number, time, word, role, network, organisation, boolean };
 
 struct FieldInfo {
     FieldId id;
@@ -50,6 +69,7 @@ struct FieldInfo {
     Stage from;  ///< exists from this stage on; asking earlier is an error at load
     std::string_view description;
     std::span<const std::string_view> words = {};  ///< for type word
+    bool of_attachment = false;                    ///< speaks of one attachment: clauses of one map mean the same one
 };
 
 /// In the order of the reference.

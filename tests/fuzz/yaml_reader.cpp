@@ -11,11 +11,9 @@ using namespace postern::policy;
 
 namespace {
 
-/// Conditions that came out of a file must bear being asked.
+/// Conditions must bear being looked at.
 void ask(const When& when)
 {
-    postern::vocabulary::Facts facts;
-    facts.stage = postern::vocabulary::Stage::delivery;
     if (when.condition) static_cast<void>(keeps_mail_inside(*when.condition));
 }
 
@@ -29,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Diagnostics diagnostics;
     Source source("fuzzed.yaml", bytes, diagnostics);
     if (const auto tree = read_yaml(source)) {
-        switch (data[0] % 5) {
+        switch (data[0] % 7) {
             case 0:
                 static_cast<void>(read_node_file(source, *tree, "/etc/postern"));
                 break;
@@ -41,6 +39,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 break;
             case 3:
                 for (const auto& limit : read_limits_file(source, *tree).limits) ask(limit.when);
+                break;
+            case 4:
+                for (const auto& rule : read_permissions_file(source, *tree).mail) ask(rule.when);
+                break;
+            case 5:
+                for (const auto& rule : read_content_file(source, *tree).rules) ask(rule.when);
                 break;
             default:
                 static_cast<void>(read_organisation_file(source, *tree, "/etc/postern"));

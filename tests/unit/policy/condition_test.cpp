@@ -81,8 +81,8 @@ TEST_CASE("text matches as a case-blind glob, as a regular expression, or litera
 TEST_CASE("a hostile subject costs a glob or an expression little")
 {
     const std::string many(10'000, 'a');
-    REQUIRE(!matches(parse_text_matcher("*a*a*a*a*a*a*a*a*a*a*a*a*a*b").value(), many));
-    REQUIRE(!matches(parse_text_matcher("/(a+)+b/").value(), many));
+    REQUIRE(!matches(parse_text_matcher("*a*a*a*a*a*a*a*a*a*a*a*a*a*b").value(), {many, many}));
+    REQUIRE(!matches(parse_text_matcher("/(a+)+b/").value(), {many, many}));
     REQUIRE(!parse_text_matcher(std::string(300, 'a')));
     REQUIRE(!parse_text_matcher("/((a{1000}){1000}){1000}/"));
 }

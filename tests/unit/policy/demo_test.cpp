@@ -88,7 +88,7 @@ TEST_CASE("mail for a server member is tagged and goes where the member says")
     facts.recipient_inside = true;
     facts.generation = 7;
 
-    const auto tags = snapshot->tags(facts);
+    const auto tags = snapshot->tags(facts).value();
     REQUIRE(tags.size() == 1);
     REQUIRE(tags[0].subject_prefix == "CJSM: ");
     REQUIRE(tags[0].add_headers.at(0) == std::pair<std::string, std::string>{"X-Secure-Email", "generation=7"});
@@ -106,12 +106,12 @@ TEST_CASE("the smallest limit counts and is called by whose it is")
     vocabulary::Facts facts;
     facts.stage = vocabulary::Stage::recipient;
     facts.recipient_organisation = snapshot->organisation("greenstone");
-    REQUIRE(snapshot->receiving_limit(facts).bytes == 4 << 20);
-    REQUIRE(snapshot->receiving_limit(facts).whose == "Greenstone Chambers");
+    REQUIRE(snapshot->receiving_limit(facts)->bytes == 4 << 20);
+    REQUIRE(snapshot->receiving_limit(facts)->whose == "Greenstone Chambers");
     REQUIRE(snapshot->sending_limit(*snapshot->organisation("crown-court")).whose == "this service");
 
     facts.recipient_organisation = snapshot->organisation("northshire-police");
     facts.recipient_function = "custody";
-    REQUIRE(snapshot->receiving_limit(facts).bytes == 5 << 20);
-    REQUIRE(snapshot->receiving_limit(facts).whose == "small-for-custody");
+    REQUIRE(snapshot->receiving_limit(facts)->bytes == 5 << 20);
+    REQUIRE(snapshot->receiving_limit(facts)->whose == "small-for-custody");
 }

@@ -189,7 +189,7 @@ TEST_CASE("a value that a sender wrote cannot end a header line, and is encoded"
         vocabulary::Facts facts;
         facts.stage = vocabulary::Stage::message;
         facts.header = &header;
-        return snapshot->tags(facts).at(0).add_headers.at(0).second;
+        return snapshot->tags(facts)->at(0).add_headers.at(0).second;
     };
     REQUIRE(filled("Listing") == "was Listing ${x}");
     REQUIRE(filled("=?utf-8?Q?a=0D=0ABcc:_b?=") == "was a  Bcc: b ${x}");

@@ -12,8 +12,7 @@ using namespace postern::policy;
 
 TEST_CASE("the schemas in the tree say what the loader takes")
 {
-    for (const auto kind :
-         {FileKind::node, FileKind::routing, FileKind::tagging, FileKind::limits, FileKind::organisation}) {
+    for (const auto kind : file_kinds()) {
         const auto path =
             std::string(POSTERN_SOURCE_DIR "/yaml-schema/") + std::string(kind_name(kind)) + ".schema.json";
         const auto due = json_schema(kind);
