@@ -25,6 +25,11 @@ FaultBuilder cannot_read(int error)
                  fmt::format("cannot be read: {}", std::strerror(error)));  // NOLINT(concurrency-mt-unsafe)
 }
 
+FaultBuilder not_regular()
+{
+    return fault(Retry::later, "is not a regular file");
+}
+
 std::int64_t nanoseconds(const struct timespec& time) noexcept
 {
     return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -57,7 +62,9 @@ FaultBuilder explain(int directory, const std::string& name, int error)
 {
     if (error == ENOENT || error == ELOOP)
         if (const auto target = dangling_target(directory, name); !target.empty())
-            return fault(Retry::later, fmt::format("is a link to \"{}\", which is not there", target));
+            return fault(Retry::later, fmt::format("is a link to \"{}\", which {}", target,
+                                                   error == ELOOP ? "leads back to it" : "is not there"));
+    if (error == ENXIO) return not_regular();  // a socket, or a device without a driver
     return cannot_read(error);
 }
 
@@ -127,7 +134,7 @@ Result<std::vector<Directory::Item>> Directory::list(const std::string& below) c
     if (files_) return items_of(*files_, below);
     const int descriptor =
         ::openat(descriptor_, below.empty() ? "." : below.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return cannot_read(errno);
+    if (descriptor < 0) return explain(descriptor_, below, errno);
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(descriptor), ::closedir);
     if (!stream) {
         const int error = errno;
@@ -160,7 +167,7 @@ Result<FileIdentity> Directory::identify(const std::string& name) const
     }
     struct stat status {};
     if (::fstatat(descriptor_, name.c_str(), &status, 0) != 0) return explain(descriptor_, name, errno);
-    if (!S_ISREG(status.st_mode)) return fault(Retry::later, "is not a regular file");
+    if (!S_ISREG(status.st_mode)) return not_regular();
     return FileIdentity::of(status);
 }
 
@@ -177,7 +184,7 @@ Result<Directory::Content> Directory::read(const std::string& name, std::size_t 
     struct stat before {
     }, after{};
     if (::fstat(file.get(), &before) != 0) return cannot_read(errno);
-    if (!S_ISREG(before.st_mode)) return fault(Retry::later, "is not a regular file");
+    if (!S_ISREG(before.st_mode)) return not_regular();
     const auto size = static_cast<std::size_t>(before.st_size);
     if (size > largest) return too_large(size, largest);
     auto bytes = read_all(file.get(), size + 1);

@@ -215,13 +215,13 @@ std::vector<Listed> list_files(const Directory& directory, Diagnostics& diagnost
     }
     bool has_organisations = false;
     for (const auto& item : *top) {
-        has_organisations |= item.directory && item.name == organisations_folder;
+        has_organisations |= item.name == organisations_folder;
         if (item.directory && is_kept_folder(item.name)) list_kept(directory, item.name, 1, files, diagnostics);
-        if (item.directory || is_ignored(item.name) || item.name == import_file) continue;
+        if (is_ignored(item.name) || item.name == import_file || item.name == organisations_folder) continue;
         const auto known = std::ranges::find(known_files, item.name, &KnownFile::name);
         if (known != known_files.end())
             files.push_back({item.name, known->kind});
-        else
+        else if (!item.directory)
             refuse_unknown(item.name, diagnostics);
     }
     for (const auto& known : known_files)

@@ -14,10 +14,12 @@ namespace postern::policy {
 
 class Source {
 public:
-    /// `file` is relative to the policy's directory. Bytes and `into` must outlive the source.
+    /// `file` is relative to the policy's directory. Bytes and `into` must outlive the source. A byte order mark at the
+    /// front is no part of the text.
     Source(std::string file, std::string_view bytes, Diagnostics& into)
         : file_(std::move(file)), bytes_(bytes), into_(into)
     {
+        if (bytes_.starts_with(byte_order_mark)) bytes_.remove_prefix(byte_order_mark.size());
     }
 
     void error(const Place& place, std::string what, std::string remedy = {});
@@ -31,6 +33,8 @@ public:
     [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
 
 private:
+    static constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
     void add(Severity severity, const Place& place, std::string what, std::string remedy);
     [[nodiscard]] std::string_view line_text(std::size_t line);
 

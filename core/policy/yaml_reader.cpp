@@ -14,8 +14,6 @@ namespace postern::policy {
 
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
 /// Ends the reading of a file; what stands behind it is not judged.
 struct Stop {
     Place place;
@@ -178,6 +176,10 @@ bool check_bytes(Source& source, std::size_t largest)
         source.error({}, fmt::format("the file is larger than {} bytes", largest), "split it");
         return false;
     }
+    if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
+        source.error({1, 1, 1}, "UTF-16, not UTF-8", "save the file as UTF-8");
+        return false;
+    }
     std::uint32_t line = 1, column = 0;
     long nesting = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -237,8 +239,7 @@ bool check_utf8(Source& source)
 
 std::optional<YamlNode> parse(Source& source)
 {
-    auto bytes = source.bytes();
-    if (bytes.starts_with(byte_order_mark)) bytes.remove_prefix(byte_order_mark.size());
+    const auto bytes = source.bytes();
     std::ispanstream stream(std::span<const char>(bytes.data(), bytes.size()));
     TreeBuilder builder(source, bytes);
     YAML::Parser parser(stream);
