@@ -87,6 +87,21 @@ bool has_upper(std::string_view text)
     return std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+/// What only the header section shows.
+bool is_of_header(FieldId field)
+{
+    switch (field) {
+        case FieldId::message_subject:
+        case FieldId::message_from:
+        case FieldId::message_reply_to:
+        case FieldId::message_to:
+        case FieldId::header:
+            return true;
+        default:
+            return false;
+    }
+}
+
 std::size_t attachment_slot(FieldId field)
 {
     switch (field) {
@@ -340,6 +355,8 @@ Reading FieldValues::read_of(const FieldInfo& field, std::size_t index)
 Reading FieldValues::read(const FieldInfo& field, std::string_view header)
 {
     if (facts_.stage < field.from) return Reading::unknown();
+    if (is_of_header(field.id) && facts_.stage == vocabulary::Stage::message && facts_.header == nullptr)
+        return Reading::unknown();  // a message whose content is gone
     switch (field.id) {
         case FieldId::connection_address: {
             Reading reading;
