@@ -34,6 +34,8 @@ void add_difference_commands(CLI::App& app, Context& context);
 void explain_traces(Context& context, const std::string& target, bool as_json);
 /// check.
 void add_policy_commands(CLI::App& app, Context& context);
+/// lua.
+void add_script_commands(CLI::App& app, Context& context);
 /// ca init|issue|list|revoke|refresh.
 void add_authority_commands(CLI::App& app, Context& context);
 

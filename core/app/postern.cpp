@@ -44,6 +44,7 @@ int main(int count, char** arguments)
     postern::app::add_policy_commands(app, context);
     postern::app::add_rehearsal_commands(app, context);
     postern::app::add_difference_commands(app, context);
+    postern::app::add_script_commands(app, context);
     postern::app::add_authority_commands(app, context);
 
     try {
