@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True
 from harness.certificates import Authority  # noqa: E402
 from harness.member_client import MemberClient, make_message  # noqa: E402
 from harness.member_server import MemberServer  # noqa: E402
+from harness.signatures import EICAR, write_set  # noqa: E402
 from harness.tools import wait_until  # noqa: E402
 
 DEMO = pathlib.Path(os.environ.get("POSTERN_DEMO") or ROOT / "build/demo")
@@ -72,7 +73,7 @@ class Demo:
 
     # --- making ---
     def prepare(self):
-        for name in ("posternd", "postern"):
+        for name in ("posternd", "postern-scan", "postern"):
             if not (BIN / name).exists():
                 raise Trouble(f"{relative(BIN / name)} has not been built")
         for port in [GATEWAY] + [port for _, ports, _ in MEMBERS.values() for port in ports]:
@@ -82,6 +83,7 @@ class Demo:
         shutil.rmtree(DEMO, ignore_errors=True)
         shutil.copytree(ROOT / "rules", self.policy)
         self.state.mkdir()
+        write_set(self.state / "signatures")  # one signature, which knows the EICAR test file
 
     def certify(self):
         authority = Authority(DEMO / "ca", "Demo community", BIN / "postern")
@@ -241,6 +243,19 @@ def tell(demo):
     if reply.code != 250:
         raise Trouble("the message was not taken")
     demo.arrived(2602, "Bundle of papers")
+
+    step(
+        "Somebody at Eric's office sends a virus",
+        "It is the harmless EICAR test file, known to every scanner. The scanner looks into each message before its 250.",
+    )
+    client = MemberClient(
+        GATEWAY, "127.0.0.11", demo.certificates["mail.greenstonechambers.co.uk"], "mail.greenstonechambers.co.uk"
+    ).hello()
+    reply = client.message(ERIC, LISTING, make_message(ERIC, LISTING, "Do open this", EICAR + b"\r\n"))
+    client.quit()
+    show(str(reply))
+    if reply.code != 554:
+        raise Trouble("the virus was not refused")
 
     step("The report that came back to Eric's server")
     report = demo.servers[2601].wait_for(lambda m: m.sender == "" and b"report" in m.content.lower(), 20)

@@ -47,6 +47,8 @@ constexpr CounterRow rows[] = {
     {"inspection_microseconds", "Time that these took, in microseconds", &ports::Metrics::inspection_microseconds},
     {"inspections_failed", "Messages that could not be looked into, and were deferred",
      &ports::Metrics::inspections_failed},
+    {"inspections_remembered", "Messages whose bytes the present signatures have looked into before",
+     &ports::Metrics::inspections_remembered},
     {"viruses_found", "Messages in which a virus was found", &ports::Metrics::viruses_found},
     {"scanner_workers_replaced", "Workers of the scanner that crashed, hung or grew too large",
      &ports::Metrics::scanner_workers_replaced},

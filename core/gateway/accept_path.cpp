@@ -1,6 +1,7 @@
 #include "gateway/accept_path.hpp"
 
 #include "gateway/composition.hpp"
+#include "gateway/virus_check.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -138,6 +139,8 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
     auto judged = co_await judgement.judge(transaction, *header, *content, bounds.received_fields);
     if (!judged) co_return std::unexpected(judged.error());
     if (!judged->any_accepted) co_return std::unexpected(*judged->first_refusal);
+    auto checked = co_await check_for_viruses(services_, transaction, *header, content);
+    if (!checked) co_return std::unexpected(checked.error());
     auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
                            sources_.trace_key);
     std::string id = message.message.id;

@@ -298,6 +298,15 @@ Shape listener_shape()
 
 Shape scanner_shape()
 {
+    const auto verdict = [] { return words({"accept", "defer", "reject"}); };
+    std::vector<Key> unscannable{
+        {"encrypted", verdict(), "An archive or document with a password; accept where absent."},
+        {"broken", verdict(), "A file that is not what it says; accept where absent."},
+        {"macros", verdict(), "A document that carries macros; accept where absent."},
+        {"depth", verdict(), "Archives deeper than archive_depth, or parts deeper than 20; reject where absent."},
+        {"files", verdict(), "More files than archive_files, or more than 1000 parts; reject where absent."},
+        {"size", verdict(), "More unpacked than archive_size; reject where absent."},
+        {"time", verdict(), "It took too long to look into; reject where absent."}};
     return map(
         {{"workers", count(1, 32), "Messages that are looked at at one time; 2 where absent. Takes effect at a start."},
          {"deadline", simple(Form::duration),
@@ -313,6 +322,7 @@ Shape scanner_shape()
           "An older set raises an alarm; 3 days where absent. A set without a date has that of its newest file."},
          {"signatures_old", words({"accept", "defer"}),
           "What becomes of mail while the set is older; accept where absent."},
+         {"unscannable", map(std::move(unscannable)), "What becomes of messages that can't be looked into to the end."},
          {"archive_depth", count(1, 100),
           "Archives within each other; deeper ones can't be scanned. 16 where absent. Takes effect at a start."},
          {"archive_files", count(1, 1'000'000),

@@ -131,6 +131,23 @@ void read_mailboxes(Source& source, const Values& top, const std::filesystem::pa
     node.mailboxes = std::move(mailboxes);
 }
 
+void read_unscannable(const Values& map, vocabulary::Scanner::Unscannable& unscannable)
+{
+    using Verdict = vocabulary::Scanner::Verdict;
+    const auto read = [&map](const char* key, Verdict& verdict) {
+        const auto word = map.text(key);
+        if (word.empty()) return;
+        verdict = word == "accept" ? Verdict::accept : word == "defer" ? Verdict::defer : Verdict::reject;
+    };
+    read("encrypted", unscannable.encrypted);
+    read("broken", unscannable.broken);
+    read("macros", unscannable.macros);
+    read("depth", unscannable.depth);
+    read("files", unscannable.files);
+    read("size", unscannable.size);
+    read("time", unscannable.time);
+}
+
 void read_scanner(Source& source, const Values& top, const std::filesystem::path& directory,
                   vocabulary::Scanner& scanner)
 {
@@ -142,6 +159,7 @@ void read_scanner(Source& source, const Values& top, const std::filesystem::path
     scanner.signatures = read_path(map, "signatures", directory, nullptr);
     scanner.signatures_age = map.duration("signatures_age", scanner.signatures_age);
     scanner.defer_when_old = map.text("signatures_old") == "defer";
+    read_unscannable(map.map("unscannable"), scanner.unscannable);
     scanner.archive_depth = map.small("archive_depth", scanner.archive_depth);
     scanner.archive_files = map.small("archive_files", scanner.archive_files);
     scanner.archive_size = map.size("archive_size").value_or(scanner.archive_size);

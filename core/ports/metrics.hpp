@@ -31,6 +31,7 @@ struct Metrics {
     Counter inspections{0};              ///< messages that the scanner looked into
     Counter inspection_microseconds{0};  ///< that these took, waiting for a worker included
     Counter inspections_failed{0};       ///< messages that could not be looked into: deferred
+    Counter inspections_remembered{0};   ///< answered without a scan: the same bytes were looked into before
     Counter viruses_found{0};            ///< messages in which a virus was found
     Counter scanner_workers_replaced{0};
     Counter signature_swaps{0};

@@ -3,6 +3,7 @@
 #include "scan/crew.hpp"
 #include "scan/keeper.hpp"
 #include "scan/signature_folder.hpp"
+#include "scan/verdict_cache.hpp"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t most_waiting = 1000;
+constexpr std::size_t most_remembered = 10'000;  ///< verdicts; a kilobyte each at worst
 constexpr unsigned failures_for_an_alarm = 3;
 constexpr auto failure_window = 5min;
 constexpr auto patience_with_a_kill = 5s;
@@ -288,6 +290,7 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
         next.reset();
         crew.use(tree);
         trouble.clear();
+        remembered.clear();
         if (old) {
             if (old->loaded) metrics.signature_swaps += 1;
             draining = old;
@@ -467,24 +470,27 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
 
     // --- a message ---
 
-    asio::awaitable<Result<vocabulary::Inspection>> serve(std::shared_ptr<Impl> self, std::string bytes,
-                                                          std::shared_ptr<Descriptor> memory, std::uint64_t id,
-                                                          std::size_t pieces, bool viruses)
+    asio::awaitable<Result<vocabulary::Inspection>> serve(std::shared_ptr<Impl> self, Order order, std::string key,
+                                                          std::shared_ptr<const std::string> content)
     {
+        const bool viruses = order.viruses;
         if (stopping) co_return cannot_check("posternd is stopping");
         if (crew.waiting() >= most_waiting) co_return cannot_check("too many messages wait for it");
         if (viruses && too_old && settings.defer_when_old)
             co_return cannot_check("the virus signatures are older than declared");
         if (viruses && crew.current() && !crew.current()->loaded)
             co_return cannot_check("there are no virus signatures: " + crew.current()->trouble);
+        if (const auto* known = remembered.find(key)) {
+            metrics.inspections_remembered += 1;
+            co_return *known;
+        }
         const Moment patience = std::chrono::steady_clock::now() + settings.deadline;
         const auto worker = co_await crew.take(patience);
         if (!worker) co_return cannot_check("no worker became free within the deadline");
+        const auto tree = worker->tree.lock();
         std::optional<Datagram> datagram;
         const Moment deadline = std::chrono::steady_clock::now() + settings.deadline;
-        const bool sent = worker->line.send(bytes, memory->get());
-        if (sent) datagram = co_await worker->line.receive(deadline);
-        memory.reset();
+        if (hand_over(*worker, order, *content)) datagram = co_await worker->line.receive(deadline);
         auto answer = datagram ? decode_answer(datagram->bytes) : std::nullopt;
         const bool good =
             answer && answer->id == id && (!answer->failure.empty() || answer->inspection.parts.size() == pieces);
@@ -496,7 +502,19 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
         release(worker);
         self.reset();
         if (!answer->failure.empty()) co_return cannot_check(answer->failure);
+        if (tree && tree == crew.current()) remembered.keep(key, answer->inspection);
         co_return std::move(answer->inspection);
+    }
+
+    // The message as memory that nobody can change.
+    static bool hand_over(Worker& worker, const Order& order, std::string_view content)
+    {
+        try {
+            const Descriptor memory = sealed_memory(content);
+            return worker.line.send(encode(order), memory.get());
+        } catch (const std::exception&) {
+            return false;
+        }
     }
 
     // --- what others see ---
@@ -545,6 +563,7 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
     std::optional<Moment> keeper_asked;
     std::vector<std::string> warnings;
     std::string last_print, rejected_print, trouble;
+    VerdictCache remembered{most_remembered};
     bool too_old = false;
     bool stopping = false;
     std::atomic<std::uint64_t> last_id{0};
@@ -609,14 +628,8 @@ asio::awaitable<Result<vocabulary::Inspection>> Scanner::inspect(ports::Inspecti
     const auto begun = std::chrono::steady_clock::now();
     Order order = order_for(wanted);
     order.id = ++impl_->last_id;
-    auto memory = std::make_shared<Descriptor>();
-    try {
-        *memory = sealed_memory(*wanted.content);
-    } catch (const std::exception& error) {
-        impl_->metrics.inspections_failed += 1;
-        co_return cannot_check(error.what());
-    }
-    auto work = impl_->serve(impl_, encode(order), std::move(memory), order.id, order.pieces.size(), order.viruses);
+    auto key = VerdictCache::key(order, *wanted.content);
+    auto work = impl_->serve(impl_, std::move(order), std::move(key), wanted.content);
     auto seen = co_await asio::co_spawn(impl_->io, std::move(work), asio::use_awaitable);
     const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun).count();
     auto& metrics = impl_->metrics;

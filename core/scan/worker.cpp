@@ -33,12 +33,19 @@ public:
         if (order_.viruses) answer_.inspection.signatures = engine_->version();
         seen().parts.resize(order_.pieces.size());
         for (std::size_t i = 0; i < order_.pieces.size() && answer_.failure.empty(); ++i) look_at(i);
-        if (order_.viruses && answer_.failure.empty()) scan(message_, order_.doubtful, order_.pieces.size());
+        const bool as_mail = order_.doubtful || has_old_encoding();
+        if (order_.viruses && answer_.failure.empty()) scan(message_, as_mail, order_.pieces.size());
         return std::move(answer_);
     }
 
 private:
     vocabulary::Inspection& seen() { return answer_.inspection; }
+
+    // Files within a text, as mail carried them before MIME: libclamav's own mail parser knows where they begin.
+    [[nodiscard]] bool has_old_encoding() const
+    {
+        return message_.find("\nbegin ") != std::string_view::npos || message_.find("BinHex") != std::string_view::npos;
+    }
 
     void look_at(std::size_t index)
     {

@@ -35,6 +35,7 @@ class Demo(unittest.TestCase):
             "CJSM: Hearing on Monday",
             "eric.brown@greenstonechambers.co.uk.cjsm.net",
             "handed over",
+            "A virus was found in this message: Eicar-Test-Signature",
             "generation",
         ):
             self.assertIn(part, done.stdout)
