@@ -32,6 +32,7 @@ namespace {
 constexpr std::size_t most_waiting = 1000;
 constexpr std::size_t most_remembered = 10'000;  ///< verdicts; a kilobyte each at worst
 constexpr unsigned failures_for_an_alarm = 3;
+constexpr std::size_t failures_without_a_pause = 10;  ///< then a worker is replaced at the next tick only
 constexpr auto failure_window = 5min;
 constexpr auto patience_with_a_kill = 5s;
 constexpr auto retry_without_a_set = 15s;
@@ -362,8 +363,8 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
         }
         metrics.scanner_workers_replaced += 1;
         log.warning("scanner worker replaced", {{"process", process}, {"reason", how}});
-        fork_worker(tree, worker->slot);
         count_failure(why);
+        if (failures.size() < failures_without_a_pause) fork_worker(tree, worker->slot);
         publish_status();
     }
 
@@ -403,11 +404,20 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
             const auto now = std::chrono::steady_clock::now();
             forget_failures(now);
             end_what_hangs(now);
+            fork_missing();
             watch_signatures(now);
             watch_age();
             publish_status();
         }
         self.reset();
+    }
+
+    void fork_missing()
+    {
+        const auto tree = crew.current();
+        if (!tree || tree->leaving || !tree->forking.empty()) return;
+        for (unsigned slot = tree->first_slot; slot < tree->first_slot + settings.workers; ++slot)
+            if (std::ranges::find(tree->workers, slot, &Worker::slot) == tree->workers.end()) fork_worker(tree, slot);
     }
 
     void end_what_hangs(Moment now)
@@ -470,8 +480,8 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
 
     // --- a message ---
 
-    asio::awaitable<Result<vocabulary::Inspection>> serve(std::shared_ptr<Impl> self, Order order, std::string key,
-                                                          std::shared_ptr<const std::string> content)
+    asio::awaitable<Result<vocabulary::Inspection>> serve([[maybe_unused]] std::shared_ptr<Impl> self, Order order,
+                                                          std::string key, std::shared_ptr<const std::string> content)
     {
         const bool viruses = order.viruses;
         if (stopping) co_return cannot_check("posternd is stopping");
@@ -492,15 +502,14 @@ struct Scanner::Impl : std::enable_shared_from_this<Impl> {
         const Moment deadline = std::chrono::steady_clock::now() + settings.deadline;
         if (hand_over(*worker, order, *content)) datagram = co_await worker->line.receive(deadline);
         auto answer = datagram ? decode_answer(datagram->bytes) : std::nullopt;
-        const bool good =
-            answer && answer->id == id && (!answer->failure.empty() || answer->inspection.parts.size() == pieces);
+        const bool good = answer && answer->id == order.id &&
+                          (!answer->failure.empty() || answer->inspection.parts.size() == order.pieces.size());
         if (!good) {
             discard(worker);
             co_return cannot_check(std::chrono::steady_clock::now() >= deadline ? "a worker did not answer in time"
                                                                                 : "a worker broke off");
         }
         release(worker);
-        self.reset();
         if (!answer->failure.empty()) co_return cannot_check(answer->failure);
         if (tree && tree == crew.current()) remembered.keep(key, answer->inspection);
         co_return std::move(answer->inspection);
