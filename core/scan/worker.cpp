@@ -12,6 +12,7 @@ namespace postern::scan {
 namespace {
 
 constexpr std::size_t most_of_a_type = 256 * 1024;  ///< libmagic needs a file's beginning
+constexpr unsigned deepest_mail_file = 10;
 constexpr int stopped = 0;
 constexpr int failed = 1;
 
@@ -33,7 +34,7 @@ public:
         if (order_.viruses) answer_.inspection.signatures = engine_->version();
         seen().parts.resize(order_.pieces.size());
         for (std::size_t i = 0; i < order_.pieces.size() && answer_.failure.empty(); ++i) look_at(i);
-        const bool as_mail = order_.doubtful || has_old_encoding();
+        const bool as_mail = order_.doubtful || doubtful_ || has_old_encoding();
         if (order_.viruses && answer_.failure.empty()) scan(message_, as_mail, order_.pieces.size());
         return std::move(answer_);
     }
@@ -58,11 +59,28 @@ private:
                 return true;
             });
             bytes = decoded;
+            doubtful_ = doubtful_ || begins_like_mail(bytes) || is_binary_as_text(piece, bytes);
         }
         auto& part = seen().parts[index];
         if (order_.types) part.detected_type = types_.type_of(bytes.substr(0, most_of_a_type));
         if (order_.members && !look_inside(bytes, limits_, part)) unscannable("files");
         if (order_.viruses) scan(bytes, true, index);
+        if (order_.viruses && begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
+    }
+
+    // A mail file that is attached: what is in it, only a mail parser finds.
+    [[nodiscard]] static bool begins_like_mail(std::string_view bytes)
+    {
+        const auto colon = bytes.find(':');
+        const auto is_name = [](char c) { return c > ' ' && c < 0x7f; };
+        return bytes.starts_with("From ") ||
+               (colon > 0 && colon < 80 && std::ranges::all_of(bytes.substr(0, colon), is_name));
+    }
+
+    // Quoted-printable has no line ends of its own, and programs differ about those of a binary file.
+    [[nodiscard]] static bool is_binary_as_text(const Order::Piece& piece, std::string_view bytes)
+    {
+        return piece.encoding == mail::Part::Encoding::quoted_printable && bytes.find('\0') != std::string_view::npos;
     }
 
     void scan(std::string_view bytes, bool mail, std::size_t index)
@@ -87,6 +105,18 @@ private:
         }
     }
 
+    // A mail file that is attached, and mail files attached to it.
+    void scan_mail_file(std::string_view mail, std::size_t index, unsigned depth)
+    {
+        if (depth >= deepest_mail_file) return unscannable("depth");
+        for (const auto& part : mail::read_structure(mail, false).parts) {
+            const std::string bytes = mail::decoded(mail, part, mail.size());
+            scan(bytes, true, index);
+            if (part.encoding != mail::Part::Encoding::none && begins_like_mail(bytes))
+                scan_mail_file(bytes, index, depth + 1);
+        }
+    }
+
     void unscannable(const std::string& reason)
     {
         if (std::ranges::find(seen().unscannable, reason) == seen().unscannable.end())
@@ -99,6 +129,7 @@ private:
     const VirusEngine* engine_;
     ArchiveLimits limits_{most_members, most_member_bytes, 256ULL << 20};
     Answer answer_;
+    bool doubtful_ = false;  ///< a part that libclamav's mail parser has to see
 };
 
 }  // namespace

@@ -48,8 +48,9 @@ def wrappings(name, content):
     yield "attached", attached(name, content)
     yield "unfinished", attached(name, content, ending=False)
     yield "only part", head(name, "Content-Transfer-Encoding: base64", f"Content-Type: x/y; name={name}") + base64_lines(content)
-    quoted = lines(quopri.encodestring(content, quotetabs=True)).replace(b"\r\n.", b"\r\n=2E")
-    yield "quoted-printable", head(name, "Content-Transfer-Encoding: quoted-printable") + quoted
+    if b"\0" in content:  # of a text the line ends are the mail's, not the file's
+        quoted = lines(quopri.encodestring(content, quotetabs=True).replace(b"\r", b"=0D"))
+        yield "quoted-printable", head(name, "Content-Transfer-Encoding: quoted-printable") + quoted
     yield "uuencoded", head(name, "Content-Transfer-Encoding: x-uuencode") + uuencoded(content, name)
     yield "uuencoded in a text", head(name) + b"See below.\r\n\r\n" + uuencoded(content, name)
     inner = attached(name, content)

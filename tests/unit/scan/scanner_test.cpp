@@ -126,7 +126,7 @@ TEST_CASE("a worker that is killed is replaced, and an alarm tells of the third"
     Bench bench(settings);
     for (unsigned round = 1; round <= 3; ++round) {
         bench.signal_all(SIGSTOP);
-        auto answer = bench.ask(clean);
+        auto answer = bench.ask(clean + std::to_string(round));
         REQUIRE(comes_true([&] { return bench.scanner.status().workers.at(0).busy; }));
         bench.signal_all(SIGKILL);
         const auto seen = answer.get();
