@@ -10,6 +10,14 @@ from harness import ERIC, LISTING_INSIDE, CommunityTest, make_message, wait_unti
 from harness.policy_text import Policy
 
 
+FAILING_TEST = """tests:
+  - name: the court gets nothing from chambers
+    given: { connects_from: greenstone, from: eric.brown@greenstonechambers.co.uk,
+             to: [listing@crowncourt.example.cjsm.net], message: { subject: "Listing", size: 20 KiB } }
+    expect: { verdict: reject }
+"""
+
+
 class Apply(CommunityTest):
     def setUp(self):
         super().setUp()
@@ -75,6 +83,29 @@ class Apply(CommunityTest):
         self.assertEqual(self.before, self.community.generation())
         self.assertFalse((self.policy.folder / "organisations/other.yaml").exists())
         self.assertEqual([], self.community.postern("status")["alarms"])
+
+    def test_a_policy_whose_own_test_fails_stays_out(self):
+        self.mine.write("tests/own.yaml", FAILING_TEST)
+        for arguments in ((), ("--try", "1 hour")):
+            text = self.apply(*arguments, code=1)
+            for part in ("the court gets nothing from chambers", "tests/own.yaml:2", f"generation {self.before} stays"):
+                self.assertIn(part, text)
+        self.assertEqual([], self.community.postern("status")["alarms"])
+        self.policy.write("tests/own.yaml", FAILING_TEST)
+        done = self.community.run("reload")
+        self.assertEqual(1, done.returncode)
+        self.assertIn("the court gets nothing from chambers", done.stdout + done.stderr)
+        self.assertEqual(self.before, self.community.generation())
+        status = self.community.postern("status")
+        self.assertEqual("rejected", status["last_reload"]["outcome"])
+        self.assertIn("the court gets nothing from chambers", str(status["last_reload"]["diagnostics"]))
+        self.assertIn("the court gets nothing from chambers", str(status["alarms"]))
+        self.assertTrue([line for line in self.community.log() if "the court gets nothing" in str(line)])
+        self.policy.write("tests/own.yaml", FAILING_TEST.replace("reject", "deliver"))
+        self.community.reload()
+        self.assertEqual(self.next, self.community.generation())
+        self.assertEqual([], self.community.postern("status")["alarms"])
+        (self.policy.folder / "tests/own.yaml").unlink()
 
     def test_a_trial_that_nobody_confirms_goes_back_by_itself(self):
         old = self.size_limit()
