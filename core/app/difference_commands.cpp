@@ -94,8 +94,9 @@ std::optional<gateway::ReplayReport> replay(Context& context, const DiffOptions&
     const auto mails = remembered(context, options.since);
     if (!mails) return std::nullopt;
     std::vector<std::string> notes;
-    const auto old_people = who_is_listed(context, ".", options.directory, *old_policy->snapshot, notes);
-    const auto new_people = who_is_listed(context, ".", options.directory, *new_policy->snapshot, notes);
+    const std::string directory = options.directory.empty() ? std::string("none") : options.directory;
+    const auto old_people = who_is_listed(context, ".", directory, *old_policy->snapshot, notes);
+    const auto new_people = who_is_listed(context, ".", directory, *new_policy->snapshot, notes);
     if (!old_people || !new_people) return std::nullopt;
     gateway::RehearsalDesk old_desk, new_desk;
     old_desk.policy = old_policy->snapshot;
