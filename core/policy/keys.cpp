@@ -13,6 +13,7 @@ namespace postern::policy {
 
 namespace {
 
+using Kind = Together::Kind;
 using vocabulary::RuleFile;
 using vocabulary::Stage;
 
@@ -28,9 +29,23 @@ Shape words(std::vector<std::string> allowed)
 {
     return {.form = Form::word, .words = std::move(allowed)};
 }
+/// Words with what they mean.
+Shape meaning(std::vector<std::pair<std::string, std::string>> allowed)
+{
+    Shape shape{.form = Form::word};
+    for (auto& [word, meaning] : allowed) {
+        shape.words.push_back(std::move(word));
+        shape.meanings.push_back(std::move(meaning));
+    }
+    return shape;
+}
 Shape map(std::vector<Key> keys)
 {
     return {.form = Form::map, .keys = std::move(keys)};
+}
+Shape map(std::vector<Key> keys, std::vector<Together> together)
+{
+    return {.form = Form::map, .keys = std::move(keys), .together = std::move(together)};
 }
 Shape list(Shape item)
 {
@@ -53,18 +68,18 @@ Key name_key()
     return {"name", simple(Form::id), "Unique name of the rule, as logs and `explain` call it.", required};
 }
 
-std::vector<std::string> action_names(vocabulary::RuleFile file)
+Shape action_names(vocabulary::RuleFile file)
 {
-    std::vector<std::string> names;
+    std::vector<std::pair<std::string, std::string>> names;
     for (const auto& action : vocabulary::actions())
-        if (vocabulary::belongs(action.id, file)) names.emplace_back(action.name);
-    return names;
+        if (vocabulary::belongs(action.id, file)) names.emplace_back(action.name, action.description);
+    return meaning(std::move(names));
 }
 
 /// A rule of that file: what every rule may say, and what is given. `may` is left out where a script has nothing to
 /// order.
 Shape rule(Stage stage, std::string_view which, std::optional<vocabulary::RuleFile> orders, std::vector<Key> own,
-           std::vector<std::string> some_of = {})
+           std::vector<Together> together = {})
 {
     std::vector<Key> keys{name_key(), {"when", condition(stage), std::string(which)}};
     keys.insert(keys.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
@@ -72,13 +87,25 @@ Shape rule(Stage stage, std::string_view which, std::optional<vocabulary::RuleFi
                     "A script in lua/ that is asked as well: true or false says whether the rule applies; it may order "
                     "actions instead."});
     if (orders)
-        keys.push_back({"may", list(words(action_names(*orders))),
+        keys.push_back({"may", list(action_names(*orders)),
                         "Actions that the script may order; anything else is an error of the script."});
-    keys.push_back({"on_error", words({"defer", "reject", "ignore"}),
+    keys.push_back({"on_error",
+                    meaning({{"defer", "The sender's server tries again later."},
+                             {"reject", "The recipient is refused."},
+                             {"ignore", "As if the rule were not there; only where nothing is decided."}}),
                     "What a failing script means; defer where absent. ignore only where nothing is decided."});
-    auto shape = map(std::move(keys));
-    shape.some_of = std::move(some_of);
-    return shape;
+    together.push_back({Kind::needs, {"lua"}, "may"});
+    together.push_back({Kind::needs, {"lua"}, "on_error"});
+    return map(std::move(keys), std::move(together));
+}
+
+/// What those keys say of each other; `hosts` is how the map calls its list of hosts.
+std::vector<Together> hop_together(const char* hosts)
+{
+    return {{Kind::one_of, {hosts, "mx"}},
+            {Kind::needs, {"pins"}, "tls", "pin"},
+            {Kind::only_with, {"pins"}, "tls", "pin"},
+            {Kind::only_with, {"verify_name", "authorities"}, "tls", "verify", true}};
 }
 
 /// What a next hop may say beside where it is.
@@ -86,7 +113,11 @@ std::vector<Key> hop_keys(std::vector<Key> keys)
 {
     keys.push_back({"mx", simple(Form::domain), "Look up the MX records of this domain instead of naming hosts."});
     keys.push_back(
-        {"tls", words({"verify", "dane", "pin", "none"}),
+        {"tls",
+         meaning({{"verify", "A certificate for its name, from an authority that is believed."},
+                  {"dane", "TLSA records in DNS, signed by DNSSEC."},
+                  {"pin", "One of the certificates under pins."},
+                  {"none", "Clear text: only on loopback."}}),
          "How the host proves itself: a certificate for its name, TLSA records, or a pinned certificate. none only for "
          "loopback. verify where absent."});
     keys.push_back({"pins", list(simple(Form::sha256)), "SHA-256 of the accepted certificates, for tls: pin."});
@@ -101,73 +132,92 @@ std::vector<Key> hop_keys(std::vector<Key> keys)
 Shape suspension_shape()
 {
     return map(
-        {{"kind", words({"outage", "sanction"}),
+        {{"kind",
+          meaning({{"outage", "Its own planned one: mail for it is held, senders are told."},
+                   {"sanction", "By the service: mail from and for it is refused."}}),
           "outage: its own planned one, mail for it is held. sanction: mail from and for it is refused.", required},
          {"reason", simple(Form::text), "Told to senders where it is an outage."},
-         {"until", simple(Form::instant), "End, in UTC. Required for an outage."}});
+         {"until", simple(Form::instant), "End, in UTC. Required for an outage."}},
+        {{Kind::needs, {"until"}, "kind", "outage"}});
 }
 
 Shape domain_entry()
 {
     Shape shape;
     shape.form = Form::either;
-    shape.items.push_back(simple(Form::domain));
-    shape.items.push_back(
-        map({{"domain", simple(Form::domain), "The domain outside the community."},
-             {"secure", simple(Form::domain), "The same domain inside, if it is not domain + suffix."},
-             {"label", simple(Form::label),
-              "For members hosted here: a label under the suffix, york for york.cjsm.net."}}));
+    shape.items.push_back(simple(Form::whole_domain));
+    shape.items.push_back(map(
+        {{"domain", simple(Form::whole_domain), "The domain outside the community."},
+         {"secure", simple(Form::whole_domain), "The same domain inside, if it is not domain + suffix."},
+         {"label", simple(Form::label), "For members hosted here: a label under the suffix, york for york.cjsm.net."}},
+        {{Kind::one_of, {"domain", "label"}}, {Kind::excludes, {"secure"}, "label"}}));
     return shape;
 }
 
 Shape organisation_shape()
 {
-    return map({
-        {"organisation", simple(Form::id), "Id, unique in the community; never changes.", required},
-        {"name", simple(Form::text), "As people know it; told to senders.", required},
-        {"kind", words({"server", "mailbox"}), "server: has its own mail server. mailbox: hosted here.", required},
-        {"kind_of_body", simple(Form::text),
-         "What it is: court, police, chambers, charity. Conditions can ask for it."},
-        {"place", simple(Form::text), "Where it is, for the directory."},
-        {"roles", list(simple(Form::text)), "Words that conditions can ask for."},
-        {"users", words({"listed", "any", "ask"}),
-         "Which of its addresses exist: those in the directory, all, or those that its own server accepts. listed "
-         "where absent."},
-        {"ask",
-         map({{"remembers", simple(Form::duration), "How long a yes of its server counts; 24 hours where absent."},
-              {"remembers_no", simple(Form::duration), "How long a no counts; 15 minutes where absent."}}),
-         "For users: ask."},
-        {"domains", list(domain_entry()), "Its domains; inside the community they end in the suffix.", required},
-        {"administrators", list(simple(Form::address)), "Who answers for it: addresses in its own domains."},
-        {"connects_from",
-         map({{"networks", list(simple(Form::network)), "Where its server connects from."},
-              {"certificate",
-               map({{"name", simple(Form::domain), "DNS name in a certificate of a declared authority."},
-                    {"sha256", simple(Form::sha256), "SHA-256 of the certificate itself (DER)."}}),
-               "The client certificate that its server shows: by name or by digest."}}),
-         "How its server proves itself: every listed proof is required."},
-        {"deliver_to",
-         map(hop_keys({{"hosts", list(simple(Form::host_port)), "Its servers, tried in order: \"host:port\"."}})),
-         "Where its mail goes. Required for kind: server."},
-        {"limits", map({{"message_size", simple(Form::size), "Largest message that it sends or receives."}}),
-         "Limits of its own; the community's count as well."},
-        {"alerts", map({{"also_to", list(simple(Form::address)), "Non-secure addresses."}}),
-         "Where alerts go besides its administrators, without content."},
-        {"from_must_agree", simple(Form::boolean),
-         "Whether From: must be one address of this member; true where absent."},
-        {"suspended", suspension_shape(), "Stops its mail for a time."},
-    });
+    return map(
+        {
+            {"organisation", simple(Form::id), "Id, unique in the community; never changes.", required},
+            {"name", simple(Form::text), "As people know it; told to senders.", required},
+            {"kind",
+             meaning({{"server", "It has its own mail server; people go on using their own addresses and programs."},
+                      {"mailbox", "Its mailboxes are hosted here."}}),
+             "server: has its own mail server. mailbox: hosted here.", required},
+            {"kind_of_body", simple(Form::text),
+             "What it is: court, police, chambers, charity. Conditions can ask for it."},
+            {"place", simple(Form::text), "Where it is, for the directory."},
+            {"roles", list(simple(Form::text)), "Words that conditions can ask for."},
+            {"users",
+             meaning({{"listed", "Those that stand in the directory."},
+                      {"any", "All, without an entry for each person."},
+                      {"ask", "Those that its own server accepts; the answer is remembered for a time."}}),
+             "Which of its addresses exist: those in the directory, all, or those that its own server accepts. listed "
+             "where absent."},
+            {"ask",
+             map({{"remembers", simple(Form::duration), "How long a yes of its server counts; 24 hours where absent."},
+                  {"remembers_no", simple(Form::duration), "How long a no counts; 15 minutes where absent."}}),
+             "For users: ask."},
+            {"domains", list(domain_entry()), "Its domains; inside the community they end in the suffix.", required},
+            {"administrators", list(simple(Form::address)), "Who answers for it: addresses in its own domains."},
+            {"connects_from",
+             map({{"networks", list(simple(Form::network)), "Where its server connects from."},
+                  {"certificate",
+                   map({{"name", simple(Form::domain), "DNS name in a certificate of a declared authority."},
+                        {"sha256", simple(Form::sha256), "SHA-256 of the certificate itself (DER)."}},
+                       {{Kind::one_of, {"name", "sha256"}}}),
+                   "The client certificate that its server shows: by name or by digest."}},
+                 {{Kind::some_of, {"networks", "certificate"}}}),
+             "How its server proves itself: every listed proof is required."},
+            {"deliver_to",
+             map(hop_keys({{"hosts", list(simple(Form::host_port)), "Its servers, tried in order: \"host:port\"."}}),
+                 hop_together("hosts")),
+             "Where its mail goes. Required for kind: server."},
+            {"limits", map({{"message_size", simple(Form::size), "Largest message that it sends or receives."}}),
+             "Limits of its own; the community's count as well."},
+            {"alerts", map({{"also_to", list(simple(Form::address)), "Non-secure addresses."}}),
+             "Where alerts go besides its administrators, without content."},
+            {"from_must_agree", simple(Form::boolean),
+             "Whether From: must be one address of this member; true where absent."},
+            {"suspended", suspension_shape(), "Stops its mail for a time."},
+        },
+        {{Kind::needs, {"deliver_to"}, "kind", "server"},
+         {Kind::excludes, {"deliver_to", "connects_from", "ask"}, "kind", "mailbox"},
+         {Kind::only_with, {"ask"}, "users", "ask"}});
 }
 
 Shape routing_shape()
 {
-    auto then = map(hop_keys({{"next_hop", list(simple(Form::host_port)), "Hosts, tried in order: \"host:port\"."}}));
+    auto then = map(hop_keys({{"next_hop", list(simple(Form::host_port)), "Hosts, tried in order: \"host:port\"."}}),
+                    hop_together("next_hop"));
     return map({
         {"community",
-         map({{"suffix", simple(Form::domain), "What every address inside the community ends in.", required},
+         map({{"suffix", simple(Form::whole_domain), "What every address inside the community ends in.", required},
               {"operator", simple(Form::address),
                "Who answers for the service: reports come from this address's domain.", required},
-              {"redirects", words({"carry", "refuse"}),
+              {"redirects",
+               meaning({{"carry", "It goes on, with the redirecting person as its sender."},
+                        {"refuse", "It is refused; both are told."}}),
                "Mail that a member's person redirects to another; refuse where absent."},
               {"redirect_hops", count(1, 50), "Redirects of one message that are carried; 5 where absent."}}),
          "The community as a whole.", required},
@@ -202,22 +252,25 @@ Shape tagging_shape()
                  list(rule(Stage::message, "Which recipients' copies; all where absent.", RuleFile::tagging,
                            {{"subject", std::move(subject), "Marks the subject."},
                             {"headers", std::move(headers), "Adds and removes header fields."}},
-                           {"subject", "headers", "lua"})),
+                           {{Kind::some_of, {"subject", "headers", "lua"}}})),
                  "All that hold apply, in order.", required}});
 }
 
 Shape limits_shape()
 {
-    auto limit =
-        rule(Stage::recipient, "Which recipients; all where absent.", RuleFile::limits,
-             {{"message_size", simple(Form::size), "Largest message for these recipients."}}, {"message_size", "lua"});
+    auto limit = rule(Stage::recipient, "Which recipients; all where absent.", RuleFile::limits,
+                      {{"message_size", simple(Form::size), "Largest message for these recipients."}},
+                      {{Kind::some_of, {"message_size", "lua"}}});
     auto rate = rule(Stage::recipient, "Which recipients count; all where absent.", {},
                      {{"per",
                        words({"sender.address", "sender.organisation", "recipient.address", "recipient.organisation",
                               "connection.address"}),
                        "Whose messages are counted together.", required},
                       {"allow", simple(Form::rate), "How many in which time.", required},
-                      {"over", words({"defer", "reject"}), "What one too many gets; defer where absent."},
+                      {"over",
+                       meaning({{"defer", "451: the sender's server tries again later."},
+                                {"reject", "550: the sender is told at once."}}),
+                       "What one too many gets; defer where absent."},
                       {"counts", words({"messages", "recipients"}),
                        "Whether a message counts once or for each of its recipients; messages where absent."}});
     return map(
@@ -234,7 +287,7 @@ Shape permissions_shape()
         {{"mail",
           list(rule(Stage::recipient, "Who writes to whom; everybody where absent.", RuleFile::permissions,
                     {{"then", orders(RuleFile::permissions), "allow, refuse, or { refuse: \"5.7.1 text\" }."}},
-                    {"then", "lua"})),
+                    {{Kind::some_of, {"then", "lua"}}})),
           "Whether a sender may write to a recipient: the first rule that holds decides; where none does, active "
           "members may."},
          {"dual_control", list(words({"release_quarantine", "exceptional_access", "reset_second_factor"})),
@@ -249,7 +302,7 @@ Shape content_shape()
           list(rule(Stage::message, "Which recipients' copies; all where absent.", RuleFile::content,
                     {{"then", orders(RuleFile::content),
                       "What is done: an action, a map of actions in order, or a list of both."}},
-                    {"then", "lua"})),
+                    {{Kind::some_of, {"then", "lua"}}})),
           "What is decided about content, for each recipient, in order: the first verdict decides, and edits, notices "
           "and notes up to there add up."},
          {"tables", simple(Form::tables), "Words that scripts look up: a list, or words with what they stand for."},
@@ -285,7 +338,7 @@ Shape listener_shape()
 {
     return map(
         {{"name", simple(Form::id), "Unique name, as logs call it.", required},
-         {"address", simple(Form::host_port), "IP address and port: \"0.0.0.0:25\", \"[::]:25\".", required},
+         {"address", simple(Form::ip_port), "IP address and port: \"0.0.0.0:25\", \"[::]:25\".", required},
          {"tls",
           map({{"certificate", simple(Form::path), "PEM chain.", required},
                {"key", simple(Form::path), "PEM.", required},
@@ -373,7 +426,7 @@ Shape node_shape()
                     {"key", simple(Form::path), "Its PEM key."}}),
                "Administration from elsewhere; none where absent."}}),
          "How the running gateway is asked and told.", required},
-        {"metrics", simple(Form::host_port), "Prometheus, on loopback. Takes effect at a start."},
+        {"metrics", simple(Form::loopback_port), "Prometheus, on loopback. Takes effect at a start."},
         {"user", simple(Form::text), "Run as this user when started as root."},
         {"log", simple(Form::path), "stderr (where absent) or a file."},
     });

@@ -37,8 +37,11 @@ enum class Form {
     network,
     ip,  ///< address, optionally "@port"
     host_port,
+    ip_port,         ///< address of this machine, and port
+    loopback_port,   ///< address on loopback, and port
     local_endpoint,  ///< path of a socket, or host:port
     domain,
+    whole_domain,  ///< of at least two labels
     address,
     instant,  ///< 2026-12-01T06:00:00Z
     sha256,
@@ -74,12 +77,29 @@ private:
     std::shared_ptr<const std::vector<Key>> list_;
 };
 
+/// What the keys of a map say of each other. The readers name what is wrong; editors learn it from the schema.
+struct Together {
+    enum class Kind {
+        one_of,    ///< exactly one of `keys`
+        some_of,   ///< at least one of `keys`
+        needs,     ///< where `key` has `value` (any where empty), `keys` are there
+        excludes,  ///< where `key` has `value` (any where empty), none of `keys` is there
+        only_with  ///< where one of `keys` is there, `key` has `value`; or it is absent and `fallback` says so
+    };
+    Kind kind;
+    std::vector<std::string> keys;
+    std::string key{};
+    std::string value{};
+    bool fallback = false;
+};
+
 struct Shape {
     Form form = Form::text;
     Keys keys{};
+    std::vector<Together> together{};
     std::vector<Shape> items{};
-    std::vector<std::string> some_of{};  ///< of a map: at least one of these keys; the typed reader says so
     std::vector<std::string> words{};
+    std::vector<std::string> meanings{};  ///< of `words`, in their order; empty where the key's description has them
     std::uint64_t least = 0;
     std::uint64_t most = 0;
     vocabulary::Stage stage = vocabulary::Stage::delivery;

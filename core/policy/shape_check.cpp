@@ -204,6 +204,8 @@ void check_text(Source& source, const YamlNode& node, const Shape& shape, const 
         case Form::network:
             return check_result(source, node, vocabulary::parse_network(node.text));
         case Form::host_port:
+        case Form::ip_port:
+        case Form::loopback_port:
             return check_result(source, node, vocabulary::parse_host_port(node.text));
         case Form::instant:
             return check_result(source, node, parse_instant(node.text));
@@ -212,6 +214,7 @@ void check_text(Source& source, const YamlNode& node, const Shape& shape, const 
         case Form::local_endpoint:
             return check_local_endpoint(source, node);
         case Form::domain:
+        case Form::whole_domain:
             return check_domain(source, node);
         case Form::address:
             return check_address(source, node);

@@ -18,7 +18,9 @@ ERROR = 1
 class LanguageServer:
     """One server process; documents are opened and closed one after the other."""
 
-    def __init__(self, programs, folder):
+    def __init__(self, programs, folder, schemas=None):
+        """`programs`: where the packages are; `schemas`: {URI: pattern of paths}, beside those that files name."""
+        self.schemas = schemas or {}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("NODE_")}
         self.process = subprocess.Popen(
             ["node", str(pathlib.Path(programs) / SERVER), "--stdio"],
@@ -72,12 +74,17 @@ class LanguageServer:
         elif not method:
             self.answers.put(message)
 
-    @staticmethod
-    def _settings(item):
+    def _settings(self, item):
         if item.get("section") != "yaml":
             return None
         # Off line: no store of schemas, and none but those that a file names.
-        return {"validate": True, "completion": True, "hover": True, "schemaStore": {"enable": False, "url": ""}}
+        return {
+            "validate": True,
+            "completion": True,
+            "hover": True,
+            "schemas": self.schemas,
+            "schemaStore": {"enable": False, "url": ""},
+        }
 
     def _send(self, message):
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
