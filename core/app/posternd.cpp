@@ -132,7 +132,7 @@ private:
           scanner_(reactors_.context(0), clock_, log_, metrics_, alarms_, node_.scanner,
                    {scan::scanner_program(), node_.storage + "/scanner", node_.user}),
           services_{clock_,   log_,      metrics_, alarms_,    generations_, *store_,
-                    *people_, schedule_, *dns_,    trace_key_, &scanner_},
+                    *people_, schedule_, *dns_,    trace_key_, rates_,       &scanner_},
           receptionist_(services_),
           deliver_path_(services_),
           sessions_(reactors_, receptionist_, metrics_, log_),

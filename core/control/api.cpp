@@ -89,7 +89,7 @@ bool is_true(const Request& request, const char* name)
 }  // namespace
 
 Api::Api(gateway::Services services, gateway::Reload& reload, Instant started)
-    : services_(services), reload_(reload), generations_(services, reload), started_(started)
+    : services_(services), reload_(reload), generations_(services, reload), quarantine_(services), started_(started)
 {
 }
 
@@ -100,6 +100,7 @@ Api::Answer Api::handle(Request request)
     };
     if (is("GET", "/v1/status")) return status(std::move(request));
     if (GenerationsApi::knows(request)) return generations_.handle(std::move(request));
+    if (QuarantineApi::is_mine(request)) return quarantine_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
     if (is("GET", "/v1/directory/entry")) return directory_entry(std::move(request));

@@ -3,6 +3,7 @@
 //     GET  /v1/status                     GET  /v1/trace?id= &from= &to= &since= &limit=
 //     /v1/generations... and orders       GET  /v1/queue?id= &from= &to= &organisation= &held= &older_than= &limit=
 //     GET  /v1/queue/ID                   POST /v1/queue/{retry,hold,release,remove,bounce}   body: the same as JSON
+//     /v1/quarantine...                   (control/quarantine)
 //     POST /v1/directory/import?dry_run=  body: directory.yaml
 //     GET  /metrics                       (also on the metrics' listener, where nothing else is answered)
 //
@@ -12,6 +13,7 @@
 
 #include "control/generations.hpp"
 #include "control/http.hpp"
+#include "control/quarantine.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/services.hpp"
 #include "session/sessions.hpp"
@@ -40,6 +42,7 @@ private:
     gateway::Services services_;
     gateway::Reload& reload_;
     GenerationsApi generations_;
+    QuarantineApi quarantine_;
     Instant started_;
 };
 

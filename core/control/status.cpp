@@ -39,6 +39,18 @@ constexpr CounterRow rows[] = {
     {"recipients_failed", "Recipients that failed or expired", &ports::Metrics::recipients_failed},
     {"attempts_deferred", "Attempts that will be made again, by recipient", &ports::Metrics::attempts_deferred},
     {"reports_made", "Delivery status notifications made", &ports::Metrics::reports_made},
+    {"notices_made", "Messages that content rules had sent (notify)", &ports::Metrics::notices_made},
+    {"notices_suppressed", "Notices over what one rule may tell one address", &ports::Metrics::notices_suppressed},
+    {"recipients_quarantined", "Recipients whose copy was put into quarantine",
+     &ports::Metrics::recipients_quarantined},
+    {"recipients_held", "Recipients whose copy a content rule held", &ports::Metrics::recipients_held},
+    {"recipients_undecided", "Recipients taken to be decided again", &ports::Metrics::recipients_undecided},
+    {"recipients_redirected", "Recipients redirected by a content rule", &ports::Metrics::recipients_redirected},
+    {"quarantine_released", "Recipients whose copy was released from quarantine", &ports::Metrics::quarantine_released},
+    {"quarantine_deleted", "Recipients whose copy was deleted from quarantine, or whose time was over",
+     &ports::Metrics::quarantine_deleted},
+    {"rates_exceeded", "Recipients refused or deferred by a rate", &ports::Metrics::rates_exceeded},
+    {"permissions_refused", "Recipients refused by permissions.yaml", &ports::Metrics::permissions_refused},
     {"loops_stopped", "Messages or recipients stopped as loops", &ports::Metrics::loops_stopped},
     {"redirects_carried", "Redirected messages carried", &ports::Metrics::redirects_carried},
     {"hops_unproved", "Next hops that could not prove themselves", &ports::Metrics::hops_unproved},
@@ -73,6 +85,7 @@ json::object queue_json(const gateway::Services& services, const StatusFacts& fa
                        {"messages", facts.queue.messages},
                        {"queued", facts.queue.queued},
                        {"held", facts.queue.held},
+                       {"quarantined", facts.queue.quarantined},
                        {"in_memory", services.schedule.in_memory()}};
     queue["oldest"] = facts.queue.oldest ? json::value(to_iso8601(*facts.queue.oldest)) : json::value(nullptr);
     json::object by_organisation;
@@ -188,8 +201,9 @@ std::string status_text(const json::value& status)
     text += fmt::format("storage {}; {} organisations, {} active entries in the directory\n",
                         s.at("storage").as_string().c_str(), number(s.at("organisations")),
                         number(s.at("directory").as_object().at("active")));
-    text += fmt::format("queue: {} messages, {} deliveries waiting, {} held\n", number(queue.at("messages")),
-                        number(queue.at("queued")), number(queue.at("held")));
+    text += fmt::format("queue: {} messages, {} deliveries waiting, {} held, {} in quarantine\n",
+                        number(queue.at("messages")), number(queue.at("queued")), number(queue.at("held")),
+                        number(queue.at("quarantined")));
     text +=
         fmt::format("since the start: {} messages taken, {} recipients handed over, {} failed; {} connections open\n",
                     number(counters.at("messages_accepted")),
@@ -229,6 +243,7 @@ std::string metrics_text(const gateway::Services& services, const StatusFacts& f
     gauge("postern_queue_messages", "Messages in the spool", facts.queue.messages);
     gauge("postern_queue_deliveries", "Deliveries waiting", facts.queue.queued);
     gauge("postern_queue_held", "Deliveries held", facts.queue.held);
+    gauge("postern_quarantine", "Deliveries in quarantine", facts.queue.quarantined);
     gauge("postern_queue_oldest_seconds", "Age of the oldest message in the spool",
           facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count()
                              : 0);

@@ -1,6 +1,8 @@
 #include "gateway/accept_path.hpp"
 
 #include "gateway/composition.hpp"
+#include "gateway/notices.hpp"
+#include "gateway/reports.hpp"
 #include "gateway/virus_check.hpp"
 
 #include <fmt/format.h>
@@ -57,7 +59,8 @@ AcceptPath::Async<mail::Reply> AcceptPath::sender(mail::Sender sender)
 
 AcceptPath::Async<Result<Transaction>> AcceptPath::begin(mail::Sender sender)
 {
-    Entrant entrant{services_.generations.current(), nullptr, connection_.peer.ip, connection_.tls.has_value()};
+    Entrant entrant{services_.generations.current(), nullptr, connection_.peer.ip, connection_.tls.has_value(),
+                    connection_.peer.listener};
     const auto organisation = prove_member(*entrant.generation, connection_, services_.alarms);
     if (!organisation) {
         if (organisation.error().peer().digits != 30) ++services_.metrics.strangers_refused;
@@ -136,17 +139,82 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
     if (!header) co_return std::unexpected(header.error());
 
     Judgement judgement(sources_);
-    auto judged = co_await judgement.judge(transaction, *header, *content, bounds.received_fields);
+    auto judged = co_await judgement.judge(transaction, *header, content, bounds.received_fields);
     if (!judged) co_return std::unexpected(judged.error());
-    if (!judged->any_accepted) co_return std::unexpected(*judged->first_refusal);
+    auto notices = std::move(judged->notices);
+    if (const auto* refusal = judged->answer()) {
+        Fault why = *refusal;
+        if (why.retry() == Retry::never && !notices.empty()) {
+            auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
+                                   sources_.trace_key);
+            co_await tell_of_refusal(transaction.generation, std::move(message), std::move(notices));
+        }
+        co_return std::unexpected(std::move(why));
+    }
     auto checked = co_await check_for_viruses(services_, transaction, *header, content);
     if (!checked) co_return std::unexpected(checked.error());
+    for (const auto& recipient : judged->recipients) count(transaction, recipient);
     auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
                            sources_.trace_key);
+    auto also = tell_of_kept(*transaction.generation, message);
+    auto told = co_await make_notices(services_, transaction.generation, message.message, content, std::move(notices));
+    std::ranges::move(told, std::back_inserter(also));
     std::string id = message.message.id;
-    auto committed = co_await commit(std::move(message));
+    auto committed = co_await commit(std::move(message), std::move(also));
     if (!committed) co_return std::unexpected(committed.error());
+    transaction.rates->keep();
     co_return id;
+}
+
+void AcceptPath::count(const Transaction& transaction, const PlannedRecipient& recipient)
+{
+    auto& metrics = services_.metrics;
+    switch (recipient.verdict) {
+        case Verdict::quarantine:
+            ++metrics.recipients_quarantined;
+            break;
+        case Verdict::hold:
+            ++metrics.recipients_held;
+            break;
+        case Verdict::defer:
+            ++metrics.recipients_undecided;
+            break;
+        case Verdict::refuse:
+            transaction.rates->give_back(recipient.key);
+            break;
+        case Verdict::deliver:
+        case Verdict::elsewhere:
+            break;
+    }
+}
+
+// That mail is kept back is told at once, in the same commit, as a delay: nobody shall take 250 for "delivered".
+std::vector<store::NewMessage> AcceptPath::tell_of_kept(const Generation& generation, store::NewMessage& message)
+{
+    std::vector<Fate> fates;
+    for (auto& delivery : message.deliveries) {
+        if (!delivery.quarantined && !delivery.held) continue;
+        for (auto& recipient : delivery.recipients) {
+            recipient.delay_reported = true;
+            fates.push_back(kept_fate(recipient, delivery));
+        }
+    }
+    if (fates.empty()) return {};
+    return make_reports(services_, generation, message.message, message.content, fates);
+}
+
+// The message is refused, and its notices go all the same; losing one to a storage error is no reason to take it.
+AcceptPath::Async<void> AcceptPath::tell_of_refusal(GenerationPtr generation, store::NewMessage message,
+                                                    std::vector<Notice> notices)
+{
+    auto told = co_await make_notices(services_, generation, message.message, message.content, std::move(notices));
+    for (auto& notice : told) {
+        const auto committed = co_await services_.store.commit(std::move(notice), std::nullopt);
+        if (!committed)
+            services_.log.error("notice not stored",
+                                {{"message", message.message.id}, {"reason", committed.error().describe()}});
+    }
+    services_.schedule.due(sources_.clock.now());
 }
 
 const vocabulary::IntakeLimits& AcceptPath::limits(const Transaction& transaction) const
@@ -157,8 +225,25 @@ const vocabulary::IntakeLimits& AcceptPath::limits(const Transaction& transactio
     return mine == listeners.end() ? defaults : mine->limits;
 }
 
+namespace {
+
+/// When something of it is due that is not carried at once: reports, what is decided again, the end of a hold.
+std::optional<Instant> next_act(const store::NewMessage& message, const std::vector<store::NewMessage>& also)
+{
+    std::optional<Instant> next;
+    const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
+    for (const auto& delivery : message.deliveries) {
+        if (delivery.ends) consider(*delivery.ends);
+        if (delivery.undecided) consider(delivery.due);
+    }
+    if (!also.empty()) consider(message.message.received);
+    return next;
+}
+
+}  // namespace
+
 // Durable first, then carried: from memory where there is room, else when the queue comes to it.
-AcceptPath::Async<Result<void>> AcceptPath::commit(store::NewMessage message)
+AcceptPath::Async<Result<void>> AcceptPath::commit(store::NewMessage message, std::vector<store::NewMessage> also)
 {
     const auto record = std::make_shared<const store::MessageRecord>(message.message);
     const auto content = message.content;
@@ -172,8 +257,9 @@ AcceptPath::Async<Result<void>> AcceptPath::commit(store::NewMessage message)
     std::optional<Instant> lease;
     if (carried_at_once) lease = record->received + queue::ScheduleLimits{}.lease;
     std::string to = message.deliveries.front().recipients.front().address;
+    const auto later = next_act(message, also);
 
-    auto committed = co_await services_.store.commit(std::move(message), lease);
+    auto committed = co_await services_.store.commit(std::move(message), lease, std::move(also));
     if (!committed) {
         services_.alarms.raise("storage", "Mail can't be stored and is not accepted: " + committed.error().describe());
         co_return std::unexpected(committed.error());
@@ -193,6 +279,7 @@ AcceptPath::Async<Result<void>> AcceptPath::commit(store::NewMessage message)
             services_.schedule.offer({record, std::move((*committed)[i]), content, std::move(places[i])});
     else
         services_.schedule.due(record->received);
+    if (later) services_.schedule.due(*later);
     co_return Result<void>{};
 }
 

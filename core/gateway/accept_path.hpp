@@ -36,7 +36,11 @@ private:
     [[nodiscard]] Async<Result<Transaction>> begin(mail::Sender sender);
     void ask();
     [[nodiscard]] Async<Result<std::string>> take(Transaction transaction, store::Content content);
-    [[nodiscard]] Async<Result<void>> commit(store::NewMessage message);
+    [[nodiscard]] Async<Result<void>> commit(store::NewMessage message, std::vector<store::NewMessage> also);
+    void count(const Transaction& transaction, const PlannedRecipient& recipient);
+    [[nodiscard]] std::vector<store::NewMessage> tell_of_kept(const Generation& generation, store::NewMessage& message);
+    [[nodiscard]] Async<void> tell_of_refusal(GenerationPtr generation, store::NewMessage message,
+                                              std::vector<Notice> notices);
     [[nodiscard]] const vocabulary::IntakeLimits& limits(const Transaction& transaction) const;
     void log_refusal(const char* stage, const Fault& fault) const;
 

@@ -67,6 +67,8 @@ boost::asio::awaitable<Result<Transaction>> Admission::begin(Entrant entrant, ma
     transaction.organisation = entrant.organisation;
     transaction.peer = entrant.peer;
     transaction.tls = entrant.tls;
+    transaction.listener = std::move(entrant.listener);
+    transaction.rates = std::make_shared<RateBook>(sources_.rates);
     transaction.sender = std::move(sender);
     const auto* suspension = transaction.organisation->suspension(sources_.clock.now());
     if (suspension && suspension->kind == vocabulary::Suspension::Kind::sanction)

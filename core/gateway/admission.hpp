@@ -37,6 +37,7 @@ struct Entrant {
     const vocabulary::Organisation* organisation = nullptr;  ///< in that generation
     vocabulary::Ip peer;
     bool tls = false;
+    std::string listener{};  ///< its name
 };
 
 class Admission {

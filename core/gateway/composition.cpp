@@ -21,21 +21,23 @@ std::vector<std::string> fields_added_by(const std::vector<PlannedRecipient>& re
     std::vector<std::string> names;
     for (const auto& recipient : recipients)
         for (const auto& tag : recipient.tags)
-            for (const auto& [name, value] : tag.add_headers) names.push_back(name);
+            for (const auto* fields : {&tag.add_headers, &tag.replace_headers})
+                for (const auto& [name, value] : *fields) names.push_back(name);
     return names;
 }
 
 store::MessageRecord record_of(const Transaction& transaction, const ConnectionFacts& connection,
                                const mail::Header& header, const std::string& content, const Judged& judged,
-                               Instant now)
+                               Instant now, std::string id)
 {
     store::MessageRecord record;
     record.received = now;
-    record.id = make_message_id(record.received);
+    record.id = id.empty() ? make_message_id(record.received) : std::move(id);
     record.generation = transaction.policy().generation();
     record.organisation = transaction.organisation->id;
     record.sender = judged.sender ? judged.sender->text() : std::string{};
-    if (const auto* id = header.find("Message-ID")) record.header_message_id = trim(id->value).substr(0, 998);
+    if (const auto* field = header.find("Message-ID"))
+        record.header_message_id = trim(field->value).substr(0, 998);
     record.peer = vocabulary::print_ip(connection.peer.ip);
     record.helo = connection.hello;
     record.tls = connection.tls ? connection.tls->description : std::string{};
@@ -46,6 +48,10 @@ store::MessageRecord record_of(const Transaction& transaction, const ConnectionF
     record.ret = transaction.sender.ret;
     record.envelope_id = transaction.sender.envelope_id;
     record.rules = as_json(judged.rules);
+    record.listener = connection.peer.listener;
+    record.extended = connection.extended;
+    record.hops = judged.hops;
+    record.evidence = judged.evidence;
     return record;
 }
 
@@ -75,14 +81,18 @@ mail::HeaderEditor edit_entry(const Transaction& transaction, const ConnectionFa
 }  // namespace
 
 store::NewMessage compose(const Transaction& transaction, const ConnectionFacts& connection, const mail::Header& header,
-                          store::Content content, Judged judged, Instant now, const transform::TraceKey& key)
+                          store::Content content, Judged judged, Instant now, const transform::TraceKey& key,
+                          std::string id)
 {
     store::NewMessage message{
-        record_of(transaction, connection, header, *content, judged, now), std::move(content), {}, {}};
+        record_of(transaction, connection, header, *content, judged, now, std::move(id)), std::move(content), {}, {}};
     const auto added = fields_added_by(judged.recipients);
     const auto editor = edit_entry(transaction, connection, header, message.message, *message.content, added);
+    for (const auto& recipient : judged.recipients)
+        if (recipient.verdict == Verdict::elsewhere) message.refused.push_back(recipient.record);
+    const Instant decide_at = now + transaction.policy().retry().first;
     message.deliveries =
-        plan_deliveries(editor, {message.message.id, judged.hops, now}, std::move(judged.recipients), key);
+        plan_deliveries(editor, {message.message.id, judged.hops, now, decide_at}, std::move(judged.recipients), key);
     return message;
 }
 

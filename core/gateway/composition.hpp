@@ -12,9 +12,9 @@
 
 namespace postern::gateway {
 
-/// `header` is that of `content`. `now` is when it was received and first due.
+/// `header` is that of `content`. `now` is when it was received and first due. `id`: of a message that has one already.
 [[nodiscard]] store::NewMessage compose(const Transaction& transaction, const ConnectionFacts& connection,
                                         const mail::Header& header, store::Content content, Judged judged, Instant now,
-                                        const transform::TraceKey& key);
+                                        const transform::TraceKey& key, std::string id = {});
 
 }  // namespace postern::gateway

@@ -105,6 +105,12 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
     const Instant now = services_.clock.now();
     if (!delivery.bounce_reason.empty())
         return GiveUp{State::failed, delivery.bounce_reason, words_of(delivery.bounce_reason)};
+    if (delivery.quarantined)  // claimed: its time is over
+        return GiveUp{State::expired, fmt::format("550 5.7.1 Kept back ({}) and not released", delivery.hold_reason),
+                      fmt::format("It was kept for the people of this service to look at ({}), and nobody released it "
+                                  "in the time allowed.",
+                                  delivery.hold_reason)};
+    if (delivery.undecided) return DecideFirst{};
     const auto* organisation = policy.organisation(delivery.organisation);
     const auto* suspension = organisation ? organisation->suspension(now) : nullptr;
     if (suspension && suspension->kind == Suspension::Kind::sanction)
@@ -194,6 +200,10 @@ boost::asio::awaitable<void> DeliverPath::attempt(queue::Lane& lane, Line& line,
     const auto generation = services_.generations.current();
     auto decision = decide(*generation, ready);
     const auto* carry = std::get_if<Carry>(&decision);
+    if (std::holds_alternative<DecideFirst>(decision)) {
+        co_await decide_first(generation, std::move(ready));
+        co_return;
+    }
     if (!carry) {
         co_await settle_as(*generation, std::move(ready), std::move(decision));
         co_return;
@@ -355,13 +365,48 @@ boost::asio::awaitable<void> DeliverPath::settle(queue::Ready ready)
     auto decision = decide(*generation, ready);
     if (std::holds_alternative<Carry>(decision))  // a reload came between
         services_.schedule.offer(std::move(ready));
+    else if (std::holds_alternative<DecideFirst>(decision))
+        co_await decide_first(generation, std::move(ready));
     else
         co_await settle_as(*generation, std::move(ready), std::move(decision));
+}
+
+// Nothing undecided is handed over: what can't be decided now waits as if its next hop had put it off.
+boost::asio::awaitable<void> DeliverPath::decide_first(GenerationPtr generation, queue::Ready ready)
+{
+    std::optional<Fault> why;
+    if (auto read = co_await read_content(ready); !read) {
+        why = read.error();
+    } else {
+        auto again = co_await reconsider_.decide({generation, ready.message, ready.content, ready.delivery, {}});
+        if (again) {
+            again->reason = "decided again";
+            const bool waits = !again->plan.held && !again->plan.quarantined;
+            const Instant due = again->at;
+            const auto ends = again->plan.ends;
+            auto stored = co_await services_.store.redecide(std::move(*again));
+            if (stored) {
+                services_.log.info("decided again", {{"message", ready.message->id},
+                                                     {"generation", generation->policy->generation()},
+                                                     {"recipient", ready.delivery.recipients.front().address},
+                                                     {"outcome", waits ? "goes on" : "kept"}});
+                services_.schedule.due(due);
+                if (ends) services_.schedule.due(*ends);
+                co_return;
+            }
+            why = stored.error();
+        } else {
+            why = again.error();
+        }
+    }
+    Decision decision = Defer{std::move(*why)};
+    co_await settle_as(*generation, std::move(ready), std::move(decision));
 }
 
 boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation, queue::Ready ready, Decision decision)
 {
     auto outcome = outcome_of(generation, ready);
+    if (ready.delivery.quarantined) ++services_.metrics.quarantine_deleted;
     std::vector<Fate> fates;
     for (const auto& recipient : ready.delivery.recipients) {
         store::RecipientOutcome became{recipient.id, State::queued, {}, recipient.delay_reported};

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "deliver/connection.hpp"
+#include "gateway/live_sources.hpp"
+#include "gateway/reconsider.hpp"
 #include "gateway/reports.hpp"
 #include "gateway/services.hpp"
 #include "queue/courier.hpp"
@@ -19,7 +21,10 @@ namespace postern::gateway {
 
 class DeliverPath final : public queue::Courier {
 public:
-    explicit DeliverPath(Services services) : services_(services) {}
+    explicit DeliverPath(Services services)
+        : services_(services), sources_(services), reconsider_(services, sources_.sources())
+    {
+    }
 
     [[nodiscard]] queue::Destination destination(const queue::Ready& ready) override;
     [[nodiscard]] boost::asio::awaitable<void> serve(queue::LanePtr lane) override;
@@ -48,7 +53,9 @@ private:
         vocabulary::NextHop hop;
         std::vector<std::size_t> recipients;  ///< indices of those whose route this is; the others follow
     };
-    using Decision = std::variant<Carry, Hold, GiveUp, Defer>;
+    /// Its verdict was put off: it comes first, whatever else may be said.
+    struct DecideFirst {};
+    using Decision = std::variant<Carry, Hold, GiveUp, Defer, DecideFirst>;
 
     /// A connection and what it was opened for.
     struct Line {
@@ -71,6 +78,7 @@ private:
     [[nodiscard]] Async<void> conclude(const Generation& generation, const Carry& carry, queue::Ready ready,
                                        const Line& line, Result<deliver::TransactionResult> result);
     [[nodiscard]] Async<void> settle_as(const Generation& generation, queue::Ready ready, Decision decision);
+    [[nodiscard]] Async<void> decide_first(GenerationPtr generation, queue::Ready ready);
     [[nodiscard]] Async<void> record(store::AttemptOutcome outcome);
     [[nodiscard]] Async<Result<void>> read_content(queue::Ready& ready);
     [[nodiscard]] store::AttemptOutcome outcome_of(const Generation& generation, const queue::Ready& ready) const;
@@ -81,6 +89,8 @@ private:
     void log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;
 
     Services services_;
+    LiveSources sources_;
+    Reconsider reconsider_;
 };
 
 }  // namespace postern::gateway

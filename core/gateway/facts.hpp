@@ -20,6 +20,8 @@ namespace postern::gateway {
     facts.recipient = &recipient.inside;
     facts.recipient_organisation = recipient.organisation;
     facts.recipient_function = recipient.function;
+    facts.recipient_kind = recipient.kind;
+    facts.listener = transaction.listener;
     facts.recipient_inside = recipient.organisation != nullptr;
     facts.size = transaction.sender.declared_size;
     facts.generation = transaction.policy().generation();

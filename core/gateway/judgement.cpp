@@ -1,14 +1,12 @@
 #include "gateway/judgement.hpp"
 
 #include "base/text.hpp"
-#include "gateway/facts.hpp"
-#include "mail/reply.hpp"
+#include "gateway/evidence.hpp"
 #include "transform/entry.hpp"
 #include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <set>
 
 namespace postern::gateway {
 
@@ -46,7 +44,7 @@ std::optional<mail::Address> only_from(const mail::Header& header)
 }  // namespace
 
 boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& transaction, const mail::Header& header,
-                                                        std::string_view content, unsigned received_at_most)
+                                                        store::Content content, unsigned received_at_most)
 {
     if (header.count("Received") > received_at_most) {
         ++sources_.metrics.loops_stopped;
@@ -74,22 +72,59 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
             if (auto agrees = transform::check_from(header, *transaction.organisation); !agrees)
                 co_return std::unexpected(agrees.error());
     }
-    std::set<std::string> seen;
-    for (const auto& recipient : transaction.recipients) {
-        if (!seen.insert(recipient.inside.key()).second) continue;  // said twice: delivered once
-        auto refusal = judge_recipient(transaction, recipient, token, content.size());
-        auto planned = plan(transaction, recipient, header, content);
-        if (refusal) {
-            planned.bounce_reason = mail::Reply::from(*refusal).summary();
-            if (!judged.first_refusal) judged.first_refusal = std::move(refusal);
-        } else {
-            judged.any_accepted = true;
-            for (const auto& tag : planned.tags)
-                if (std::ranges::find(judged.rules, tag.rule) == judged.rules.end()) judged.rules.push_back(tag.rule);
-        }
-        judged.recipients.push_back(std::move(planned));
-    }
+    co_await judge_recipients(transaction, header, std::move(content), token, judged);
     co_return judged;
+}
+
+boost::asio::awaitable<void> Judgement::judge_recipients(const Transaction& transaction, const mail::Header& header,
+                                                         store::Content content,
+                                                         const std::optional<transform::TraceToken>& token,
+                                                         Judged& judged)
+{
+    const auto view =
+        co_await verdicts_.look_at(transaction.policy(), header, std::move(content), transaction.recipients.size());
+    Decided decided;
+    std::vector<const AcceptedRecipient*> once;  // said twice: delivered once
+    for (const auto& recipient : transaction.recipients)
+        if (decided.seen.insert(recipient.inside.key()).second) once.push_back(&recipient);
+    const Ruling ruling;
+    for (const auto* recipient : once) {
+        if (auto came_back = loop_of(transaction, *recipient, token)) {
+            ++sources_.metrics.loops_stopped;
+            decided.recipients.push_back(Verdicts::turned_away(*recipient, std::move(*came_back)));
+            continue;
+        }
+        co_await verdicts_.decide(transaction, *recipient, view, ruling, decided);
+    }
+    judged.evidence = evidence_of(transaction, view, sources_.clock.now());
+    add_to(judged, std::move(decided));
+}
+
+void add_to(Judged& judged, Decided decided)
+{
+    const auto add_rule = [&](const std::string& rule) {
+        if (std::ranges::find(judged.rules, rule) == judged.rules.end()) judged.rules.push_back(rule);
+    };
+    for (auto& recipient : decided.recipients) {
+        for (const auto& rule : recipient.rules) add_rule(rule);
+        const bool gets_it = recipient.verdict == Verdict::deliver || recipient.verdict == Verdict::hold;
+        if (gets_it)
+            for (const auto& tag : recipient.tags) add_rule(tag.rule);
+        judged.recipients.push_back(std::move(recipient));
+    }
+    judged.notices = std::move(decided.notices);
+}
+
+const Fault* Judged::answer() const noexcept
+{
+    const Fault* first = nullptr;
+    for (const auto& recipient : recipients) {
+        if (recipient.added) continue;  // stands for one of the envelope's, or is nobody whom the sender named
+        if (!recipient.fault) return nullptr;
+        if (first != nullptr && first->retry() != recipient.fault->retry()) return nullptr;
+        if (first == nullptr) first = &*recipient.fault;
+    }
+    return first;
 }
 
 // RFC 5321 section 4.5.5: the null sender is for reports. One recipient, and a form that no person's mail has.
@@ -179,46 +214,6 @@ std::optional<Fault> Judgement::loop_of(const Transaction& transaction, const Ac
         fmt::format("This message was delivered to {} for <{}> and has come back for the same recipient: its server "
                     "or connector sends this domain's mail to us instead of its mailboxes",
                     transaction.organisation->name, recipient.inside.text()));
-}
-
-std::optional<Fault> Judgement::judge_recipient(const Transaction& transaction, const AcceptedRecipient& recipient,
-                                                const std::optional<transform::TraceToken>& token,
-                                                std::size_t size) const
-{
-    if (auto came_back = loop_of(transaction, recipient, token)) {
-        ++sources_.metrics.loops_stopped;
-        return came_back;
-    }
-    if (recipient.organisation && size > recipient.limit.bytes)
-        return fault(Retry::never, "too large for the recipient")
-            .about(recipient.inside.text())
-            .tell_peer(52, {3, 4},
-                       fmt::format("{} accepts at most {} for <{}>; this message has {}", recipient.limit.whose,
-                                   vocabulary::print_size(recipient.limit.bytes), recipient.inside.text(),
-                                   vocabulary::print_size(size)));
-    return std::nullopt;
-}
-
-PlannedRecipient Judgement::plan(const Transaction& transaction, const AcceptedRecipient& recipient,
-                                 const mail::Header& header, std::string_view content) const
-{
-    PlannedRecipient planned;
-    planned.key = recipient.inside.key();
-    planned.organisation = recipient.organisation;
-    planned.record.address = recipient.inside.text();
-    planned.record.hop_address = recipient.hop_address;
-    planned.record.organisation = recipient.organisation ? recipient.organisation->id : std::string{};
-    planned.record.notify = recipient.said.notify;
-    planned.record.original_recipient = recipient.said.original_recipient;
-    auto facts = facts_of(transaction, recipient, sources_.clock.now());
-    facts.stage = vocabulary::Stage::message;
-    facts.header = &header;
-    facts.content = content;
-    facts.size = content.size();
-    planned.tags = transaction.policy()
-                       .tags(facts, sources_.trail(planned.key))
-                       .value_or(std::vector<policy::TagOrder>{});
-    return planned;
 }
 
 }  // namespace postern::gateway

@@ -1,5 +1,5 @@
 // What only the content can show: whether From agrees, whether a null sender may be, whether the message has been here
-// before, and for whom it is too large.
+// before; then, recipient by recipient, what the policy decides (gateway/verdicts).
 //
 // Runs in the session's coroutine, on its thread, under the transaction's generation.
 #pragma once
@@ -7,32 +7,39 @@
 #include "gateway/plan.hpp"
 #include "gateway/sources.hpp"
 #include "gateway/transaction.hpp"
+#include "gateway/verdicts.hpp"
 #include "mail/header.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 namespace postern::gateway {
 
 struct Judged {
-    std::vector<PlannedRecipient> recipients;  ///< refused ones have a bounce_reason
-    std::vector<std::string> rules;            ///< that held, for the ledger
+    std::vector<PlannedRecipient> recipients;
+    std::vector<Notice> notices;
+    std::vector<std::string> rules;  ///< that held for somebody, for the ledger
     unsigned hops = 1;
-    std::optional<Fault> first_refusal;
-    bool any_accepted = false;
     mail::ReversePath sender;  ///< in its form inside; of a redirect: the redirecting person
+    std::string evidence{};    ///< for the ledger (gateway/evidence)
+
+    /// SMTP has one answer for all recipients: the fault of the first where all are refused, or all deferred; nothing
+    /// where the message is taken.
+    [[nodiscard]] const Fault* answer() const noexcept;
 };
+
+/// Puts what was decided where it is composed from.
+void add_to(Judged& judged, Decided decided);
 
 class Judgement {
 public:
-    explicit Judgement(Sources sources) : sources_(sources) {}
+    explicit Judgement(Sources sources) : sources_(sources), verdicts_(sources) {}
 
-    /// Fault: the whole message is refused (5.6.0 too many Received fields is 5.4.6, From 5.7.1, null sender 5.7.1) or
-    /// deferred (the ledger is not available for a redirect).
+    /// Fault: the whole message is refused (too many Received fields 5.4.6, From 5.7.1, null sender 5.7.1) or deferred
+    /// (the ledger is not available for a redirect). `header` is that of `content`.
     [[nodiscard]] boost::asio::awaitable<Result<Judged>> judge(const Transaction& transaction,
-                                                               const mail::Header& header, std::string_view content,
+                                                               const mail::Header& header, store::Content content,
                                                                unsigned received_at_most);
 
 private:
@@ -45,14 +52,13 @@ private:
                                                   const std::optional<transform::TraceToken>& token) const;
     [[nodiscard]] std::optional<Fault> loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
                                                const std::optional<transform::TraceToken>& token) const;
-    [[nodiscard]] std::optional<Fault> judge_recipient(const Transaction& transaction,
-                                                       const AcceptedRecipient& recipient,
-                                                       const std::optional<transform::TraceToken>& token,
-                                                       std::size_t size) const;
-    [[nodiscard]] PlannedRecipient plan(const Transaction& transaction, const AcceptedRecipient& recipient,
-                                        const mail::Header& header, std::string_view content) const;
+    [[nodiscard]] boost::asio::awaitable<void> judge_recipients(const Transaction& transaction,
+                                                                const mail::Header& header, store::Content content,
+                                                                const std::optional<transform::TraceToken>& token,
+                                                                Judged& judged);
 
     Sources sources_;
+    Verdicts verdicts_;
 };
 
 }  // namespace postern::gateway

@@ -16,6 +16,11 @@ boost::asio::awaitable<Result<std::optional<store::Trace>>> LiveSources::Ledger:
     co_return one;
 }
 
+boost::asio::awaitable<Result<bool>> LiveSources::Ledger::has_reached(std::string sender, std::string recipient)
+{
+    return store_.has_reached(std::move(sender), std::move(recipient));
+}
+
 boost::asio::awaitable<Result<bool>> LiveSources::AskedByMail::knows(GenerationPtr generation,
                                                                      const vocabulary::NextHop& hop,
                                                                      mail::Address address)

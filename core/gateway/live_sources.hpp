@@ -16,7 +16,8 @@ public:
 
     [[nodiscard]] Sources sources() noexcept
     {
-        return {services_.clock, services_.directory, history_, servers_, services_.metrics, services_.trace_key};
+        return {services_.clock,     services_.directory, history_,        servers_, services_.metrics,
+                services_.trace_key, services_.inspector, &services_.rates};
     }
 
 private:
@@ -24,6 +25,8 @@ private:
     public:
         explicit Ledger(store::MailStore& store) : store_(store) {}
         [[nodiscard]] boost::asio::awaitable<Result<std::optional<store::Trace>>> message(std::string id) override;
+        [[nodiscard]] boost::asio::awaitable<Result<bool>> has_reached(std::string sender,
+                                                                       std::string recipient) override;
 
     private:
         store::MailStore& store_;

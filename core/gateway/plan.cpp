@@ -15,7 +15,9 @@ struct Group {
 
 bool together(const PlannedRecipient& a, const PlannedRecipient& b)
 {
-    return a.organisation == b.organisation && a.bounce_reason == b.bounce_reason && a.tags == b.tags;
+    if (a.verdict == Verdict::defer || a.verdict == Verdict::quarantine) return false;
+    return a.verdict == b.verdict && a.organisation == b.organisation && a.bounce_reason == b.bounce_reason &&
+           a.tags == b.tags && a.reason == b.reason && a.rule == b.rule && a.ends == b.ends;
 }
 
 mail::Edits edits_for(const mail::HeaderEditor& entry, const PlanFacts& facts, const Group& group,
@@ -23,7 +25,8 @@ mail::Edits edits_for(const mail::HeaderEditor& entry, const PlanFacts& facts, c
 {
     std::vector<transform::Tag> tags;
     for (const auto& order : group.first->tags)
-        tags.push_back({order.subject_prefix, order.once, order.add_headers, order.remove_headers});
+        tags.push_back(
+            {order.subject_prefix, order.once, order.add_headers, order.remove_headers, order.replace_headers});
     const auto* organisation = group.first->organisation;
     std::string token;
     if (organisation && organisation->kind == vocabulary::Kind::server) {
@@ -34,6 +37,21 @@ mail::Edits edits_for(const mail::HeaderEditor& entry, const PlanFacts& facts, c
     return transform::for_delivery(entry, {organisation, tags, token}).edits();
 }
 
+store::DeliveryRecord delivery_of(const PlannedRecipient& planned, const PlanFacts& facts)
+{
+    store::DeliveryRecord delivery;
+    delivery.organisation = planned.organisation ? planned.organisation->id : std::string{};
+    delivery.undecided = planned.verdict == Verdict::defer;
+    delivery.due = delivery.undecided ? facts.decide_at : facts.due;
+    delivery.bounce_reason = planned.bounce_reason;
+    delivery.quarantined = planned.verdict == Verdict::quarantine;
+    delivery.held = planned.verdict == Verdict::hold;
+    delivery.hold_reason = planned.reason;
+    delivery.rule = planned.rule;
+    delivery.ends = planned.ends;
+    return delivery;
+}
+
 }  // namespace
 
 std::vector<store::DeliveryRecord> plan_deliveries(const mail::HeaderEditor& entry, const PlanFacts& facts,
@@ -42,6 +60,7 @@ std::vector<store::DeliveryRecord> plan_deliveries(const mail::HeaderEditor& ent
 {
     std::vector<Group> groups;
     for (auto& recipient : recipients) {
+        if (recipient.verdict == Verdict::elsewhere) continue;
         const auto group = std::ranges::find_if(groups, [&](const Group& g) { return together(*g.first, recipient); });
         if (group != groups.end())
             group->members.push_back(&recipient);
@@ -50,11 +69,9 @@ std::vector<store::DeliveryRecord> plan_deliveries(const mail::HeaderEditor& ent
     }
     std::vector<store::DeliveryRecord> deliveries;
     for (const auto& group : groups) {
-        store::DeliveryRecord delivery;
-        delivery.organisation = group.first->organisation ? group.first->organisation->id : std::string{};
-        delivery.due = facts.due;
-        delivery.bounce_reason = group.first->bounce_reason;
-        if (delivery.bounce_reason.empty()) delivery.edits = edits_for(entry, facts, group, key);
+        auto delivery = delivery_of(*group.first, facts);
+        const bool carried = group.first->verdict == Verdict::deliver || group.first->verdict == Verdict::hold;
+        if (carried) delivery.edits = edits_for(entry, facts, group, key);
         for (auto* member : group.members) delivery.recipients.push_back(std::move(member->record));
         deliveries.push_back(std::move(delivery));
     }

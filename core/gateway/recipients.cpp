@@ -56,15 +56,16 @@ Recipients::Async<Result<AcceptedRecipient>> Recipients::accept(const Transactio
     if (!owner) co_return outside(transaction, std::move(recipient));
     if (!owner->organisation) co_return co_await at_suffix(transaction, std::move(recipient));
 
-    AcceptedRecipient accepted{std::move(recipient), {}, {}, owner->organisation, {}, {}};
+    AcceptedRecipient accepted{std::move(recipient), {}, {}, owner->organisation, {}, {}, {}};
     const auto inside = transform::inside(accepted.said.address, *owner->organisation);
     const auto own = transform::outside(accepted.said.address, *owner->organisation);
     if (!inside || !own) co_return unknown_domain(policy, accepted.said.address);
     if (!owner->inside) co_return suffix_missing(accepted.said.address, *inside, *owner->organisation);
     accepted.inside = *inside;
     accepted.hop_address = owner->organisation->kind == vocabulary::Kind::server ? own->text() : inside->text();
-    if (auto may = may_receive(accepted, transaction); !may) co_return std::unexpected(may.error());
+    if (auto may = may_receive(accepted); !may) co_return std::unexpected(may.error());
     auto there = co_await exists(accepted, *own, transaction);
+    if (there) there = permit(accepted, transaction);
     if (!there) co_return std::unexpected(there.error());
     co_return accepted;
 }
@@ -77,15 +78,16 @@ Recipients::Async<Result<AcceptedRecipient>> Recipients::at_suffix(const Transac
     auto entry = co_await sources_.people.find(recipient.address);
     if (!entry) co_return std::unexpected(entry.error());
     const Organisation* organisation = *entry ? policy.organisation((*entry)->organisation) : nullptr;
-    AcceptedRecipient accepted{std::move(recipient), {}, {}, organisation, {}, {}};
+    AcceptedRecipient accepted{std::move(recipient), {}, {}, organisation, {}, {}, {}};
     accepted.inside = accepted.said.address;
     accepted.hop_address = accepted.inside.text();
     if (!organisation) {
         Fault why = co_await unknown(accepted, accepted.inside);
         co_return std::unexpected(std::move(why));
     }
-    if (auto may = may_receive(accepted, transaction); !may) co_return std::unexpected(may.error());
+    if (auto may = may_receive(accepted); !may) co_return std::unexpected(may.error());
     auto there = co_await exists(accepted, accepted.inside, transaction);
+    if (there) there = permit(accepted, transaction);
     if (!there) co_return std::unexpected(there.error());
     co_return accepted;
 }
@@ -94,7 +96,7 @@ Recipients::Async<Result<AcceptedRecipient>> Recipients::at_suffix(const Transac
 Result<AcceptedRecipient> Recipients::outside(const Transaction& transaction, mail::Recipient recipient)
 {
     const auto& policy = transaction.policy();
-    AcceptedRecipient accepted{std::move(recipient), {}, {}, nullptr, {}, {}};
+    AcceptedRecipient accepted{std::move(recipient), {}, {}, nullptr, {}, {}, {}};
     accepted.inside = accepted.said.address;
     accepted.hop_address = accepted.inside.text();
     if (accepted.inside.domain().is_below(policy.community().suffix.key()))
@@ -102,7 +104,10 @@ Result<AcceptedRecipient> Recipients::outside(const Transaction& transaction, ma
     const auto route =
         policy.route(facts_of(transaction, accepted, sources_.clock.now()), sources_.trail(accepted.inside.key()));
     if (!route) return std::unexpected(route.error());
-    if (route->next_hop) return accepted;
+    if (route->next_hop) {
+        if (auto permitted = permit(accepted, transaction); !permitted) return std::unexpected(permitted.error());
+        return accepted;
+    }
     return fault(Retry::never, "outside the community")
         .about(accepted.inside.text())
         .tell_peer(
@@ -111,27 +116,42 @@ Result<AcceptedRecipient> Recipients::outside(const Transaction& transaction, ma
                         printable(accepted.inside.text()), policy.community().suffix.text()));
 }
 
-Result<void> Recipients::may_receive(AcceptedRecipient& accepted, const Transaction& transaction)
+Result<void> Recipients::may_receive(const AcceptedRecipient& accepted) const
 {
     const auto& organisation = *accepted.organisation;
     const auto* suspension = organisation.suspension(sources_.clock.now());
-    if (suspension && suspension->kind == Suspension::Kind::sanction)
-        return fault(Retry::never, "recipient's organisation suspended")
-            .about(accepted.inside.text())
-            .tell_peer(50, {7, 1},
-                       fmt::format("{} is suspended from this service and receives no mail", organisation.name));
-    const auto limit = transaction.policy().receiving_limit(facts_of(transaction, accepted, sources_.clock.now()),
-                                                            sources_.trail(accepted.inside.key()));
+    if (!suspension || suspension->kind != Suspension::Kind::sanction) return {};
+    return fault(Retry::never, "recipient's organisation suspended")
+        .about(accepted.inside.text())
+        .tell_peer(50, {7, 1},
+                   fmt::format("{} is suspended from this service and receives no mail", organisation.name));
+}
+
+Result<void> Recipients::permit(AcceptedRecipient& accepted, const Transaction& transaction) const
+{
+    const auto& policy = transaction.policy();
+    const std::string key = accepted.inside.key();
+    auto* trail = sources_.trail(key);
+    const auto facts = facts_of(transaction, accepted, sources_.clock.now());
+    if (auto may = policy.may_mail(facts, trail); !may) {
+        ++sources_.metrics.permissions_refused;
+        return may;
+    }
+    auto limit = policy.receiving_limit(facts, trail);
     if (!limit) return std::unexpected(limit.error());
-    accepted.limit = *limit;
+    accepted.limit = std::move(*limit);
     const auto declared = transaction.sender.declared_size;
-    if (declared && *declared > accepted.limit.bytes)
+    if (accepted.organisation && declared && *declared > accepted.limit.bytes)
         return fault(Retry::never, "too large for the recipient")
             .about(accepted.inside.text())
             .tell_peer(52, {3, 4},
                        fmt::format("{} accepts at most {} for <{}>", accepted.limit.whose,
                                    vocabulary::print_size(accepted.limit.bytes), accepted.inside.text()));
-    return {};
+    const auto rates = policy.rates(facts, trail);
+    if (!rates) return std::unexpected(rates.error());
+    auto taken = transaction.rates->take(*rates, key);
+    if (!taken) ++sources_.metrics.rates_exceeded;
+    return taken;
 }
 
 Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, const mail::Address& own,
@@ -148,6 +168,7 @@ Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, 
             .tell_peer(50, {2, 1}, fmt::format("<{}> does not receive mail at present", accepted.inside.text()));
     if (listed && (*entry)->status == vocabulary::EntryStatus::active) {
         accepted.function = (*entry)->function;
+        accepted.kind = vocabulary::name_of((*entry)->kind);
         co_return Result<void>{};
     }
     if (organisation.users == vocabulary::Users::any && !*entry) co_return Result<void>{};

@@ -15,8 +15,10 @@ class Recipients {
 public:
     explicit Recipients(Sources sources) : sources_(sources) {}
 
+    /// What counts for it of limits.yaml `rates:` is taken into the transaction's book.
     /// Faults: 5.1.1 unknown or suffix missing (with the address to use), 5.1.2 no such domain, 5.7.1 outside or
-    /// suspended, 5.2.1 not active, 5.3.4 too large for this recipient (SIZE said so), 4.x unavailable.
+    /// suspended, 5.2.1 not active, 5.3.4 too large for this recipient (SIZE said so), what
+    /// permissions.yaml and rates say, 4.x unavailable.
     [[nodiscard]] boost::asio::awaitable<Result<AcceptedRecipient>> accept(const Transaction& transaction,
                                                                            mail::Recipient recipient);
 
@@ -31,7 +33,9 @@ private:
     [[nodiscard]] Async<Result<void>> ask_member(const AcceptedRecipient& accepted, const mail::Address& own,
                                                  const Transaction& transaction);
     [[nodiscard]] Async<Fault> unknown(const AcceptedRecipient& accepted, const mail::Address& own);
-    [[nodiscard]] Result<void> may_receive(AcceptedRecipient& accepted, const Transaction& transaction);
+    [[nodiscard]] Result<void> may_receive(const AcceptedRecipient& accepted) const;
+    /// What only who is known to exist is asked: permission, size, rates.
+    [[nodiscard]] Result<void> permit(AcceptedRecipient& accepted, const Transaction& transaction) const;
 
     Sources sources_;
 };

@@ -249,14 +249,14 @@ private:
         }
         Judgement judgement(props_.sources());
         auto judged =
-            co_await judgement.judge(transaction, *header, *mail_.content, vocabulary::IntakeLimits{}.received_fields);
+            co_await judgement.judge(transaction, *header, mail_.content, vocabulary::IntakeLimits{}.received_fields);
         if (!judged) {
             reject_open(judged.error());
             co_return;
         }
         for (const auto& planned : judged->recipients) take_verdict(planned);
-        if (!judged->any_accepted) {
-            result_.answer = mail::Reply::from(*judged->first_refusal).summary();
+        if (const auto* refusal = judged->answer()) {
+            result_.answer = mail::Reply::from(*refusal).summary();
             co_return;
         }
         result_.answer = "250 2.6.0 Taken";
@@ -294,8 +294,9 @@ private:
     void take_verdict(const PlannedRecipient& planned)
     {
         auto& recipient = recipient_of(planned);
-        recipient.verdict = planned.bounce_reason.empty() ? "deliver" : "reject";
-        recipient.reply = planned.bounce_reason;
+        recipient.verdict = name_of(planned);
+        recipient.reply = planned.record.last_reply;
+        if (recipient.reply.empty()) recipient.reply = planned.reason;
     }
 
     void take_copy(const store::DeliveryRecord& delivery, const std::string& address)

@@ -33,6 +33,12 @@ boost::asio::awaitable<Result<std::optional<store::Trace>>> RehearsalSources::No
     co_return std::optional<store::Trace>{};
 }
 
+boost::asio::awaitable<Result<bool>> RehearsalSources::NoHistory::has_reached(std::string, std::string)
+{
+    if (first_contact_) co_return !*first_contact_;
+    co_return fault(Retry::later, "nobody looked who wrote to whom");
+}
+
 boost::asio::awaitable<Result<bool>> RehearsalSources::AssumedServers::knows(GenerationPtr, const vocabulary::NextHop&,
                                                                              mail::Address address)
 {

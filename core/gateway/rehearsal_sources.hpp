@@ -35,6 +35,8 @@ private:
     public:
         explicit NoHistory(std::optional<bool> first_contact) : first_contact_(first_contact) {}
         [[nodiscard]] boost::asio::awaitable<Result<std::optional<store::Trace>>> message(std::string id) override;
+        [[nodiscard]] boost::asio::awaitable<Result<bool>> has_reached(std::string sender,
+                                                                       std::string recipient) override;
 
     private:
         std::optional<bool> first_contact_;

@@ -4,6 +4,7 @@
 #include "gateway/plan.hpp"
 #include "transform/mapping.hpp"
 
+#include <fmt/format.h>
 #include <array>
 
 namespace postern::gateway {
@@ -49,39 +50,6 @@ report::ReportedRecipient reported(const policy::Snapshot& policy, const Fate& f
     return recipient;
 }
 
-// The report is planned like any message for that member: stripped suffix, tagged subject, trace token.
-std::vector<store::DeliveryRecord> plan_report(Services services, const Generation& generation,
-                                               const store::MessageRecord& record, const std::string& content,
-                                               const mail::Address& to, const vocabulary::Organisation& organisation)
-{
-    const auto header = mail::Header::parse(content);
-    if (!header) return {};
-    const auto own = transform::outside(to, organisation);
-    const bool server = organisation.kind == vocabulary::Kind::server;
-    PlannedRecipient planned;
-    planned.key = to.key();
-    planned.organisation = &organisation;
-    planned.record.address = to.text();
-    planned.record.hop_address = server && own ? own->text() : to.text();
-    planned.record.organisation = organisation.id;
-    planned.record.notify = {.specified = true, .never = true};
-    vocabulary::Facts facts;
-    facts.stage = vocabulary::Stage::message;
-    facts.time = record.received;
-    facts.origin = vocabulary::Origin::report;
-    facts.recipient = &to;
-    facts.recipient_organisation = &organisation;
-    facts.recipient_inside = true;
-    facts.size = content.size();
-    facts.content = content;
-    facts.header = &*header;
-    facts.generation = record.generation;
-    // A tag that can't be decided is no reason to keep a report back.
-    planned.tags = generation.policy->tags(facts).value_or(std::vector<policy::TagOrder>{});
-    return plan_deliveries(mail::HeaderEditor(content, *header), {record.id, 1, record.received}, {std::move(planned)},
-                           services.trace_key);
-}
-
 std::optional<store::NewMessage> make_report(Services services, const Generation& generation,
                                              const report::ReportRequest& request, const store::MessageRecord& about)
 {
@@ -105,13 +73,60 @@ std::optional<store::NewMessage> make_report(Services services, const Generation
     message.message.size = message.content->size();
     message.message.body = built->needs_8bit ? mail::Body::eight_bit_mime : mail::Body::seven_bit;
     message.message.smtputf8 = built->smtputf8;
-    message.deliveries = plan_report(services, generation, message.message, *message.content, *to, *organisation);
+    message.deliveries = plan_own(services, generation, message.message, *message.content, *to, *organisation);
     if (message.deliveries.empty()) return std::nullopt;
     ++services.metrics.reports_made;
     return message;
 }
 
 }  // namespace
+
+std::vector<store::DeliveryRecord> plan_own(Services services, const Generation& generation,
+                                            const store::MessageRecord& record, const std::string& content,
+                                            const mail::Address& to, const vocabulary::Organisation& organisation)
+{
+    const auto header = mail::Header::parse(content);
+    if (!header) return {};
+    const auto own = transform::outside(to, organisation);
+    const bool server = organisation.kind == vocabulary::Kind::server;
+    PlannedRecipient planned;
+    planned.key = to.key();
+    planned.organisation = &organisation;
+    planned.record.address = to.text();
+    planned.record.hop_address = server && own ? own->text() : to.text();
+    planned.record.organisation = organisation.id;
+    planned.record.notify = {.specified = true, .never = true};
+    vocabulary::Facts facts;
+    facts.stage = vocabulary::Stage::message;
+    facts.time = record.received;
+    facts.origin = record.origin;
+    facts.recipient = &to;
+    facts.recipient_organisation = &organisation;
+    facts.recipient_inside = true;
+    facts.size = content.size();
+    facts.content = content;
+    facts.header = &*header;
+    facts.generation = record.generation;
+    // A tag that can't be decided is no reason to keep a report back.
+    planned.tags = generation.policy->tags(facts).value_or(std::vector<policy::TagOrder>{});
+    std::vector<PlannedRecipient> one;
+    one.push_back(std::move(planned));
+    return plan_deliveries(mail::HeaderEditor(content, *header), {record.id, 1, record.received, record.received},
+                           std::move(one), services.trace_key);
+}
+
+Fate kept_fate(const store::RecipientRecord& recipient, const store::DeliveryRecord& delivery)
+{
+    const std::string until = delivery.ends ? " until " + to_rfc5322(*delivery.ends) : std::string{};
+    std::string reply = delivery.quarantined ? "450 4.7.1 Kept for the people of this service to look at"
+                                             : fmt::format("450 4.7.1 Held{}", until);
+    std::string reason =
+        delivery.quarantined
+            ? fmt::format("It is kept for the people of this service to look at ({}). It has not been delivered.",
+                          delivery.hold_reason)
+            : fmt::format("It waits{}: {}. Then it goes on by itself.", until, delivery.hold_reason);
+    return {&recipient, Kind::delay, std::move(reply), false, {}, std::move(reason)};
+}
 
 std::vector<store::NewMessage> make_reports(Services services, const Generation& generation,
                                             const store::MessageRecord& message, const store::Content& content,

@@ -24,11 +24,21 @@ struct Fate {
     std::string reason;      ///< in plain words instead of those of the status; may be empty
 };
 
+/// That it is held or in quarantine, until when, and why: told like a delay.
+[[nodiscard]] Fate kept_fate(const store::RecipientRecord& recipient, const store::DeliveryRecord& delivery);
+
 /// One report for each kind that is wanted by NOTIFY (RFC 3461 section 4.1). `content` may be null: then nothing is
 /// returned with it. A sender whose organisation is gone gets none; that is logged.
 [[nodiscard]] std::vector<store::NewMessage> make_reports(Services services, const Generation& generation,
                                                           const store::MessageRecord& message,
                                                           const store::Content& content,
                                                           const std::vector<Fate>& fates);
+
+/// Deliveries of a message that Postern makes itself, planned like any for that member: stripped suffix, tagged
+/// subject, trace token. No content rule sees it. Empty if it has no header that can be read.
+[[nodiscard]] std::vector<store::DeliveryRecord> plan_own(Services services, const Generation& generation,
+                                                          const store::MessageRecord& record,
+                                                          const std::string& content, const mail::Address& to,
+                                                          const vocabulary::Organisation& organisation);
 
 }  // namespace postern::gateway

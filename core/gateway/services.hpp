@@ -10,6 +10,7 @@
 #include "ports/alarms.hpp"
 #include "ports/inspector.hpp"
 #include "ports/metrics.hpp"
+#include "ports/rates.hpp"
 #include "queue/schedule.hpp"
 #include "store/mail_store.hpp"
 #include "transform/trace_token.hpp"
@@ -27,6 +28,7 @@ struct Services {
     queue::Schedule& schedule;
     net::Dns& dns;
     const transform::TraceKey& trace_key;
+    ports::Rates& rates;
     ports::Inspector* inspector = nullptr;  ///< null: no scanner runs; what it would see is unknown
 };
 

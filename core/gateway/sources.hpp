@@ -12,6 +12,7 @@
 #include "ports/inspector.hpp"
 #include "ports/metrics.hpp"
 #include "ports/people.hpp"
+#include "ports/rates.hpp"
 #include "store/mail_records.hpp"
 #include "transform/trace_token.hpp"
 #include "vocabulary/next_hop.hpp"
@@ -28,6 +29,10 @@ public:
     virtual ~History() = default;
     /// The message of that id; nothing if there is none. Fault::later: the ledger can't be read.
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::optional<store::Trace>>> message(std::string id) = 0;
+    /// Whether this recipient got anything from this sender, both in their form inside the community. Fault::later: the
+    /// ledger can't be read.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<bool>> has_reached(std::string sender,
+                                                                           std::string recipient) = 0;
 };
 
 /// Members' own servers, asked about their addresses (`users: ask`). Thread-safe; awaited on the caller's executor.
@@ -48,6 +53,7 @@ struct Sources {
     ports::Metrics& metrics;
     const transform::TraceKey& trace_key;
     ports::Inspector* inspector = nullptr;  ///< null: no scanner runs; what it would see is unknown
+    ports::Rates* rates = nullptr;          ///< null: nothing is counted
     policy::TrailBook* trails = nullptr;    ///< of a rehearsal: what is looked at gets noted here
 
     /// For the recipient with this Address::key() of its form inside the community; null for real mail.

@@ -4,10 +4,13 @@
 #pragma once
 
 #include "gateway/generations.hpp"
+#include "gateway/rate_book.hpp"
 #include "mail/envelope.hpp"
 #include "vocabulary/organisation.hpp"
 
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace postern::gateway {
@@ -27,6 +30,7 @@ struct AcceptedRecipient {
         nullptr;  ///< in the pinned generation; null: outside, by a declared route
     std::string function;
     policy::SizeLimit limit;
+    std::string_view kind{};  ///< directory: "user", "function", "group"; empty: not listed
 };
 
 struct Transaction {
@@ -38,6 +42,8 @@ struct Transaction {
     bool tls = false;
     SenderStanding standing = SenderStanding::proved;
     std::vector<AcceptedRecipient> recipients;
+    std::string listener{};                                                 ///< name of the one that it came in by
+    std::shared_ptr<RateBook> rates = std::make_shared<RateBook>(nullptr);  ///< what it took of them; never null
 
     [[nodiscard]] const policy::Snapshot& policy() const noexcept { return *generation->policy; }
 };

@@ -190,6 +190,8 @@ boost::json::object message_json(const store::MessageRecord& message)
     boost::system::error_code malformed;
     const auto rules = boost::json::parse(message.rules, malformed);
     if (!malformed) object["rules"] = rules;
+    const auto evidence = boost::json::parse(message.evidence, malformed);
+    if (!malformed) object["evidence"] = evidence;
     return object;
 }
 
@@ -260,14 +262,32 @@ boost::json::object trace_json(const store::Trace& trace)
     return object;
 }
 
+namespace {
+
+std::string until(const store::DeliveryRecord& delivery, const char* what)
+{
+    return delivery.ends ? fmt::format("  {} by itself at {}\n", what, to_iso8601(*delivery.ends)) : std::string{};
+}
+
+}  // namespace
+
 std::string queue_text(const store::QueueEntry& entry)
 {
     const store::DeliveryRecord& delivery = entry.delivery;
     std::string text = fmt::format("{}  {}  {} bytes from {} to {}\n", entry.message.id,
                                    to_iso8601(entry.message.received), entry.message.size, sender_of(entry.message),
                                    delivery.organisation.empty() ? "outside" : clean(delivery.organisation));
-    if (delivery.held)
-        text += fmt::format("  held{}\n", delivery.hold_reason.empty() ? "" : ": " + clean(delivery.hold_reason));
+    if (delivery.quarantined)
+        text +=
+            fmt::format("  in quarantine{}{}\n", delivery.hold_reason.empty() ? "" : ": " + clean(delivery.hold_reason),
+                        delivery.rule.empty() ? "" : " (rule " + clean(delivery.rule) + ")") +
+            until(delivery, "deleted");
+    else if (delivery.held)
+        text += fmt::format("  held{}\n", delivery.hold_reason.empty() ? "" : ": " + clean(delivery.hold_reason)) +
+                until(delivery, "goes on");
+    else if (delivery.undecided)
+        text += fmt::format("  to be decided again, {} attempt{} so far, next not before {}\n", delivery.attempts,
+                            delivery.attempts == 1 ? "" : "s", to_iso8601(delivery.due));
     else if (!delivery.bounce_reason.empty())
         text += fmt::format("  to be given up: {}\n", clean(delivery.bounce_reason));
     else
@@ -287,6 +307,10 @@ boost::json::object queue_json(const store::QueueEntry& entry)
     put(delivery, "organisation", entry.delivery.organisation);
     delivery["attempts"] = entry.delivery.attempts;
     delivery["held"] = entry.delivery.held;
+    if (entry.delivery.undecided) delivery["undecided"] = true;
+    if (entry.delivery.quarantined) delivery["quarantined"] = true;
+    put(delivery, "rule", entry.delivery.rule);
+    if (entry.delivery.ends) put(delivery, "ends", to_iso8601(*entry.delivery.ends));
     put(delivery, "hold_reason", entry.delivery.hold_reason);
     put(delivery, "bounce_reason", entry.delivery.bounce_reason);
     if (!entry.delivery.held) put(delivery, "due", to_iso8601(entry.delivery.due));

@@ -24,6 +24,16 @@ struct Metrics {
     Counter recipients_failed{0};
     Counter attempts_deferred{0};
     Counter reports_made{0};
+    Counter notices_made{0};        ///< messages that content rules had sent (notify)
+    Counter notices_suppressed{0};  ///< over what one rule may tell one address
+    Counter recipients_quarantined{0};
+    Counter recipients_held{0};        ///< by a content rule
+    Counter recipients_undecided{0};   ///< taken to be decided again
+    Counter recipients_redirected{0};  ///< another recipient got it, by a content rule
+    Counter quarantine_released{0};    ///< recipients
+    Counter quarantine_deleted{0};     ///< deliveries, by people or because their time was over
+    Counter rates_exceeded{0};         ///< recipients refused or deferred by a rate
+    Counter permissions_refused{0};    ///< recipients refused by permissions.yaml
     Counter loops_stopped{0};
     Counter redirects_carried{0};
     Counter hops_unproved{0};  ///< next hops that could not prove themselves

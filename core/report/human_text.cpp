@@ -15,6 +15,7 @@ namespace mustache = kainjow::mustache;
 
 constexpr std::size_t longest_value = 320;
 constexpr std::size_t longest_reply = 1000;
+constexpr std::size_t longest_text = 2000;
 
 /// "23 Nov 2026, 16:37 UTC"
 std::string readable(Instant at)
@@ -81,14 +82,16 @@ Result<std::string> fill(const std::string& form, const mustache::data& data)
 
 }  // namespace
 
-Result<HumanText> human_text(const ReportRequest& request, const Template& form, std::string_view subject, bool whole)
+Result<HumanText> human_text(const ReportRequest& request, const Template& form, std::string_view subject, bool whole,
+                             std::string_view text)
 {
-    const mustache::data data = values(request, subject, whole);
+    mustache::data data = values(request, subject, whole);
+    set(data, "text", text, longest_text);
     auto line = fill(form.subject, data);
     if (!line) return std::unexpected(std::move(line.error()));
-    auto text = fill(form.text, data);
-    if (!text) return std::unexpected(std::move(text.error()));
-    return HumanText{one_line(*line, longest_value, true), wrapped(*text)};
+    auto filled = fill(form.text, data);
+    if (!filled) return std::unexpected(std::move(filled.error()));
+    return HumanText{one_line(*line, longest_value, true), wrapped(*filled)};
 }
 
 }  // namespace postern::report

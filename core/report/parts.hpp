@@ -20,9 +20,10 @@ struct HumanText {
     std::string subject;  ///< UTF-8, one line
     std::string text;     ///< UTF-8, CRLF lines
 };
-/// The template filled in. `subject` is that of the original, decoded; `whole` says that the message is attached.
+/// The template filled in. `subject` is that of the original, decoded; `whole` says that the message is attached;
+/// `text` are the words of a notice.
 [[nodiscard]] Result<HumanText> human_text(const ReportRequest& request, const Template& form, std::string_view subject,
-                                           bool whole);
+                                           bool whole, std::string_view text = {});
 
 /// The content of message/delivery-status (RFC 3464 section 2), or of message/global-delivery-status (RFC 6533) when
 /// `utf8`.

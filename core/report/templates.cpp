@@ -98,7 +98,7 @@ const std::vector<std::string>& known_values()
     static const std::vector<std::string> names{"subject",    "received", "message_id",   "service", "operator",
                                                 "sender",     "time",     "retry_until",  "several", "whole",
                                                 "recipients", "address",  "organisation", "reason",  "advice",
-                                                "reply",      "server",   "last_attempt"};
+                                                "reply",      "server",   "last_attempt", "text"};
     return names;
 }
 
@@ -136,22 +136,29 @@ const Templates& Templates::built_in()
 {
     static const Templates built = [] {
         Templates templates;
-        for (const Kind kind : kinds) {
-            const std::string name = std::string(name_of(kind)) + ".txt";
-            auto made = parse_template(embedded(name), name);
+        for (const auto& [name, form] : templates.forms()) {
+            auto made = parse_template(embedded(name + ".txt"), name + ".txt");
             if (!made) throw std::logic_error("built-in template " + made.error().describe());
-            templates.templates_[static_cast<std::size_t>(kind)] = std::move(*made);
+            *form = std::move(*made);
         }
         return templates;
     }();
     return built;
 }
 
-void Templates::take(Kind kind, const Result<std::string>& text, const std::string& name, std::string& complaints)
+std::vector<std::pair<std::string, Template*>> Templates::forms()
+{
+    std::vector<std::pair<std::string, Template*>> all;
+    for (const Kind kind : kinds) all.emplace_back(name_of(kind), &templates_[static_cast<std::size_t>(kind)]);
+    all.emplace_back("notice", &notice_);
+    return all;
+}
+
+void Templates::take(Template& form, const Result<std::string>& text, const std::string& name, std::string& complaints)
 {
     auto made = text ? parse_template(*text, name) : Result<Template>(std::unexpected(text.error()));
     if (made)
-        templates_[static_cast<std::size_t>(kind)] = std::move(*made);
+        form = std::move(*made);
     else
         complaints += (complaints.empty() ? "" : "\n") + made.error().describe();
 }
@@ -166,11 +173,11 @@ Result<Templates> Templates::load(const std::string& directory)
 {
     Templates templates = built_in();
     std::string complaints;
-    for (const Kind kind : kinds) {
-        const std::string path = fmt::format("{}/{}.txt", directory, name_of(kind));
+    for (const auto& [form_name, form] : templates.forms()) {
+        const std::string path = fmt::format("{}/{}.txt", directory, form_name);
         std::error_code error;
         if (!std::filesystem::exists(path, error) && !error) continue;
-        templates.take(kind, read_file(path), path, complaints);
+        templates.take(*form, read_file(path), path, complaints);
     }
     return whole(std::move(templates), std::move(complaints));
 }
@@ -179,10 +186,10 @@ Result<Templates> Templates::from(const std::map<std::string, std::string, std::
 {
     Templates templates = built_in();
     std::string complaints;
-    for (const Kind kind : kinds) {
-        const std::string name = fmt::format("templates/{}.txt", name_of(kind));
+    for (const auto& [form_name, form] : templates.forms()) {
+        const std::string name = fmt::format("templates/{}.txt", form_name);
         if (const auto file = files.find(name); file != files.end())
-            templates.take(kind, file->second, name, complaints);
+            templates.take(*form, file->second, name, complaints);
     }
     return whole(std::move(templates), std::move(complaints));
 }

@@ -40,13 +40,18 @@ public:
     /// The same from a policy's files by name: "templates/failure.txt".
     [[nodiscard]] static Result<Templates> from(const std::map<std::string, std::string, std::less<>>& files);
 
+    /// "notice.txt": what a content rule has somebody told (notify).
+    [[nodiscard]] const Template& notice() const noexcept { return notice_; }
     [[nodiscard]] const Template& of(Kind kind) const noexcept { return templates_[static_cast<std::size_t>(kind)]; }
 
 private:
-    void take(Kind kind, const Result<std::string>& text, const std::string& name, std::string& complaints);
+    /// All by their file's name without ".txt".
+    [[nodiscard]] std::vector<std::pair<std::string, Template*>> forms();
+    void take(Template& form, const Result<std::string>& text, const std::string& name, std::string& complaints);
     [[nodiscard]] static Result<Templates> whole(Templates templates, std::string complaints);
 
     std::array<Template, 4> templates_;
+    Template notice_;
 };
 
 /// Reads one template. `file` is for the fault's text.

@@ -36,6 +36,23 @@ void tag_subject(mail::HeaderEditor& editor, const std::vector<std::size_t>& sub
     }
 }
 
+/// Fields that tags add, in order; they stand in front of the message's own, the last one first.
+using Added = std::vector<std::pair<std::string_view, std::string_view>>;
+
+void take_away(mail::HeaderEditor& editor, Added& added, std::string_view name)
+{
+    for (const std::size_t i : editor.find(name)) editor.remove(i);
+    std::erase_if(added, [&](const auto& field) { return iequals(field.first, name); });
+}
+
+void obey(mail::HeaderEditor& editor, Added& added, const Tag& tag)
+{
+    for (const std::string& name : tag.remove_headers) take_away(editor, added, name);
+    for (const auto& [name, value] : tag.replace_headers) take_away(editor, added, name);
+    for (const auto& [name, value] : tag.replace_headers) added.emplace_back(name, value);
+    for (const auto& [name, value] : tag.add_headers) added.emplace_back(name, value);
+}
+
 /// Tags on a message without a Subject: one field with the prefixes, the last one first as in any other subject.
 void add_subject(mail::HeaderEditor& editor, std::span<const Tag> tags)
 {
@@ -55,14 +72,12 @@ mail::HeaderEditor for_delivery(const mail::HeaderEditor& entry, const DeliveryF
     if (facts.recipient != nullptr && facts.recipient->kind == vocabulary::Kind::server)
         strip_suffix(editor, *facts.recipient);
 
-    for (const Tag& tag : facts.tags)
-        for (const std::string& name : tag.remove_headers)
-            for (const std::size_t i : editor.find(name)) editor.remove(i);
+    Added added;
+    for (const Tag& tag : facts.tags) obey(editor, added, tag);
     const auto subjects = facts.tags.empty() ? std::vector<std::size_t>{} : editor.find("Subject");
-    for (const Tag& tag : facts.tags) {
+    for (const Tag& tag : facts.tags)
         if (!tag.subject_prefix.empty()) tag_subject(editor, subjects, tag);
-        for (const auto& [name, value] : tag.add_headers) editor.prepend(name, value);
-    }
+    for (const auto& [name, value] : added) editor.prepend(name, value);
     if (subjects.empty()) add_subject(editor, facts.tags);
     if (!facts.trace.empty()) editor.prepend(trace_field, facts.trace);
     return editor;

@@ -73,6 +73,7 @@ TEST_CASE("a recipient refused after DATA is kept to be reported, apart from tho
     const auto court = organisation("crown-court", "crowncourt.example");
     const auto header = *mail::Header::parse(content);
     auto refused = recipient("b@crowncourt.example.cjsm.net", court);
+    refused.verdict = gateway::Verdict::refuse;
     refused.bounce_reason = "552 5.3.4 Too large";
     const auto deliveries = gateway::plan_deliveries(mail::HeaderEditor(content, header), facts,
                                                      {recipient("a@crowncourt.example.cjsm.net", court), refused}, key);

@@ -1,0 +1,99 @@
+// What is done with one recipient's copy: content rules, limits and tags, and recipients that rules put in its place.
+//
+// Runs in the caller's coroutine, on its thread, under the transaction's generation: for real mail when its content is
+// in, once more for what waits undecided or is released from quarantine, and in a rehearsal. What does not depend on
+// the recipient is found out once for the message.
+#pragma once
+
+#include "gateway/plan.hpp"
+#include "gateway/recipients.hpp"
+#include "gateway/sources.hpp"
+#include "gateway/transaction.hpp"
+#include "mail/header.hpp"
+#include "mail/mime.hpp"
+#include "vocabulary/inspection.hpp"
+#include "vocabulary/order.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace postern::gateway {
+
+/// A message as decisions about its recipients see it. `header` is that of `content` and must outlive it.
+struct MessageView {
+    const mail::Header& header;
+    store::Content content;
+    std::size_t recipients = 0;                          ///< of the envelope
+    std::shared_ptr<const mail::Structure> structure{};  ///< null: no rule asks
+    std::optional<vocabulary::Inspection> inspection{};  ///< nothing: no rule asks, or nobody could look
+};
+
+/// Somebody whom a rule has told something (notify).
+struct Notice {
+    vocabulary::Order order;
+    std::string rule;       ///< that decided, or the last that held
+    std::string recipient;  ///< whose copy it is about
+    const vocabulary::Organisation* recipient_organisation = nullptr;
+};
+
+/// How a message's recipients are decided.
+struct Ruling {
+    std::string except{};       ///< name of a rule whose verdict does not count (a release)
+    bool follows_rules = true;  ///< redirects and additional recipients are followed
+};
+
+/// What was decided about the recipients of a message so far.
+struct Decided {
+    std::vector<PlannedRecipient> recipients;
+    std::vector<Notice> notices;
+    std::set<std::string> seen;  ///< keys of recipients that get it, or were refused, in their own right
+};
+
+/// "deliver", "reject", "defer", "quarantine", "hold", or the state of one that is elsewhere: "redirected", "refused".
+[[nodiscard]] std::string_view name_of(const PlannedRecipient& planned);
+
+class Verdicts {
+public:
+    template <class T>
+    using Async = boost::asio::awaitable<T>;
+
+    explicit Verdicts(Sources sources) : sources_(sources), recipients_(sources) {}
+
+    /// Finds out what some rule asks for. What can't be found out stays unknown: clauses on it defer.
+    [[nodiscard]] Async<MessageView> look_at(const policy::Snapshot& policy, const mail::Header& header,
+                                             store::Content content, std::size_t recipients) const;
+
+    /// Decides about one recipient, and about those that rules put in its place or beside it: these pass the same
+    /// checks at RCPT and the same content rules, but whom their own rules add is not followed.
+    /// `transaction.recipients` is not looked at; all of the envelope's recipients are in `decided.seen`.
+    [[nodiscard]] Async<void> decide(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                     const MessageView& view, const Ruling& ruling, Decided& decided);
+
+    /// A recipient that was refused or put off before its content was looked at.
+    [[nodiscard]] static PlannedRecipient turned_away(const AcceptedRecipient& recipient, Fault fault);
+
+private:
+    struct Outcome {
+        PlannedRecipient planned;
+        policy::ContentDecision content;
+    };
+    [[nodiscard]] Async<Outcome> decide_one(const Transaction& transaction, const AcceptedRecipient& recipient,
+                                            const MessageView& view, const std::string& except);
+    [[nodiscard]] Async<void> redirect(const Transaction& transaction, Outcome& from, const MessageView& view,
+                                       Decided& decided);
+    [[nodiscard]] Async<void> add(const Transaction& transaction, Outcome& beside, const mail::Address& address,
+                                  const MessageView& view, Decided& decided);
+    [[nodiscard]] Async<Result<Outcome>> other(const Transaction& transaction, const Outcome& from,
+                                               const mail::Address& address, mail::Recipient said,
+                                               const MessageView& view);
+    void note(Outcome& outcome, Decided& decided) const;
+
+    Sources sources_;
+    Recipients recipients_;
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,129 @@
+"""The quarantine as people use it: list, show, release, delete, two people, expiry, and a kill -9 in the middle."""
+# builds: asan threads
+import os
+import subprocess
+import unittest
+
+import harness  # noqa: F401
+from harness import CommunityTest, make_message, wait_until
+from harness.case import CUSTODY_INSIDE, ERIC, LISTING_INSIDE
+
+CONTENT = """
+quarantine: { keep: 30 days }
+rules:
+  - name: marking
+    when: { header.X-Marking: "secret*" }
+    then: { quarantine: { reason: "marked above this service's level" } }
+  - name: short
+    when: { message.subject: "*short*" }
+    then: { quarantine: { reason: "kept shortly", for: 1 second } }
+  - name: blue
+    when: { message.subject: "*blue*" }
+    then: { reject: "5.7.1 Nothing blue" }
+"""
+
+
+class Quarantine(CommunityTest):
+    @classmethod
+    def prepare(cls, community):
+        community.policy.write("content.yaml", CONTENT)
+
+    def kept(self, subject, recipients=LISTING_INSIDE, **more):
+        """Sends a message that is quarantined for all, and gives its id."""
+        content = make_message(ERIC, LISTING_INSIDE, subject, **({"X_Marking": "SECRET"} | more))
+        reply = self.community.send("greenstone", ERIC, recipients, content)
+        self.assertReply(reply, 250)
+        return str(reply).split("Taken as ")[1].split()[0]
+
+    def quarantine(self, *arguments):
+        return self.community.postern("quarantine", *arguments)
+
+    def ids(self):
+        return [d["id"] for d in self.quarantine("list")["deliveries"]]
+
+    def test_it_is_kept_told_listed_and_shown_without_its_content(self):
+        id = self.kept("A secret plan")
+        told = self.arrives(self.greenstone, "A secret plan")
+        self.assertIn("has not been delivered", " ".join(told.content.decode().split()))
+        self.assertIn(id, self.ids())
+        self.assertNotIn(id, [d["id"] for d in self.community.queue()])
+        shown = self.quarantine("show", id)
+        self.assertEqual("A secret plan", shown["header"]["Subject"])
+        self.assertEqual("marking", shown["deliveries"][0]["delivery"]["rule"])
+        self.assertNotIn("content", shown)
+        self.stays_away(self.court, "A secret plan")
+        self.assertGreaterEqual(self.community.postern("status")["queue"]["quarantined"], 1)
+        self.assertIn("postern_quarantine", self.community.metrics())
+
+    def test_a_release_goes_to_its_recipients_once(self):
+        id = self.kept("Harmless after all", [LISTING_INSIDE, CUSTODY_INSIDE])
+        self.assertEqual(2, self.quarantine("release", id, "--reason", "looked at")["released"])
+        self.arrives(self.court, "Harmless after all")
+        self.arrives(self.police, "Harmless after all")
+        self.assertEqual(0, self.quarantine("release", id)["released"])
+        self.community.wait_empty()
+        self.assertEqual(1, len([m for m in self.court.messages if "Harmless" in (m.header("Subject") or "")]))
+        released = [e for e in self.community.trace(id)[0]["events"] if e["kind"] == "released"]
+        self.assertEqual(2, len(released))
+        self.assertEqual("looked at", released[0]["reply"])
+        self.assertTrue(released[0]["actor"])
+
+    def test_a_release_is_decided_again_but_for_the_one_verdict(self):
+        id = self.kept("A blue plan")
+        done = self.quarantine("release", id)
+        self.assertEqual("refused", done["recipients"][0]["outcome"])
+        self.assertIn("Nothing blue", done["recipients"][0]["reason"])
+        self.arrives(self.greenstone, "Not delivered: A blue plan")
+        self.stays_away(self.court, "A blue plan")
+
+    def test_what_is_deleted_is_gone_and_its_sender_is_told(self):
+        id = self.kept("Never mind")
+        self.assertEqual(1, self.quarantine("delete", id, "--reason", "not for here")["deleted"])
+        notice = self.arrives(self.greenstone, "Not delivered: Never mind")
+        self.assertIn("not released", " ".join(notice.content.decode().split()))
+        self.assertNotIn(id, self.ids())
+        self.assertEqual(1, self.community.run("quarantine", "show", id).returncode)
+        self.assertIn("deleted", [e["kind"] for e in self.community.trace(id)[0]["events"]])
+
+    def test_what_nobody_releases_ends_as_declared(self):
+        id = self.kept("Kept short", X_Marking="none")
+        notice = self.arrives(self.greenstone, "Not delivered: Kept short")
+        self.assertIn("nobody released it", " ".join(notice.content.decode().split()))
+        self.assertNotIn(id, self.ids())
+        self.assertEqual("expired", self.community.trace(id)[0]["recipients"][0]["state"])
+
+    def test_what_is_not_there_is_said(self):
+        for command in ("show", "release", "delete"):
+            done = self.community.run("quarantine", command, "01KB0000000000000000000000")
+            self.assertEqual(1, done.returncode, command)
+        self.assertIn("there is no message", self.community.run("quarantine", "release", "01KB0000000000000000000000").stderr)
+
+    def test_a_kill_loses_nothing(self):
+        id = self.kept("Killed")
+        self.community.kill()
+        self.community.start()
+        self.assertIn(id, self.ids())
+        self.assertEqual(1, self.quarantine("release", id)["released"])
+        self.arrives(self.court, "Killed")
+
+
+class TwoPeople(CommunityTest):
+    @classmethod
+    def prepare(cls, community):
+        community.policy.write("content.yaml", CONTENT)
+        community.policy.write("permissions.yaml", "dual_control: [release_quarantine]\n")
+
+    def test_the_same_person_twice_is_one(self):
+        content = make_message(ERIC, LISTING_INSIDE, "For two", X_Marking="secret")
+        id = str(self.community.send("greenstone", ERIC, LISTING_INSIDE, content)).split("Taken as ")[1].split()[0]
+        asked = self.community.postern("quarantine", "release", id, "--reason", "harmless")
+        self.assertTrue(asked["asked"])
+        again = self.community.run("quarantine", "release", id)
+        self.assertEqual(1, again.returncode)
+        self.assertIn("a second person must release it", again.stderr)
+        self.assertEqual(1, len(self.community.postern("quarantine", "show", id)["release_asked"]))
+        self.stays_away(self.court, "For two", seconds=0.3)
+
+
+if __name__ == "__main__":
+    unittest.main()
