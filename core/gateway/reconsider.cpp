@@ -4,6 +4,7 @@
 #include "gateway/judgement.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
+#include "gateway/virus_check.hpp"
 
 #include <algorithm>
 
@@ -97,6 +98,12 @@ boost::asio::awaitable<Result<Decided>> Reconsider::judge(const Undecided& what,
         co_return decided;
     }
     transaction.recipients.push_back(*accepted);
+    auto checked = co_await check_for_viruses(services_, transaction, header, what.content);
+    if (!checked) {
+        if (checked.error().retry() == Retry::later) co_return std::unexpected(checked.error());
+        decided.recipients.push_back(Verdicts::turned_away(*accepted, checked.error()));
+        co_return decided;
+    }
     Verdicts verdicts(sources_);
     const auto view = co_await verdicts.look_at(transaction.policy(), header, what.content, recipients);
     co_await verdicts.decide(transaction, *accepted, view, what.ruling, decided);
