@@ -16,7 +16,8 @@ using policy::TestExpectation;
 bool matches_text(const std::string& wanted, const std::string& text)
 {
     const auto matcher = policy::parse_text_matcher(wanted);
-    return matcher && policy::matches(*matcher, text);
+    const std::string lower = to_lower(text);
+    return matcher && policy::matches(*matcher, policy::FieldText{text, lower});
 }
 
 /// "550 5.7.1 Text" is also "5.7.1 Text" and "Text".
