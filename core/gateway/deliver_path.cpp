@@ -378,7 +378,8 @@ boost::asio::awaitable<void> DeliverPath::decide_first(GenerationPtr generation,
     if (auto read = co_await read_content(ready); !read) {
         why = read.error();
     } else {
-        auto again = co_await reconsider_.decide({generation, ready.message, ready.content, ready.delivery, {}});
+        Undecided what{generation, ready.message, ready.content, ready.delivery, {}};  // g++ 12: not in the co_await
+        auto again = co_await reconsider_.decide(std::move(what));
         if (again) {
             again->reason = "decided again";
             const bool waits = !again->plan.held && !again->plan.quarantined;

@@ -185,9 +185,9 @@ class Large(CommunityTest):
         import random
 
         body = b"\r\n".join(random.Random(1).randbytes(38).hex().encode() for _ in range(100_000)) + b"\r\n"
-        content = make_message(LISTING, "custody@northshire.police.example.cjsm.net", "Large", body)
+        content = make_message(LISTING, "control@northshire.police.example.cjsm.net", "Large", body)
         reply = self.community.send(
-            "crown-court", LISTING, "custody@northshire.police.example.cjsm.net", content, mail=f"SIZE={len(content)}"
+            "crown-court", LISTING, "control@northshire.police.example.cjsm.net", content, mail=f"SIZE={len(content)}"
         )
         self.assertReply(reply, 250)
         self.assertEqual(body, self.arrives(self.police, "Large", 60).body)
