@@ -246,7 +246,7 @@ Verdicts::Async<Result<Verdicts::Outcome>> Verdicts::other(const Transaction& tr
         co_return fault(Retry::never, "a rule's recipient is outside the community")
             .about(address.text())
             .tell_peer(50, {7, 1}, fmt::format("<{}> is outside of this community", address.text()));
-    const std::string_view nothing_excepted;
+    const std::string nothing_excepted;
     auto outcome = co_await decide_one(transaction, *accepted, view, nothing_excepted);
     auto& planned = outcome.planned;
     planned.added = true;
