@@ -48,6 +48,10 @@ BEYOND_A_SCHEMA = (
     (r"(anchors|aliases|tags|merge keys) are not used", "a parser hands on the same document"),
     (r"nested more than|a control character|a tab|not UTF-|a second document", "how YAML is written"),
     (r"the socket's path has more than|is not there", "this machine"),
+    (r"the field \"Received\" is not changed by rules", "names of fields in any case of letters"),
+    (r"^nothing would (be kept|ever be allowed)", "arithmetic"),
+    (r"^\"limits\" is text here", "an alias stands there, which the editor follows"),
+    (r"listens at an IP address|could administer the gateway|that could be shown here", "other places are compared"),
 )
 
 
@@ -59,7 +63,8 @@ def is_beyond(what):
 TOGETHER = (
     r"is missing|one of .* needed|is given by one of|no proof is listed|orders nothing|decides nothing|names one of|"
     r"without pins|count(s)? only with|needs \"until\"|server member needs|hosted here|has no \"tls\"|"
-    r"no other secure form|clear text|labels are for|is a second verdict|counts only|only to rules"
+    r"no other secure form|clear text|labels are for|is a second verdict|counts only|only to rules|"
+    r"a certificate and its key go together|a failing script would be"
 )
 
 
