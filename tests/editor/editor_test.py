@@ -30,7 +30,7 @@ PAGES = ["README.md"]
 
 # What a schema cannot know, and why: our errors of these kinds need no error of the editor's.
 BEYOND_A_SCHEMA = (
-    (r"there is no (organisation|role) ", "names stand in other files"),
+    (r"there is no (organisation|role|script) ", "names stand in other files"),
     (r"^the file is (missing|larger)|unknown file|not read under this name", "a folder, not a document"),
     (r"the folder is missing|a folder among the organisations", "a folder, not a document"),
     (r"two (rules|listeners|organisations) |has two owners|stands twice in this table", "other places are compared"),
