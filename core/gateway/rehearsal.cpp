@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <boost/json/parse.hpp>
 
 namespace postern::gateway {
 
@@ -104,6 +105,7 @@ private:
         entrant.organisation = organisation;
         entrant.peer = connection_.peer.ip;
         entrant.tls = true;
+        entrant.listener = connection_.peer.listener;
         mail::Sender sender;
         sender.path = mail_.from;
         sender.smtputf8 = mail_.from && mail_.from->needs_utf8();
@@ -255,6 +257,7 @@ private:
             co_return;
         }
         for (const auto& planned : judged->recipients) take_verdict(planned);
+        take_notices(*judged);
         if (const auto* refusal = judged->answer()) {
             result_.answer = mail::Reply::from(*refusal).summary();
             co_return;
@@ -291,12 +294,64 @@ private:
         return added;
     }
 
+    static std::string_view word(const PlannedRecipient& planned)
+    {
+        switch (planned.verdict) {
+            case Verdict::refuse:
+                return "reject";
+            case Verdict::defer:
+                return "defer";
+            case Verdict::quarantine:
+                return "quarantine";
+            case Verdict::hold:
+                return "hold";
+            case Verdict::elsewhere:
+                return "redirect";
+            case Verdict::deliver:
+                break;
+        }
+        return "deliver";
+    }
+
     void take_verdict(const PlannedRecipient& planned)
     {
         auto& recipient = recipient_of(planned);
-        recipient.verdict = name_of(planned);
-        recipient.reply = planned.record.last_reply;
-        if (recipient.reply.empty()) recipient.reply = planned.reason;
+        recipient.verdict = word(planned);
+        recipient.reason = planned.reason;
+        if (planned.fault) {
+            recipient.reply = mail::Reply::from(*planned.fault).summary();
+            recipient.detail = planned.fault->describe();
+        }
+        take_decision(recipient, planned.record.decision);
+        if (recipient.rule.empty()) recipient.rule = planned.rule;
+        if (recipient.reply.empty() && recipient.verdict == "reject") recipient.reply = planned.record.last_reply;
+    }
+
+    /// As the ledger would keep it.
+    static void take_decision(RehearsedRecipient& recipient, const std::string& decision)
+    {
+        boost::system::error_code malformed;
+        const auto value = boost::json::parse(decision, malformed);
+        if (malformed || !value.is_object()) return;
+        const auto text = [&](const char* name) {
+            const auto* found = value.get_object().if_contains(name);
+            return found && found->is_string() ? std::string(found->get_string()) : std::string{};
+        };
+        recipient.rule = text("rule");
+        recipient.added_by = text("added_by");
+        recipient.redirected_to = text("redirect");
+        if (recipient.reason.empty()) recipient.reason = text("reason");
+        if (const auto* notes = value.get_object().if_contains("notes"); notes && notes->is_array())
+            for (const auto& note : notes->get_array())
+                if (note.is_string()) recipient.notes.emplace_back(note.get_string());
+    }
+
+    void take_notices(const Judged& judged)
+    {
+        for (const auto& notice : judged.notices)
+            for (const auto& to : notice.order.to)
+                for (auto& recipient : result_.recipients)
+                    if (recipient.address == notice.recipient) recipient.notices.emplace_back(to, notice.order.text);
     }
 
     void take_copy(const store::DeliveryRecord& delivery, const std::string& address)

@@ -68,6 +68,8 @@ TEST_CASE("a rehearsal shows verdict, route and the copy as it goes out", "[rehe
     const auto bcc = std::ranges::find(recipient.changes, "Bcc", &FieldChange::name);
     REQUIRE(bcc != recipient.changes.end());
     CHECK(bcc->what == FieldChange::What::removed);
+    CHECK(std::ranges::any_of(
+        recipient.rules, [](const std::string& rule) { return rule.find("secure-subject") != std::string::npos; }));
 }
 
 TEST_CASE("who is not listed, and who is not known at all, is refused with the text that a server would read",
@@ -139,7 +141,7 @@ TEST_CASE("a policy's tests pass, fail with what came, and name rules that none 
   - name: tagged once
     given: { connects_from: greenstone, from: eric.brown@greenstonechambers.co.uk,
              to: [listing@crowncourt.example.cjsm.net], message: { subject: "Listing", size: 20 KiB } }
-    expect: { verdict: deliver, organisation: crown-court, subject: "CJSM: Listing",
+    expect: { verdict: deliver, organisation: crown-court, subject: "CJSM: Listing", rule: secure-subject,
               headers: { X-Secure-Email: "generation=*", X-Other: absent } }
   - name: wrong
     given: { from: eric.brown@greenstonechambers.co.uk, to: listing@crowncourt.example.cjsm.net }
@@ -154,7 +156,30 @@ TEST_CASE("a policy's tests pass, fail with what came, and name rules that none 
     CHECK(report.outcomes[1].mismatches[0].came == "deliver");
     CHECK(report.failed == 1);
     CHECK(!report.good());
+    const auto named = [&](std::string_view name) {
+        return std::ranges::any_of(report.unreached, [&](const auto& rule) { return rule.ends_with(name); });
+    };
+    CHECK(named(" small-for-custody"));
+    CHECK(!named(" secure-subject"));
     CHECK(failures_of(report).front().file == "tests/a.yaml");
+}
+
+TEST_CASE("tests say who is listed: for a file, by directory.yaml, or everybody", "[policy-tests]")
+{
+    const std::string test = R"(tests:
+  - name: custody is a desk with small machines
+    given: { from: listing@crowncourt.example, to: custody@northshire.police.example.cjsm.net,
+             message: { size: 100 KiB } }
+    expect: { verdict: deliver, limit: 5 MiB, rule: small-for-custody }
+)";
+    const std::string people = "people:\n  - { address: custody@northshire.police.example, function: custody }\n";
+    CHECK(run(people + test).good());
+    CHECK(!run(test).good());
+    CHECK(run(test, {{"directory.yaml",
+                      "organisations:\n  northshire-police:\n    functions:\n      - { address: "
+                      "custody@northshire.police.example, function: custody, owner: "
+                      "control@northshire.police.example }\n"}})
+              .good());
 }
 
 TEST_CASE("tests that are not fit are not run", "[policy-tests]")
