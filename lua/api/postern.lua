@@ -239,7 +239,7 @@ function postern.accept() end
 ---@return postern.Action
 function postern.reject(text) end
 
----The recipient is put off: 451 where it is the only verdict, else it waits here and is decided again. (content.yaml)
+---The recipient is put off: 451 where it is the only verdict, else the message waits here and is decided again. (content.yaml)
 ---@param text string
 ---@return postern.Action
 function postern.defer(text) end
@@ -291,7 +291,7 @@ function postern.remove_header(name) end
 ---@return postern.Action
 function postern.set_limit(size) end
 
----Tells the sender, the operator, the recipient's or sender's administrators, or an address inside the community. (content.yaml)
+---Tells the sender, the recipient, the operator, sender_administrators, recipient_administrators, or an address inside the community. (content.yaml)
 ---@param what { to: string|string[], text: string }
 ---@return postern.Action
 function postern.notify(what) end
