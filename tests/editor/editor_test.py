@@ -70,7 +70,8 @@ TOGETHER = (
 
 def schema_of(name):
     """The schema of a policy's file."""
-    kind = "organisation" if name.startswith("organisations/") else pathlib.PurePath(name).stem
+    folders = {"organisations": "organisation", "tests": "tests"}
+    kind = folders.get(str(pathlib.PurePath(name).parent), pathlib.PurePath(name).stem)
     path = SCHEMAS / f"{kind}.schema.json"
     return path if name.endswith(".yaml") and path.exists() else None
 
@@ -134,7 +135,8 @@ class EditorTest(unittest.TestCase):
         schemas = {}
         for path in SCHEMAS.glob("*.schema.json"):
             kind = path.name.removesuffix(".schema.json")
-            schemas[path.as_uri()] = f"**/organisations/*.yaml" if kind == "organisation" else f"**/{kind}.yaml"
+            folder = {"organisation": "organisations", "tests": "tests"}.get(kind)
+            schemas[path.as_uri()] = f"**/{folder}/*.yaml" if folder else f"**/{kind}.yaml"
         cls.editor = LanguageServer(PROGRAMS, cls.work.path, schemas)
         cls.addClassCleanup(cls.editor.stop)
 
