@@ -96,6 +96,7 @@ boost::asio::awaitable<void> Judgement::judge_recipients(const Transaction& tran
         }
         co_await verdicts_.decide(transaction, *recipient, view, ruling, decided);
     }
+    Verdicts::settle_redirects(decided);
     judged.evidence = evidence_of(transaction, view, sources_.clock.now());
     add_to(judged, std::move(decided));
 }

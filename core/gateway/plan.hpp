@@ -25,12 +25,13 @@ struct PlannedRecipient {
     std::vector<policy::TagOrder> tags;  ///< what content rules and then tagging.yaml order for this recipient
     std::string bounce_reason{};         ///< of refuse: it gets a report, not mail
     Verdict verdict = Verdict::deliver;
-    std::optional<Fault> fault{};      ///< of refuse and defer
-    std::string reason{};              ///< of quarantine and hold
-    std::string rule{};                ///< name of the rule that ordered quarantine or hold
-    std::optional<Instant> ends{};     ///< of quarantine and hold
-    std::vector<std::string> rules{};  ///< content rules that held
-    bool added = false;                ///< by a rule: it is none of the envelope's
+    std::optional<Fault> fault{};                  ///< of refuse and defer
+    std::string reason{};                          ///< of quarantine and hold
+    std::string rule{};                            ///< name of the rule that ordered quarantine or hold
+    std::optional<Instant> ends{};                 ///< of quarantine and hold
+    std::optional<mail::Address> redirected_to{};  ///< of elsewhere: who gets it instead
+    std::vector<std::string> rules{};              ///< content rules that held
+    bool added = false;                            ///< by a rule: it is none of the envelope's
 };
 
 struct PlanFacts {

@@ -73,6 +73,15 @@ std::string decision_text(const PlannedRecipient& planned, const ContentDecision
     return json::serialize(object);
 }
 
+std::string with_verdict(const std::string& decision, std::string_view verdict)
+{
+    boost::system::error_code malformed;
+    auto value = json::parse(decision, malformed);
+    if (malformed || !value.is_object()) return decision;
+    value.get_object()["verdict"] = std::string(verdict);
+    return json::serialize(value);
+}
+
 const std::string& last_rule(const ContentDecision& content)
 {
     static const std::string none;
@@ -287,9 +296,31 @@ Verdicts::Async<void> Verdicts::redirect(const Transaction& transaction, Outcome
     }
     planned.verdict = Verdict::elsewhere;
     planned.record.state = store::State::redirected;
+    planned.redirected_to = to;
     planned.record.last_reply = fmt::format("redirected to {} by {}", to.text(), last_rule(from.content));
     planned.record.decision = decision_text(planned, from.content, {});
     ++sources_.metrics.recipients_redirected;
+}
+
+void Verdicts::settle_redirects(Decided& decided)
+{
+    for (auto& planned : decided.recipients) {
+        if (!planned.redirected_to) continue;
+        const mail::Address to = *planned.redirected_to;
+        const auto target = std::ranges::find(decided.recipients, to.key(), &PlannedRecipient::key);
+        if (target == decided.recipients.end()) continue;
+        if (target->fault) {
+            turn_away(planned, redirect_fault(planned.record.address, to, *target->fault));
+        } else if (target->verdict == Verdict::elsewhere) {
+            planned.verdict = Verdict::deliver;
+            planned.record.state = store::State::queued;
+            planned.record.last_reply.clear();
+        } else {
+            continue;
+        }
+        planned.redirected_to.reset();
+        planned.record.decision = with_verdict(planned.record.decision, name_of(planned));
+    }
 }
 
 // Who was added and can't get it is kept in the ledger: the sender does not know of them. Who can't be asked now makes

@@ -73,6 +73,11 @@ public:
     [[nodiscard]] Async<void> decide(const Transaction& transaction, const AcceptedRecipient& recipient,
                                      const MessageView& view, const Ruling& ruling, Decided& decided);
 
+    /// When all of the envelope's recipients are decided: a redirect to one of them who is refused is refused with it,
+    /// and one to somebody whose own copy goes elsewhere leaves the message where it was. So no redirects of two
+    /// recipients to each other make it vanish.
+    static void settle_redirects(Decided& decided);
+
     /// A recipient that was refused or put off before its content was looked at.
     [[nodiscard]] static PlannedRecipient turned_away(const AcceptedRecipient& recipient, Fault fault);
 

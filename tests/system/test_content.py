@@ -22,6 +22,12 @@ rules:
   - name: to-custody
     when: { message.subject: "*for whoever is there*", recipient.organisation: crown-court }
     then: [ { redirect: "custody@northshire.police.example.cjsm.net" }, { add_header: { X-Redirected: "by rule" } } ]
+  - name: round
+    when: { message.subject: "*round and round*", recipient.organisation: crown-court }
+    then: { redirect: "custody@northshire.police.example.cjsm.net" }
+  - name: and-round
+    when: { message.subject: "*round and round*", recipient.organisation: northshire-police }
+    then: { redirect: "listing@crowncourt.example.cjsm.net" }
   - name: to-nobody
     when: { message.subject: "*into the void*", recipient.organisation: crown-court }
     then: { redirect: "nobody@greenstonechambers.co.uk.cjsm.net" }
@@ -87,6 +93,12 @@ class Content(CommunityTest):
         outcome = self.outcome(reply)
         self.assertEqual("redirected", outcome[LISTING_INSIDE]["state"])
         self.assertIn(CUSTODY_INSIDE, outcome[LISTING_INSIDE]["reply"])
+
+    def test_two_who_redirect_to_each_other_lose_nothing(self):
+        reply = self.send("Round and round", [LISTING_INSIDE, CUSTODY_INSIDE])
+        self.assertReply(reply, 250)
+        self.arrives(self.court, "Round and round")
+        self.assertEqual("redirected", self.outcome(reply)[CUSTODY_INSIDE]["state"])
 
     def test_a_redirect_to_nobody_is_the_senders_business(self):
         self.assertReply(self.send("Into the void"), "550 5.1.1", "redirected", "nobody@")

@@ -82,3 +82,26 @@ TEST_CASE("a recipient refused after DATA is kept to be reported, apart from tho
     REQUIRE(deliveries[1].bounce_reason == "552 5.3.4 Too large");
     REQUIRE(deliveries[1].edits.empty());
 }
+
+TEST_CASE("those kept back have rows of their own, those held travel with who is held alike")
+{
+    const auto court = organisation("crown-court", "crowncourt.example");
+    const auto header = *mail::Header::parse(content);
+    std::vector<gateway::PlannedRecipient> planned;
+    for (const auto verdict : {gateway::Verdict::quarantine, gateway::Verdict::quarantine, gateway::Verdict::defer,
+                               gateway::Verdict::hold, gateway::Verdict::hold, gateway::Verdict::elsewhere}) {
+        planned.push_back(recipient("a" + std::to_string(planned.size()) + "@crowncourt.example.cjsm.net", court));
+        planned.back().verdict = verdict;
+        planned.back().reason = "why";
+    }
+    const auto deliveries =
+        gateway::plan_deliveries(mail::HeaderEditor(content, header), facts, std::move(planned), key);
+    REQUIRE(deliveries.size() == 4);
+    REQUIRE(deliveries[0].quarantined);
+    REQUIRE(deliveries[0].edits.empty());
+    REQUIRE(deliveries[2].undecided);
+    REQUIRE(deliveries[2].edits.empty());
+    REQUIRE(deliveries[3].held);
+    REQUIRE(deliveries[3].recipients.size() == 2);
+    REQUIRE_FALSE(deliveries[3].edits.empty());
+}

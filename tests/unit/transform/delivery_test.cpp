@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
+
 using namespace postern;
 using namespace postern::test;
 
@@ -97,4 +99,21 @@ TEST_CASE("tags add and remove fields, and what they add can't break out of its 
     CHECK(field(sent, "X-Secure-Email").starts_with(" generation=41 "));
     CHECK(field(sent, "Subject") == " s");
     CHECK(sent.starts_with("Postern-Trace: v1 id=x;\r\n\tsig=y\r\n"));
+}
+
+TEST_CASE("tags take effect one after the other, each on what those before it made")
+{
+    using Fields = std::vector<std::pair<std::string, std::string>>;
+    const auto sender = greenstone();
+    const auto court = crown_court();
+    const Fields first{{"X-Checked", "first"}, {"X-Other", "stays"}}, second{{"X-Checked", "second"}},
+        third{{"X-Checked", "third"}};
+    const std::vector<std::string> removed{"Cc", "x-checked"};
+    const std::array tags{transform::Tag{"", true, first, {}, {}}, transform::Tag{"", true, {}, removed, second},
+                          transform::Tag{"", true, {}, {}, third}};
+    const std::string sent = delivered(message, facts_of(sender), {&court, tags, {}});
+    CHECK(field(sent, "X-Checked") == " third");
+    CHECK(field(sent, "X-Other") == " stays");
+    CHECK(sent.find("Cc:") == std::string::npos);
+    CHECK(sent.find("second") == std::string::npos);
 }
