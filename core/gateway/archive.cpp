@@ -1,28 +1,18 @@
 #include "gateway/archive.hpp"
 
+#include "base/digest.hpp"
+
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <algorithm>
 #include <map>
-#include <stdexcept>
 
 namespace postern::gateway {
 
 namespace {
 
-constexpr std::size_t digest_size = 32;
+constexpr std::size_t digest_size = sizeof(Digest);
 /// More files than this are listed in lists of their own.
 constexpr std::size_t files_in_one_list = 128;
-
-std::string sha256(std::string_view bytes)
-{
-    std::string digest(digest_size, '\0');
-    unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(),
-                   nullptr) != 1)
-        throw std::runtime_error("OpenSSL has no SHA-256");
-    return digest;
-}
 
 void add_file(std::string& list, const policy::LoadedFile& file)
 {
@@ -109,16 +99,16 @@ PolicyTree make_tree(const std::vector<policy::LoadedFile>& files)
         for (const auto& file : files) add_file(top, file);
     } else {
         std::array<std::string, 256> lists;
-        for (const auto& file : files) add_file(lists[static_cast<unsigned char>(sha256(file.name).front())], file);
+        for (const auto& file : files) add_file(lists[sha256(file.name).front()], file);
         for (auto& list : lists) {
             if (list.empty()) continue;
-            auto digest = sha256(list);
+            auto digest = sha256_bytes(list);
             top += 't';
             top += digest;
             tree.lists.push_back({std::move(digest), std::move(list)});
         }
     }
-    tree.digest = sha256(top);
+    tree.digest = sha256_bytes(top);
     tree.lists.push_back({tree.digest, std::move(top)});
     return tree;
 }

@@ -1,14 +1,12 @@
 #include "gateway/evidence.hpp"
 
+#include "base/digest.hpp"
 #include "base/text.hpp"
 #include "gateway/facts.hpp"
 #include "policy/field_values.hpp"
 #include "vocabulary/fields.hpp"
 
-#include <fmt/format.h>
-#include <openssl/sha.h>
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
 
 namespace postern::gateway {
@@ -20,20 +18,12 @@ namespace json = boost::json;
 constexpr std::size_t most_values = 20;
 constexpr std::size_t longest_value = 1000;
 
-std::string digest(std::string_view text)
-{
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> bytes{};
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data());
-    std::string hex;
-    for (const auto byte : bytes) hex += fmt::format("{:02x}", byte);
-    return hex;
-}
-
 json::array array_of(const policy::Reading& reading, bool in_words)
 {
     json::array array;
     const auto put = [&](std::string_view text, std::string_view lower) {
-        if (array.size() < most_values) array.emplace_back(in_words ? printable(text, longest_value) : digest(lower));
+        if (array.size() < most_values)
+            array.emplace_back(in_words ? printable(text, longest_value) : sha256_hex(lower));
     };
     for (const auto& value : reading.texts) put(value.text, value.lower);
     std::string one;

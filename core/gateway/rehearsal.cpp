@@ -294,23 +294,10 @@ private:
         return added;
     }
 
+    /// As rules order it; the ledger calls a redirected recipient by its state.
     static std::string_view word(const PlannedRecipient& planned)
     {
-        switch (planned.verdict) {
-            case Verdict::refuse:
-                return "reject";
-            case Verdict::defer:
-                return "defer";
-            case Verdict::quarantine:
-                return "quarantine";
-            case Verdict::hold:
-                return "hold";
-            case Verdict::elsewhere:
-                return "redirect";
-            case Verdict::deliver:
-                break;
-        }
-        return "deliver";
+        return planned.verdict == Verdict::elsewhere ? "redirect" : name_of(planned);
     }
 
     void take_verdict(const PlannedRecipient& planned)

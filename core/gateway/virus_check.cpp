@@ -1,10 +1,10 @@
 #include "gateway/virus_check.hpp"
 
+#include "base/digest.hpp"
 #include "base/text.hpp"
 #include "mail/mime.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <algorithm>
 
 namespace postern::gateway {
@@ -29,20 +29,12 @@ constexpr Reason reasons[] = {
     {"time", &vocabulary::Scanner::Unscannable::time, "its attachments take too long to look into"},
 };
 
-std::string digest_of(std::string_view content)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_Digest(content.data(), content.size(), digest, &size, EVP_sha256(), nullptr) != 1) return {};
-    return to_hex(std::string(digest, digest + size));
-}
-
 void tell(const Services& services, const Transaction& transaction, const mail::Header& header,
           std::string_view content, const vocabulary::Inspection& seen)
 {
     const auto* subject = header.find("Subject");
     const auto& signature = seen.viruses.front().signature;
-    const auto digest = digest_of(content);
+    const auto digest = sha256_hex(content);
     const auto sender = transaction.inside_sender ? transaction.inside_sender->text() : std::string("<>");
     services.alarms.tell(
         vocabulary::EventId::virus_found, sender,

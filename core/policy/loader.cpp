@@ -1,5 +1,6 @@
 #include "policy/loader.hpp"
 
+#include "base/digest.hpp"
 #include "base/text.hpp"
 #include "policy/compiler.hpp"
 #include "policy/file_reader.hpp"
@@ -8,7 +9,6 @@
 #include "policy/yaml_reader.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 #include <algorithm>
 #include <array>
@@ -21,8 +21,6 @@
 namespace postern::policy {
 
 namespace {
-
-using Digest = std::array<unsigned char, 32>;
 
 constexpr std::string_view organisations_folder = "organisations";
 constexpr std::size_t worth_a_second_thread = 64;  ///< files
@@ -68,15 +66,6 @@ struct Listed {
     std::optional<FileKind> kind;  ///< nothing: kept whole
     friend bool operator==(const Listed&, const Listed&) = default;
 };
-
-Digest sha256(std::string_view bytes)
-{
-    Digest digest{};
-    unsigned size = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error("OpenSSL has no SHA-256");
-    return digest;
-}
 
 Diagnostic about_file(std::string file, std::string what, std::string remedy = {})
 {
@@ -288,9 +277,7 @@ std::string hash_of(const std::map<std::string, CachedFile>& files)
         all += '\0';
         all.append(file.digest.begin(), file.digest.end());
     }
-    const auto digest = sha256(all);
-    std::string bytes(digest.begin(), digest.end());
-    return to_hex(bytes);
+    return sha256_hex(all);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "scan/verdict_cache.hpp"
 
-#include <openssl/evp.h>
+#include "base/digest.hpp"
 
 namespace postern::scan {
 
@@ -20,10 +20,7 @@ bool is_small(const vocabulary::Inspection& seen)
 
 std::string VerdictCache::key(const Order& order, std::string_view message)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_Digest(message.data(), message.size(), digest, &size, EVP_sha256(), nullptr) != 1) return {};
-    std::string key(digest, digest + size);
+    auto key = sha256_bytes(message);
     for (const bool asked : {order.types, order.members, order.viruses}) key.push_back(asked ? '1' : '0');
     return key;
 }

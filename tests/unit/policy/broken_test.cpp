@@ -5,7 +5,8 @@
 // that the policy is fine. POSTERN_WRITE_EXPECTED=1 writes what is printed now into the file; read the difference.
 #include "policy/loader.hpp"
 
-#include <unistd.h>
+#include "demo_copy.hpp"
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -57,20 +58,6 @@ void apply(const std::string& changes, const fs::path& directory)
     }
 }
 
-/// A copy of the demo in a folder of its own, with certificates that are only there.
-struct Copy {
-    fs::path directory = fs::temp_directory_path() / ("postern-policy-" + std::to_string(::getpid())) / "rules";
-    Copy()
-    {
-        fs::remove_all(directory.parent_path());
-        fs::create_directories(directory.parent_path());
-        fs::copy(POSTERN_SOURCE_DIR "/rules", directory, fs::copy_options::recursive);
-        fs::create_directories(directory / "tls");
-        for (const char* name : {"mx.pem", "mx.key", "members.pem"}) std::ofstream(directory / "tls" / name) << "x";
-    }
-    ~Copy() { fs::remove_all(directory.parent_path()); }
-};
-
 }  // namespace
 
 TEST_CASE("a broken policy is refused in exactly these words")
@@ -82,7 +69,7 @@ TEST_CASE("a broken policy is refused in exactly these words")
     REQUIRE(!paths.empty());
     for (const auto& path : paths) {
         const auto broken = read_case(path);
-        const Copy copy;
+        const policy::test::DemoCopy copy("policy");
         apply(broken.changes, copy.directory);
         policy::Loader loader(copy.directory);
         const auto loaded = loader.load(1);

@@ -5,7 +5,8 @@
 #include "policy/loader.hpp"
 #include "vocabulary/fields.hpp"
 
-#include <unistd.h>
+#include "demo_copy.hpp"
+
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -25,20 +26,6 @@ std::string slurp(const fs::path& path)
     text << std::ifstream(path, std::ios::binary).rdbuf();
     return text.str();
 }
-
-/// A copy of the demo in a folder of its own, with certificates that are only there.
-struct Copy {
-    fs::path directory = fs::temp_directory_path() / ("postern-reference-" + std::to_string(::getpid())) / "rules";
-    Copy()
-    {
-        fs::remove_all(directory.parent_path());
-        fs::create_directories(directory.parent_path());
-        fs::copy(POSTERN_SOURCE_DIR "/rules", directory, fs::copy_options::recursive);
-        fs::create_directories(directory / "tls");
-        for (const char* name : {"mx.pem", "mx.key", "members.pem"}) std::ofstream(directory / "tls" / name) << "x";
-    }
-    ~Copy() { fs::remove_all(directory.parent_path()); }
-};
 
 }  // namespace
 
@@ -65,7 +52,7 @@ TEST_CASE("the reference in the tree is what the tables make")
 
 TEST_CASE("every field and action has an example, and the loader takes it")
 {
-    const Copy copy;
+    const policy::test::DemoCopy copy("reference");
     std::size_t examples = 0;
     for (const auto& [name, text] : policy::reference_pages()) {
         const bool due = name.starts_with("fields/") || name.starts_with("actions/");
