@@ -8,11 +8,24 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <stdexcept>
+#include <thread>
 
 namespace postern::store::test {
+
+/// Waits for what happens behind the answer: body files go after the commit that they belonged to.
+inline bool eventually(const std::function<bool()>& holds)
+{
+    for (int i = 0; i < 100; ++i) {
+        if (holds()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return false;
+}
 
 /// A folder that goes with its owner.
 class TemporaryFolder {

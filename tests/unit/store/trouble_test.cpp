@@ -48,15 +48,6 @@ private:
     rlimit before_{};
 };
 
-bool eventually(const std::function<bool()>& holds)
-{
-    for (int i = 0; i < 100; ++i) {
-        if (holds()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
-    return false;
-}
-
 }  // namespace
 
 TEST_CASE("a failing job is undone alone; the others of its commit last")
