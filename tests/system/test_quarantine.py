@@ -1,6 +1,7 @@
 """The quarantine as people use it: list, show, release, delete, two people, expiry, and a kill -9 in the middle."""
 # builds: asan threads
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -107,15 +108,36 @@ class Quarantine(CommunityTest):
         self.arrives(self.court, "Killed")
 
 
+@unittest.skipUnless(os.geteuid() == 0, "only root can act as somebody else")
 class TwoPeople(CommunityTest):
+    """root and nobody, who is in the group that node.yaml names."""
+
     @classmethod
     def prepare(cls, community):
         community.policy.write("content.yaml", CONTENT)
         community.policy.write("permissions.yaml", "dual_control: [release_quarantine]\n")
+        node = community.policy.folder / "node.yaml"
+        socket = f"  socket: {community.socket}\n"
+        node.write_text(node.read_text().replace(socket, socket + "  group: nogroup\n"))
+        shutil.copy(community.bin / "postern", community.folder / "postern-of-nobody")
+
+    def kept(self, subject, sender=ERIC, by="greenstone", recipient=LISTING_INSIDE):
+        content = make_message(sender, recipient, subject, X_Marking="secret")
+        return str(self.community.send(by, sender, recipient, content)).split("Taken as ")[1].split()[0]
+
+    def as_nobody(self, *arguments):
+        return subprocess.run(
+            [self.community.folder / "postern-of-nobody", "--socket", self.community.socket, "quarantine", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            user="nobody",
+            group="nogroup",
+            extra_groups=[],
+        )
 
     def test_the_same_person_twice_is_one(self):
-        content = make_message(ERIC, LISTING_INSIDE, "For two", X_Marking="secret")
-        id = str(self.community.send("greenstone", ERIC, LISTING_INSIDE, content)).split("Taken as ")[1].split()[0]
+        id = self.kept("For two")
         asked = self.community.postern("quarantine", "release", id, "--reason", "harmless")
         self.assertTrue(asked["asked"])
         again = self.community.run("quarantine", "release", id)
@@ -123,6 +145,24 @@ class TwoPeople(CommunityTest):
         self.assertIn("a second person must release it", again.stderr)
         self.assertEqual(1, len(self.community.postern("quarantine", "show", id)["release_asked"]))
         self.stays_away(self.court, "For two", seconds=0.3)
+
+    def test_a_second_person_lets_it_go(self):
+        id = self.kept("Seen by two")
+        self.assertTrue(self.community.postern("quarantine", "release", id, "--reason", "harmless")["asked"])
+        released = self.as_nobody("release", id, "--reason", "I think so too")
+        self.assertEqual(0, released.returncode, released.stderr)
+        self.arrives(self.court, "Seen by two")
+        events = self.community.trace(id)[0]["events"]
+        self.assertEqual({"root", "nobody"}, {e["actor"] for e in events if e.get("actor")})
+
+    def test_neither_sender_nor_recipient_has_a_say(self):
+        sent = self.kept("From nobody", "nobody@crowncourt.example", "crown-court", f"{ERIC}.cjsm.net")
+        received = self.kept("To nobody", recipient="nobody@crowncourt.example.cjsm.net")
+        for id, role in ((sent, "the sender"), (received, "a recipient")):
+            done = self.as_nobody("release", id)
+            self.assertEqual(1, done.returncode, done.stdout)
+            self.assertIn(f"you are {role} of this message", done.stderr)
+            self.assertEqual([], self.community.postern("quarantine", "show", id)["release_asked"])
 
 
 if __name__ == "__main__":
