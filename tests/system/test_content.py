@@ -41,6 +41,15 @@ rules:
       - { add_header: { X-Checked: "first" } }
       - { replace_header: { X-Checked: "second" } }
       - { remove_header: [X-Internal] }
+  - name: heard-of-first
+    when: { recipient.first_contact: true, message.subject: "*how do you do*" }
+    then: { tag_subject: "FIRST: " }
+  - name: small-today
+    when: { message.subject: "*large today*", recipient.organisation: northshire-police }
+    then: { set_limit: 2 KiB }
+  - name: listing-gets-one-too
+    when: { message.subject: "*to be shared*", recipient.organisation: northshire-police }
+    then: { add_recipient: "listing@crowncourt.example.cjsm.net" }
 """
 
 
@@ -118,6 +127,44 @@ class Content(CommunityTest):
         self.assertEqual(1, got.content.count(b"X-Checked:"))
         self.assertEqual("second", got.header("X-Checked"))
         self.assertIsNone(got.header("X-Internal"))
+
+    def test_a_first_contact_is_one_once(self):
+        self.assertReply(self.send("How do you do", CUSTODY_INSIDE), 250)
+        self.arrives(self.police, "FIRST: How do you do")
+        wait_until(lambda: not self.community.queue(), 20, "the delivery in the ledger")
+        self.assertReply(self.send("And how do you do today", CUSTODY_INSIDE), 250)
+        again = self.arrives(self.police, "And how do you do")
+        self.assertNotIn("FIRST", again.header("Subject"))
+
+    def test_a_rule_can_make_the_limit_of_a_recipient_smaller(self):
+        def send(recipients):
+            content = make_message(ERIC, LISTING_INSIDE, "Large today", "A line of text.\r\n" * 200)
+            return self.community.send("greenstone", ERIC, recipients, content)
+
+        self.assertReply(send(CUSTODY_INSIDE), "552 5.3.4", "small-today", "2 KiB")
+        self.assertReply(send(LISTING_INSIDE), 250)
+        self.arrives(self.court, "Large today")
+
+    def test_who_is_added_gets_a_copy_and_only_one(self):
+        reply = self.send("To be shared", CUSTODY_INSIDE)
+        self.assertReply(reply, 250)
+        self.arrives(self.police, "To be shared")
+        self.arrives(self.court, "To be shared")
+        self.assertIn("listing-gets-one-too", self.outcome(reply)[LISTING_INSIDE]["decision"]["added_by"])
+        self.court.messages.clear()
+        self.assertReply(self.send("Again to be shared", [CUSTODY_INSIDE, LISTING_INSIDE]), 250)
+        self.arrives(self.court, "Again to be shared")
+        self.community.wait_empty()
+        self.assertEqual(1, len([m for m in self.court.messages if "Again to be" in m.header("Subject")]))
+
+    def test_notices_of_one_rule_to_one_person_end_at_twenty_an_hour(self):
+        for at in range(24):
+            self.assertReply(self.send(f"Tell them {at}", CUSTODY_INSIDE), 250)
+        self.community.wait_empty()
+        told = [m for m in self.greenstone.messages if "Notice: " in (m.header("Subject") or "")]
+        self.assertLessEqual(len(told), 20)
+        self.assertGreaterEqual(len(told), 15)  # another test may have had some
+        self.assertRegex(self.community.metrics(), r"postern_notices_suppressed_total [4-9]")
 
     def test_what_was_put_off_is_decided_again_before_it_is_handed_over(self):
         policy = self.community.policy
