@@ -1,8 +1,11 @@
-"""The demo behind core/run: the community of rules/ on loopback, two real messages, and what became of them.
+"""The demo behind core/run: the community of rules/ on loopback, real messages, and what became of them.
 
 Starts posternd and three members' mail servers (the same that the tests use), sends, shows, and stops all of it;
 with --stay it goes on until Ctrl-C. Lives in build/demo (or the folder that POSTERN_DEMO names), made anew each time.
 """
+import email.message
+import email.policy
+import io
 import os
 import pathlib
 import shutil
@@ -12,6 +15,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 
 ROOT = pathlib.Path(os.path.abspath(__file__)).parent.parent
 sys.path.insert(0, str(ROOT / "tests/system"))
@@ -123,9 +127,20 @@ class Demo:
             server.stop()
 
     # --- talking ---
+    def send(self, content, expected):
+        """As Eric's server does; the reply to the content."""
+        name = "mail.greenstonechambers.co.uk"
+        client = MemberClient(GATEWAY, "127.0.0.11", self.certificates[name], name).hello()
+        reply = client.message(ERIC, LISTING, content)
+        client.quit()
+        if reply.code != expected:
+            raise Trouble(f"expected {expected}, came {reply}")
+        return reply
+
     def command(self, *arguments):
         return subprocess.run(
             [BIN / "postern", "--socket", self.state / "control", *arguments],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=30,
@@ -188,10 +203,30 @@ def head(message):
     )
 
 
+def with_attachment(subject, name, content):
+    mail = email.message.EmailMessage(policy=email.policy.SMTP)
+    mail["From"], mail["To"], mail["Subject"] = ERIC, LISTING, subject
+    mail.set_content("Please see the attachment.\n")
+    mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+    return mail.as_bytes()
+
+
+def broken_archive():
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("statement.txt", os.urandom(4000))
+    return whole.getvalue()[:2000]
+
+
+def shortened(explanation, rules=6):
+    """The first of the rules that were considered are enough to see what it is."""
+    head, _, considered = explanation.partition("  rules considered, in order\n")
+    held = [line for line in considered.splitlines() if "content.yaml" in line or line.startswith("        ->")]
+    return head + "  rules considered, in order\n    ...\n" + "\n".join(held[:rules]) + "\n    ..."
+
+
 def text_of(report):
     """The part of a report that is for people."""
-    import email
-
     parsed = email.message_from_bytes(report.content)
     part = next((p for p in parsed.walk() if p.get_content_type() == "text/plain"), parsed)
     return (part.get_payload(decode=True) or b"").decode("utf-8", "replace")
@@ -248,17 +283,12 @@ def tell(demo):
         "Somebody at Eric's office sends a virus",
         "It is the harmless EICAR test file, known to every scanner. The scanner looks into each message before its 250.",
     )
-    client = MemberClient(
-        GATEWAY, "127.0.0.11", demo.certificates["mail.greenstonechambers.co.uk"], "mail.greenstonechambers.co.uk"
-    ).hello()
-    reply = client.message(ERIC, LISTING, make_message(ERIC, LISTING, "Do open this", EICAR + b"\r\n"))
-    client.quit()
-    show(str(reply))
-    if reply.code != 554:
-        raise Trouble("the virus was not refused")
+    show(str(demo.send(make_message(ERIC, LISTING, "Do open this", EICAR + b"\r\n"), 554)))
 
-    step("The report that came back to Eric's server")
-    report = demo.servers[2601].wait_for(lambda m: m.sender == "" and b"report" in m.content.lower(), 20)
+    tell_rules(demo)
+
+    step("The report that came back to Eric's server", "The one that he asked for with his second message.")
+    report = demo.servers[2601].wait_for(lambda m: m.sender == "" and b"papers" in m.content.lower(), 20)
     show(head(report))
     say()
     show(text_of(report))
@@ -271,6 +301,33 @@ def tell(demo):
 
     step("How the gateway is", "$ postern status")
     show(demo.postern("status"))
+
+
+def tell_rules(demo):
+    """What content.yaml decides, and how one asks it."""
+    step(
+        "Eric attaches a program",
+        "A rule of content.yaml refuses it. Which one, and why not another, is what postern explain says of any message:",
+    )
+    message = DEMO / "tool.eml"
+    message.write_bytes(with_attachment("The tool you asked for", "tool.exe", b"MZ"))
+    show(str(demo.send(message.read_bytes(), 550)))
+    asked = ("explain", relative(message), "--from", ERIC, "--to", LISTING, "--brief")
+    say()
+    show(f"$ postern {' '.join(asked)}\n" + shortened(demo.postern(*asked)))
+
+    step(
+        "Eric attaches an archive that breaks off in the middle",
+        "Nobody can say what is in it, so it waits for people, and Eric is told. The default policy wants two of them:",
+    )
+    reply = demo.send(with_attachment("Bundle, part 2", "bundle.zip", broken_archive()), 250)
+    show(str(reply))
+    message_id = str(reply).split("Taken as ")[1].split()[0]
+    demo.servers[2601].wait_for(lambda m: m.sender == "" and b"part 2" in m.content, 20)
+    for asked in (("quarantine", "list"), ("quarantine", "release", message_id, "--reason", "opened it by hand")):
+        say()
+        show("$ postern " + " ".join(f"'{part}'" if " " in part else part for part in asked))
+        show(demo.postern(*asked))
 
 
 def stay(demo):

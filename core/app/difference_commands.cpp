@@ -1,7 +1,6 @@
 // postern diff and postern trace --explain: policies held against each other, and remembered mail decided again.
 #include "app/commands.hpp"
 #include "app/policies.hpp"
-#include "control/file_sets.hpp"
 #include "gateway/explanation.hpp"
 #include "gateway/replay.hpp"
 #include "policy/difference.hpp"
@@ -29,12 +28,6 @@ void fail(Context& context, const std::string& why)
     context.exit_code = refused;
 }
 
-bool is_generation(const std::string& name)
-{
-    return name == "current" ||
-           (!name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; }));
-}
-
 /// The engine's answer as JSON; nothing, and said why, where there is none.
 std::optional<json::object> ask_object(Context& context, const std::string& target)
 {
@@ -45,29 +38,6 @@ std::optional<json::object> ask_object(Context& context, const std::string& targ
     if (!failed && value.is_object()) return std::move(value.get_object());
     fail(context, "the engine's answer can't be read");
     return std::nullopt;
-}
-
-/// A generation's files from the engine's archive.
-std::optional<policy::FileSet> archived(Context& context, const std::string& generation)
-{
-    const auto answer = ask_object(context, fmt::format("/v1/generations/{}/files", generation));
-    if (!answer) return std::nullopt;
-    const auto* files = answer->if_contains("files");
-    auto set = files ? control::files_of(*files) : Result<policy::FileSet>(fault(Retry::never, "no files came"));
-    if (set) return std::move(*set);
-    fail(context, set.error().describe());
-    return std::nullopt;
-}
-
-/// A directory's files, or those of a generation.
-std::optional<policy::FileSet> files_named(Context& context, const std::string& name, bool as_json)
-{
-    return is_generation(name) ? archived(context, name) : read_policy(context, name, as_json);
-}
-
-std::string shown_name(const std::string& name)
-{
-    return is_generation(name) ? "generation " + name : name;
 }
 
 std::optional<std::vector<gateway::RecordedMail>> remembered(Context& context, const std::string& since)
@@ -84,8 +54,8 @@ std::optional<std::vector<gateway::RecordedMail>> remembered(Context& context, c
 }
 
 /// Both policies compiled, with mail that the engine remembers run through them.
-std::optional<gateway::ReplayReport> replay(Context& context, const DiffOptions& options, policy::FileSet before,
-                                            policy::FileSet after)
+std::optional<gateway::ReplayReport> replay(Context& context, const DiffOptions& options, NumberedFiles before,
+                                            NumberedFiles after)
 {
     const auto old_policy = load_policy(context, shown_name(options.before), std::move(before), options.json);
     if (!old_policy) return std::nullopt;
@@ -114,7 +84,7 @@ void diff(Context& context, const DiffOptions& options)
     if (!before) return;
     auto after = files_named(context, options.after, options.json);
     if (!after) return;
-    const auto changes = policy::difference(*before, *after);
+    const auto changes = policy::difference(before->files, after->files);
     std::optional<gateway::ReplayReport> replayed;
     if (options.replay) {
         replayed = replay(context, options, std::move(*before), std::move(*after));
@@ -138,15 +108,18 @@ void explain_one(Context& context, const json::object& trace, bool as_json, json
         std::cerr << "postern: " << mail.error().describe() << "\n";
         return;
     }
-    auto files = archived(context, std::to_string(mail->generation));
+    auto files = generation_files(context, std::to_string(mail->generation));
     if (!files) return;
     const auto policy =
         load_policy(context, fmt::format("generation {}", mail->generation), std::move(*files), as_json);
     if (!policy) return;
+    std::vector<std::string> notes;
+    const auto people = who_is_listed(context, ".", "live", *policy->snapshot, notes);
+    if (!people) return;
     gateway::RehearsalDesk desk;
     desk.policy = policy->snapshot;
+    desk.directory = people->live.get();
     auto replayed = gateway::replay(desk, *mail);
-    replayed.generation = mail->generation;
     if (as_json) {
         auto object = gateway::explanation_json(replayed);
         object["id"] = mail->id;

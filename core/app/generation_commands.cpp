@@ -1,4 +1,5 @@
 #include "app/commands.hpp"
+#include "app/policies.hpp"
 #include "control/client.hpp"
 #include "control/file_sets.hpp"
 #include "policy/loader.hpp"
@@ -60,21 +61,6 @@ void show(Context& context, const Options& options)
     ask_and_print(context, "GET", which + "/files?name=" + control::percent_encode(options.file), "", options.json);
 }
 
-/// The files of a generation as the engine answers them; nothing if it did not.
-std::optional<policy::FileSet> fetch(Context& context, const std::string& generation)
-{
-    const auto answer =
-        ask(context, "GET", fmt::format("/v1/generations/{}/files", control::percent_encode(generation)));
-    if (!answer) return std::nullopt;
-    boost::system::error_code failed;
-    const auto value = json::parse(*answer, failed);
-    const auto* files = failed || !value.is_object() ? nullptr : value.get_object().if_contains("files");
-    auto set = files ? control::files_of(*files) : Result<policy::FileSet>(fault(Retry::never, "no files in it"));
-    if (set) return std::move(*set);
-    fail(context, "the engine's answer can't be read: " + set.error().describe());
-    return std::nullopt;
-}
-
 void get(Context& context, const Options& options)
 {
     const fs::path out = options.out;
@@ -82,10 +68,10 @@ void get(Context& context, const Options& options)
     if (fs::exists(out, none) && !fs::is_empty(out, none) && !options.overwrite)
         return fail(context,
                     fmt::format("{} is there and not empty; name another folder, or add --overwrite", out.string()));
-    const auto files = fetch(context, options.generation);
+    const auto files = generation_files(context, options.generation);
     if (!files) return;
     try {
-        for (const auto& [name, bytes] : *files) {
+        for (const auto& [name, bytes] : files->files) {
             fs::create_directories((out / name).parent_path());
             std::ofstream file(out / name, std::ios::binary);
             file << bytes;
@@ -95,7 +81,7 @@ void get(Context& context, const Options& options)
     } catch (const fs::filesystem_error& error) {
         return fail(context, error.what());
     }
-    std::cout << fmt::format("{}: {} files\n", out.string(), files->size());
+    std::cout << fmt::format("{}: {} files\n", out.string(), files->files.size());
 }
 
 using Act = void (*)(Context&, const Options&);

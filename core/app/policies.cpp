@@ -1,11 +1,14 @@
 #include "app/policies.hpp"
 
+#include "app/own_scanner.hpp"
 #include "base/text.hpp"
 #include "control/client.hpp"
+#include "control/file_sets.hpp"
 #include "policy/directory_file.hpp"
 #include "policy/loader.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
@@ -76,9 +79,9 @@ private:
 };
 
 std::optional<LoadedPolicy> fit(Context& context, policy::Loader& loader, std::shared_ptr<const ScriptBench> scripts,
-                                const std::string& name, bool json)
+                                const std::string& name, bool json, std::uint64_t generation = 0)
 {
-    auto loaded = loader.load(0);
+    auto loaded = loader.load(generation);
     if (loaded.snapshot) return LoadedPolicy{std::move(scripts), loaded.snapshot, loader.file_set()};
     context.exit_code = refused;
     if (json)
@@ -98,12 +101,48 @@ std::optional<LoadedPolicy> load_policy(Context& context, const std::string& dir
     return fit(context, loader, scripts, directory, json);
 }
 
-std::optional<LoadedPolicy> load_policy(Context& context, const std::string& name, policy::FileSet files, bool json)
+std::optional<LoadedPolicy> load_policy(Context& context, const std::string& name, NumberedFiles files, bool json)
 {
     const auto scripts = std::make_shared<const ScriptBench>();
-    policy::Loader loader(fs::temp_directory_path(), std::make_shared<const policy::FileSet>(std::move(files)),
+    policy::Loader loader(fs::temp_directory_path(), std::make_shared<const policy::FileSet>(std::move(files.files)),
                           &scripts->maker);
-    return fit(context, loader, scripts, name, json);
+    return fit(context, loader, scripts, name, json, files.generation);
+}
+
+bool is_generation(const std::string& name)
+{
+    return name == "current" ||
+           (!name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; }));
+}
+
+std::optional<NumberedFiles> generation_files(Context& context, const std::string& generation)
+{
+    const auto answer = ask(context, "GET", fmt::format("/v1/generations/{}/files", generation));
+    if (!answer) return std::nullopt;
+    boost::system::error_code failed;
+    const auto value = boost::json::parse(*answer, failed);
+    const auto* files = failed || !value.is_object() ? nullptr : value.get_object().if_contains("files");
+    auto set = files ? control::files_of(*files) : Result<policy::FileSet>(fault(Retry::never, "no files in it"));
+    if (set) {
+        const auto* number = value.get_object().if_contains("generation");
+        return NumberedFiles{std::move(*set), number ? number->to_number<std::uint64_t>(failed) : 0};
+    }
+    std::cerr << "postern: the engine's answer can't be read: " << set.error().describe() << "\n";
+    context.exit_code = refused;
+    return std::nullopt;
+}
+
+std::optional<NumberedFiles> files_named(Context& context, const std::string& name, bool json)
+{
+    if (is_generation(name)) return generation_files(context, name);
+    auto files = read_policy(context, name, json);
+    if (!files) return std::nullopt;
+    return NumberedFiles{std::move(*files)};
+}
+
+std::string shown_name(const std::string& name)
+{
+    return name == "current" ? "the generation in force" : is_generation(name) ? "generation " + name : name;
 }
 
 std::optional<Listed> who_is_listed(Context& context, const std::string& directory, const std::string& which,
@@ -111,7 +150,7 @@ std::optional<Listed> who_is_listed(Context& context, const std::string& directo
 {
     Listed listed;
     if (which == "none") return listed;
-    if (which == "live") {
+    if (which == "live" || (which.empty() && is_generation(directory))) {
         listed.live = std::make_unique<LivePeople>(context.engine);
         return listed;
     }
@@ -132,9 +171,11 @@ std::optional<Listed> who_is_listed(Context& context, const std::string& directo
 std::unique_ptr<ports::Inspector> scanner_for(const policy::Snapshot& policy, std::vector<std::string>& notes)
 {
     const auto& needs = policy.needs();
-    if (needs.types || needs.members)
-        notes.emplace_back(
-            "no scanner was asked: what attachments hold (detected types, names in archives) is not known");
+    if (!needs.types && !needs.members) return nullptr;
+    auto scanner = start_own_scanner(policy.node().scanner);
+    if (scanner) return std::move(*scanner);
+    notes.push_back(fmt::format("what attachments hold (detected types, names in archives) is not known: {}",
+                                scanner.error().describe()));
     return nullptr;
 }
 

@@ -7,10 +7,10 @@
 #include "policy/files.hpp"
 #include "policy/snapshot.hpp"
 #include "ports/inspector.hpp"
-
 #include "ports/rates.hpp"
 #include "script/maker.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +25,12 @@ struct ScriptBench {
     script::Maker maker{rates, clock};
 };
 
+/// A policy's files, and the number of the generation that they are; 0: of none.
+struct NumberedFiles {
+    policy::FileSet files;
+    std::uint64_t generation = 0;
+};
+
 struct LoadedPolicy {
     std::shared_ptr<const ScriptBench> scripts;  ///< outlives the snapshot
     policy::SnapshotPtr snapshot;
@@ -34,15 +40,24 @@ struct LoadedPolicy {
 /// `postern check --json` prints it.
 [[nodiscard]] std::optional<LoadedPolicy> load_policy(Context& context, const std::string& directory, bool json);
 /// The same of files that lie nowhere, as if they lay in the directory; `name` is what messages call them.
-[[nodiscard]] std::optional<LoadedPolicy> load_policy(Context& context, const std::string& name, policy::FileSet files,
+[[nodiscard]] std::optional<LoadedPolicy> load_policy(Context& context, const std::string& name, NumberedFiles files,
                                                       bool json);
+
+/// Whether a name means a generation of the engine's: its number, or "current".
+[[nodiscard]] bool is_generation(const std::string& name);
+/// A generation's files from the engine's archive; nothing, and said why, if there are none.
+[[nodiscard]] std::optional<NumberedFiles> generation_files(Context& context, const std::string& generation);
+/// A directory's files, or those of a generation. `json`: as load_policy.
+[[nodiscard]] std::optional<NumberedFiles> files_named(Context& context, const std::string& name, bool json);
+/// What messages call it: "generation 7", or the directory.
+[[nodiscard]] std::string shown_name(const std::string& name);
 
 /// Exactly one of the two, or neither: then nobody is asked.
 struct Listed {
     std::unique_ptr<gateway::PeopleIndex> index;
     std::unique_ptr<ports::People> live;
 };
-/// `which`: a file, "live", "none", or empty for the policy's own directory.yaml. Nothing, and said why, where that
+/// `which`: a file, "live", "none", or empty: for a directory its directory.yaml, for a generation "live". Nothing, and said why, where that
 /// can't be read.
 [[nodiscard]] std::optional<Listed> who_is_listed(Context& context, const std::string& directory,
                                                   const std::string& which, const policy::Snapshot& policy,

@@ -80,7 +80,7 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
 // With the people of the directory.yaml that lies there, as `postern test` runs them.
 policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files)
 {
-    gateway::add_directory(files, directory);
+    gateway::add_directory(files, directory + "/directory.yaml");
     return gateway::failures_of(gateway::run_policy_tests(policy, files));
 }
 

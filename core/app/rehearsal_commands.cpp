@@ -1,4 +1,4 @@
-// postern explain and postern test: what a policy would do with a message, without an engine.
+// postern explain and postern test: what a policy would do with a message.
 #include "app/commands.hpp"
 #include "app/policies.hpp"
 #include "gateway/explanation.hpp"
@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -20,13 +21,13 @@ namespace postern::app {
 namespace {
 
 struct ExplainOptions {
-    std::string message, from, connects_from, at, policy = "/etc/postern", directory;
+    std::string message, from, connects_from, at, policy = "current", directory;
     std::vector<std::string> to;
     bool first_contact = false, known_contact = false, brief = false, json = false;
 };
 
 struct TestOptions {
-    std::string directory, filter;
+    std::string policy, filter, directory;
     bool json = false;
 };
 
@@ -107,7 +108,11 @@ void explain(Context& context, const ExplainOptions& options)
     std::vector<std::string> notes;
     auto mail = mail_of(options, notes);
     if (!mail) return fail(context, mail.error().describe());
-    const auto loaded = load_policy(context, options.policy, options.json);
+    auto files = files_named(context, options.policy, options.json);
+    if (!files) return;
+    const auto name = shown_name(options.policy);
+    const auto loaded = is_generation(options.policy) ? load_policy(context, name, std::move(*files), options.json)
+                                                      : load_policy(context, options.policy, options.json);
     if (!loaded) return;
     const auto& policy = loaded->snapshot;
     gateway::RehearsalDesk desk;
@@ -123,21 +128,29 @@ void explain(Context& context, const ExplainOptions& options)
     if (options.json)
         std::cout << boost::json::serialize(gateway::explanation_json(rehearsed)) << "\n";
     else
-        std::cout << gateway::explanation_text(rehearsed, {.brief = options.brief, .policy = options.policy});
+        std::cout << gateway::explanation_text(rehearsed, {.brief = options.brief, .policy = name});
 }
 
 void test(Context& context, const TestOptions& options)
 {
-    auto loaded = load_policy(context, options.directory, options.json);
+    auto loaded = load_policy(context, options.policy, options.json);
     if (!loaded) return;
-    gateway::add_directory(loaded->files, options.directory);
-    const auto report =
-        gateway::run_policy_tests(loaded->snapshot, loaded->files, {.filter = options.filter, .now = {}});
+    std::unique_ptr<ports::People> live;
+    if (options.directory.empty()) {
+        gateway::add_directory(loaded->files, std::filesystem::path(options.policy) / "directory.yaml");
+    } else if (options.directory == "live") {
+        std::vector<std::string> notes;
+        live = std::move(who_is_listed(context, options.policy, "live", *loaded->snapshot, notes)->live);
+    } else if (options.directory != "none" && !gateway::add_directory(loaded->files, options.directory)) {
+        return fail(context, options.directory + ": can't be read");
+    }
+    const auto report = gateway::run_policy_tests(
+        loaded->snapshot, loaded->files, {.filter = options.filter, .now = {}, .directory = live.get()});
     if (!report.good()) context.exit_code = refused;
     if (options.json)
         std::cout << boost::json::serialize(gateway::report_json(report)) << "\n";
     else
-        std::cout << gateway::report_text(report, options.directory);
+        std::cout << gateway::report_text(report, options.policy);
 }
 
 void add_explain(CLI::App& app, Context& context)
@@ -151,10 +164,10 @@ void add_explain(CLI::App& app, Context& context)
     command->add_option("--connects-from", o->connects_from,
                         "organisation whose server brings it; where silent, the sender's");
     command->add_option("--at", o->at, "when, in UTC: 2026-12-01T06:00:00Z; where silent, now");
-    command->add_option("--policy", o->policy, "the policy's directory (default: /etc/postern)");
+    command->add_option("--policy", o->policy, "a policy's directory, or the number of a generation; where silent, the policy in force");
     command->add_option("--directory", o->directory,
-                        "who is listed: a directory.yaml, `live` to ask the engine, or `none`; where silent, the "
-                        "policy's directory.yaml if there is one");
+                        "who is listed: a directory.yaml, `live` to ask the engine, or `none`; where silent, a "
+                        "directory's own directory.yaml if there is one, for a generation `live`");
     auto* first = command->add_flag("--first-contact", o->first_contact, "the recipients never heard of this sender");
     command->add_flag("--known-contact", o->known_contact, "they did")->excludes(first);
     command->add_flag("--brief", o->brief, "of rules that did not hold, only the clause that decided");
@@ -173,7 +186,10 @@ void add_rehearsal_commands(CLI::App& app, Context& context)
     add_explain(app, context);
     auto o = std::make_shared<TestOptions>();
     auto* command = app.add_subcommand("test", "run a policy's own tests (tests/*.yaml) and name rules without one");
-    command->add_option("DIRECTORY", o->directory, "the policy's directory")->required();
+    command->add_option("DIRECTORY", o->policy, "the policy's directory")->required();
+    command->add_option("--directory", o->directory,
+                        "who is listed where a test does not say: a directory.yaml, `live` to ask the engine, or "
+                        "`none`; where silent, the policy's directory.yaml if there is one");
     command->add_option("--filter", o->filter, "only tests whose name or file matches; * and ? match");
     command->add_flag("--json", o->json, "print JSON");
     command->footer("Exit codes: 0 all pass, 1 one fails or the policy or a test is not fit.");

@@ -31,6 +31,7 @@ struct PlannedRecipient {
     std::optional<Instant> ends{};                 ///< of quarantine and hold
     std::optional<mail::Address> redirected_to{};  ///< of elsewhere: who gets it instead
     std::vector<std::string> rules{};              ///< content rules that held
+    std::optional<bool> first_contact{};           ///< nothing: no rule asks, or it can't be said
     bool added = false;                            ///< by a rule: it is none of the envelope's
 };
 

@@ -171,7 +171,8 @@ private:
                            test.given.first_contact.value_or(true),
                            {},
                            {}};
-        const auto rehearsed = rehearse({policy_, people, nullptr, &inspector}, mail);
+        auto* directory = people == nullptr ? options_.directory : nullptr;
+        const auto rehearsed = rehearse({policy_, people, directory, &inspector}, mail);
         for (const auto& recipient : rehearsed.recipients)
             for (const auto& rule : recipient.trail.rules)
                 if (rule.held == policy::Truth::yes || !rule.script.empty()) reached.insert(rule.rule);
@@ -216,10 +217,12 @@ PolicyTestReport run_policy_tests(const policy::SnapshotPtr& policy, const polic
     return Run(policy, files, options).finish();
 }
 
-void add_directory(policy::FileSet& files, const std::filesystem::path& directory)
+bool add_directory(policy::FileSet& files, const std::filesystem::path& path)
 {
-    std::ifstream file(directory / "directory.yaml", std::ios::binary);
-    if (file) files.insert_or_assign("directory.yaml", std::string(std::istreambuf_iterator<char>(file), {}));
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return false;
+    files.insert_or_assign("directory.yaml", std::string(std::istreambuf_iterator<char>(file), {}));
+    return true;
 }
 
 }  // namespace postern::gateway

@@ -43,17 +43,18 @@ struct PolicyTestReport {
 };
 
 struct PolicyTestOptions {
-    std::string filter;  ///< glob over names of tests, or of their files; empty: all
-    Instant now{};       ///< for tests that say no time; zero: the system's
+    std::string filter;                   ///< glob over names of tests, or of their files; empty: all
+    Instant now{};                        ///< for tests that say no time; zero: the system's
+    ports::People* directory = nullptr;   ///< asked where a test does not say who is listed; null: directory.yaml
 };
 
 /// Of the files only tests/ and directory.yaml are looked at.
 [[nodiscard]] PolicyTestReport run_policy_tests(const policy::SnapshotPtr& policy, const policy::FileSet& files,
                                                 const PolicyTestOptions& options = {});
 
-/// Puts the directory.yaml that lies in a policy's directory among its files: it is no part of a policy, and says who
-/// is listed where tests do not.
-void add_directory(policy::FileSet& files, const std::filesystem::path& directory);
+/// Puts a file among a policy's as its directory.yaml: it is no part of a policy, and says who is listed where tests do
+/// not. Whether it could be read.
+bool add_directory(policy::FileSet& files, const std::filesystem::path& file);
 /// Failing tests as errors at their places, for a reload that refuses to go live; and what was wrong with the files.
 [[nodiscard]] policy::Diagnostics failures_of(const PolicyTestReport& report);
 [[nodiscard]] std::string report_text(const PolicyTestReport& report, const std::string& directory);

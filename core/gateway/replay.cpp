@@ -1,6 +1,7 @@
 #include "gateway/replay.hpp"
 
 #include "base/text.hpp"
+#include "gateway/evidence.hpp"
 #include "gateway/facts.hpp"
 #include "gateway/recipients.hpp"
 #include "gateway/rehearsal_sources.hpp"
@@ -51,7 +52,7 @@ private:
         result_.size = mail_.size;
         result_.at = mail_.received;
         result_.generation = desk_.policy->generation();
-        result_.notes.emplace_back("the content is no longer kept: clauses that ask about it are not known");
+        result_.notes.emplace_back("the content is no longer kept: clauses on it are decided by what the ledger kept (record:), others are not known");
         const auto* organisation = desk_.policy->organisation(mail_.organisation);
         result_.organisation = mail_.organisation;
         if (organisation == nullptr) {
@@ -97,7 +98,7 @@ private:
             recipient.hop_address = accepted->hop_address;
             recipient.limit = accepted->limit.bytes;
             recipient.limit_whose = accepted->limit.whose;
-            decide_content(recipient, *accepted, key);
+            decide_content(recipient, recorded, *accepted, key);
         }
         recipient.trail = each_once(*props_.book().of(key));
         for (const auto& rule : recipient.trail.rules)
@@ -111,12 +112,16 @@ private:
         recipient.detail = fault.describe();
     }
 
-    void decide_content(RehearsedRecipient& recipient, const AcceptedRecipient& accepted, const std::string& key)
+    void decide_content(RehearsedRecipient& recipient, const RecordedRecipient& recorded,
+                        const AcceptedRecipient& accepted, const std::string& key)
     {
         auto facts = facts_of(transaction_, accepted, mail_.received);
         facts.stage = vocabulary::Stage::message;
         facts.size = mail_.size;
-        facts.recipients = mail_.recipients.size();
+        facts.recorded = &mail_.content;
+        facts.first_contact = recorded.first_contact;
+        facts.recipients = static_cast<std::size_t>(
+            std::ranges::count(mail_.recipients, false, &RecordedRecipient::added));
         auto* trail = props_.book().of(key);
         const auto content = desk_.policy->content(facts, {}, trail);
         take(recipient, content);
@@ -160,6 +165,17 @@ private:
     RehearsalSources props_;
     Transaction transaction_;
 };
+
+RecordedRecipient read_recipient(const json::object& object)
+{
+    RecordedRecipient recipient{text_in(object, "address"), text_in(object, "organisation")};
+    const auto* decision = object.if_contains("decision");
+    if (decision == nullptr || !decision->is_object()) return recipient;
+    recipient.added = !text_in(decision->get_object(), "added_by").empty();
+    if (const auto* first = decision->get_object().if_contains("first_contact"); first && first->is_bool())
+        recipient.first_contact = first->get_bool();
+    return recipient;
+}
 
 /// Places move from one policy to another: rules are told by their names.
 std::string without_place(const std::string& rule)
@@ -207,10 +223,10 @@ Result<RecordedMail> read_recorded(const json::object& trace)
     if (auto sender = mail::Address::parse(text_in(object, "sender"))) mail.sender = std::move(*sender);
     mail.peer = text_in(object, "peer");
     mail.size = number_in(object, "size");
+    if (const auto* evidence = object.if_contains("evidence"); evidence && evidence->is_object())
+        mail.content = recorded_in(evidence->get_object());
     for (const auto& recipient : recipients->get_array())
-        if (recipient.is_object())
-            mail.recipients.push_back(
-                {text_in(recipient.get_object(), "address"), text_in(recipient.get_object(), "organisation")});
+        if (recipient.is_object()) mail.recipients.push_back(read_recipient(recipient.get_object()));
     return mail;
 }
 

@@ -1,12 +1,13 @@
 // Mail that the ledger remembers, decided again under a policy: for `postern trace --explain` and `postern diff
 // --replay`.
 //
-// Its content is gone: what conditions ask about it is unknown, and a decision that needs it says so. Blocking, on the
-// caller's thread.
+// Its content is gone: what conditions ask about it is known as far as its evidence was kept (gateway/evidence), and a
+// decision that needs more says so. Blocking, on the caller's thread.
 #pragma once
 
 #include "base/fault.hpp"
 #include "gateway/rehearsal.hpp"
+#include "vocabulary/recorded.hpp"
 
 #include <boost/json/object.hpp>
 #include <string>
@@ -17,6 +18,8 @@ namespace postern::gateway {
 struct RecordedRecipient {
     std::string address;       ///< in its form inside the community
     std::string organisation;  ///< id
+    std::optional<bool> first_contact{};
+    bool added = false;  ///< by a rule: it is none of the envelope's
 };
 
 /// A message as `GET /v1/trace` tells of it.
@@ -28,6 +31,7 @@ struct RecordedMail {
     mail::ReversePath sender;  ///< in its form inside the community
     std::string peer;
     std::uint64_t size = 0;
+    vocabulary::Recorded content{};
     std::vector<RecordedRecipient> recipients;
 };
 

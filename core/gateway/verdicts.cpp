@@ -54,8 +54,11 @@ void turn_away(PlannedRecipient& planned, Fault fault)
 /// As the ledger keeps it with the recipient. Empty where no content rule had a say.
 std::string decision_text(const PlannedRecipient& planned, const ContentDecision& content, const std::string& added_by)
 {
-    if (content.rules.empty() && content.rule.empty() && added_by.empty()) return {};
+    const bool had_a_say =
+        !content.rules.empty() || !content.rule.empty() || !content.notes.empty() || !added_by.empty();
+    if (!had_a_say && !planned.first_contact) return {};
     json::object object{{"verdict", std::string(name_of(planned))}};
+    if (planned.first_contact) object["first_contact"] = *planned.first_contact;
     const auto put = [&](const char* name, const std::string& text) {
         if (!text.empty()) object[name] = printable(text, 1000);
     };
@@ -179,7 +182,7 @@ Verdicts::Async<Verdicts::Outcome> Verdicts::decide_one(const Transaction& trans
     facts.recipients = view.recipients;
     if (policy.needs().first_contact && transaction.inside_sender) {
         auto reached = co_await sources_.history.has_reached(transaction.inside_sender->text(), planned.record.address);
-        if (reached) facts.first_contact = !*reached;
+        if (reached) planned.first_contact = facts.first_contact = !*reached;
     }
     auto* trail = sources_.trail(planned.key);
     outcome.content = policy.content(facts, except, trail);

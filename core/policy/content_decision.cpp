@@ -29,6 +29,8 @@ public:
     {
         auto answer = walk_.ask(rule);
         if (answer.fault) return fail(rule, *answer.fault);
+        if (!answer.ignored.empty())
+            decision_.notes.push_back(fmt::format("{}: its script failed: {}", rule.label, answer.ignored));
         if (answer.scripted)
             obey(rule, *answer.scripted);
         else if (answer.held == Truth::yes)

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 namespace postern::policy {
@@ -272,27 +273,63 @@ const FieldValues::Texts& FieldValues::header_texts(std::string_view name)
     return found->second;
 }
 
+/// What the ledger kept of a field.
+Reading FieldValues::remembered(const FieldInfo& field, const std::vector<std::string>& values)
+{
+    Reading reading;
+    if (values.empty()) return reading;
+    switch (field.type) {
+        case FieldType::size:
+        case FieldType::number: {
+            std::uint64_t number = 0;
+            const auto& text = values.front();
+            if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc{})
+                return Reading::unknown();
+            return number_reading(number);
+        }
+        case FieldType::boolean:
+            return truth_reading(values.front() == "true");
+        case FieldType::network:
+        case FieldType::time:
+            return Reading::unknown();  // the ledger has these itself
+        default:
+            break;
+    }
+    auto& texts = remembered_.emplace_back();
+    for (const auto& value : values) add(value, texts);
+    reading.texts = texts;
+    return reading;
+}
+
 void FieldValues::list_attachments()
 {
     attachments_listed_ = true;
+    if (facts_.recorded != nullptr) {
+        for (const auto& attachment : *facts_.recorded->attachments)
+            attachments_.push_back({nullptr, nullptr, &attachment, {}});
+        return;
+    }
     const auto& parts = facts_.structure->parts;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         if (!parts[i].attachment) continue;
         const auto* inspection = facts_.inspection;
         const bool seen = inspection != nullptr && i < inspection->parts.size();
-        attachments_.push_back({&parts[i], seen ? &inspection->parts[i] : nullptr, {}});
+        attachments_.push_back({&parts[i], seen ? &inspection->parts[i] : nullptr, nullptr, {}});
     }
 }
 
 std::optional<std::size_t> FieldValues::attachments()
 {
-    if (facts_.structure == nullptr) return {};
+    const bool listed =
+        facts_.recorded != nullptr ? facts_.recorded->attachments.has_value() : facts_.structure != nullptr;
+    if (!listed) return {};
     if (!attachments_listed_) list_attachments();
     return attachments_.size();
 }
 
 bool FieldValues::has_unlisted_parts() const noexcept
 {
+    if (facts_.recorded != nullptr) return facts_.recorded->unlisted;
     return facts_.structure != nullptr && (facts_.structure->too_deep || facts_.structure->too_many);
 }
 
@@ -326,6 +363,10 @@ Reading FieldValues::read_of(const FieldInfo& field, std::size_t index)
     if (!attachments()) return Reading::unknown();
     if (index >= attachments_.size()) return {};
     auto& attachment = attachments_[index];
+    if (attachment.recorded != nullptr) {
+        const auto kept = attachment.recorded->find(field.name);
+        return kept == attachment.recorded->end() ? Reading::unknown() : remembered(field, kept->second);
+    }
     switch (field.id) {
         case FieldId::attachment_size:
             return number_reading(attachment.part->size);
@@ -355,6 +396,11 @@ Reading FieldValues::read_of(const FieldInfo& field, std::size_t index)
 Reading FieldValues::read(const FieldInfo& field, std::string_view header)
 {
     if (facts_.stage < field.from) return Reading::unknown();
+    if (facts_.recorded != nullptr && field.id != FieldId::attachment_count) {
+        const auto& kept = facts_.recorded->fields;
+        const auto found = kept.find(field.id == FieldId::header ? "header." + to_lower(header) : std::string(field.name));
+        if (found != kept.end()) return remembered(field, found->second);
+    }
     if (is_of_header(field.id) && facts_.stage == vocabulary::Stage::message && facts_.header == nullptr)
         return Reading::unknown();  // a message whose content is gone
     switch (field.id) {

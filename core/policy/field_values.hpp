@@ -74,6 +74,7 @@ private:
     struct Attachment {
         const mail::Part* part = nullptr;
         const vocabulary::PartInspection* seen = nullptr;
+        const vocabulary::Recorded::Fields* recorded = nullptr;  ///< in place of both
         std::array<std::optional<Texts>, 5> texts;  ///< name, type, detected type, digest, members
     };
     struct Named {
@@ -82,6 +83,7 @@ private:
     };
 
     [[nodiscard]] Reading texts(vocabulary::FieldId field);
+    [[nodiscard]] Reading remembered(const vocabulary::FieldInfo& field, const std::vector<std::string>& values);
     [[nodiscard]] const Texts& header_texts(std::string_view name);
     [[nodiscard]] const Texts& attachment_texts(vocabulary::FieldId field, Attachment& attachment);
     void fill(vocabulary::FieldId field, Texts& into);
@@ -97,6 +99,7 @@ private:
 
     const vocabulary::Facts& facts_;
     std::deque<std::string> kept_;
+    std::deque<Texts> remembered_;
     std::array<std::optional<Texts>, fields> texts_;
     std::vector<Named> header_names_;  ///< sorted by name, then by place
     bool header_listed_ = false;

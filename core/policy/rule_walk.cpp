@@ -104,7 +104,10 @@ void RuleWalk::run_script(const Rule& rule, RuleSeen* seen, Answer& answer)
     if (!said.error.empty()) {
         const bool ignored = rule.script->on_error == OnError::ignore;
         answer.held = ignored ? Truth::no : Truth::unknown;
-        if (!ignored) answer.fault = script_failed(rule, said.error);
+        if (ignored)
+            answer.ignored = said.error;
+        else
+            answer.fault = script_failed(rule, said.error);
     } else if (!said.orders.empty()) {
         answer.scripted = std::move(said.orders);
     } else {

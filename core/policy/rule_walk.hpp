@@ -38,6 +38,7 @@ public:
     struct Answer {
         Truth held = Truth::no;
         std::optional<Fault> fault;  ///< it can't be decided, or its script failed: the recipient meets this
+        std::string ignored;         ///< why its script failed, where the rule ignores that
         std::optional<std::vector<vocabulary::Order>> scripted;  ///< what the script ordered instead of the rule
     };
     [[nodiscard]] Answer ask(const Rule& rule);

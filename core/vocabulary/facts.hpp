@@ -10,6 +10,7 @@
 #include "mail/mime.hpp"
 #include "vocabulary/inspection.hpp"
 #include "vocabulary/organisation.hpp"
+#include "vocabulary/recorded.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -41,6 +42,7 @@ struct Facts {
     const mail::Structure* structure =
         nullptr;                             ///< from stage message on; null: unknown (clauses on attachments are too)
     const Inspection* inspection = nullptr;  ///< what the scanner saw; null: unknown
+    const Recorded* recorded = nullptr;      ///< of a message whose content is gone: counts before all but the time
     std::optional<std::size_t> recipients;   ///< how many the transaction has; from stage message on
     std::optional<bool> first_contact;  ///< this recipient never got anything from this sender; absent: not looked up
     std::string_view listener;          ///< name of the listener that it came in by

@@ -104,6 +104,22 @@ class Explain(CommunityTest):
         answer = self.explained(self.plain(), "--to", "offices@smithsolicitors.co.uk.cjsm.net", "--directory", "live")
         self.assertEqual("refuse", answer["recipients"][0]["verdict"])
 
+    def test_the_policy_in_force_is_asked_where_none_is_named(self):
+        file = self.community.folder / "message.eml"
+        file.write_text(self.plain(more="X-Marking: restricted\n"))
+        for which in ((), ("--policy", "1")):
+            answer = self.community.postern("explain", file, *which)
+            self.assertEqual("deliver", answer["recipients"][0]["verdict"])
+            self.assertIn("content.yaml:8 marked", answer["recipients"][0]["rules_held"])
+            self.assertEqual(1, answer["generation"])
+            added = {change["name"]: change["after"] for change in answer["recipients"][0]["header"]}
+            self.assertEqual("generation=1", added["X-Secure-Email"])
+        self.assertEqual(1, self.community.run("explain", file, "--policy", "99").returncode)
+
+    def test_attachments_are_looked_into_as_traffic_is(self):
+        answer = self.explained(PROGRAM.replace("setup.exe", "notes.txt"), "--to", LISTING_INSIDE)
+        self.assertEqual("deliver", answer["recipients"][0]["verdict"])
+
     def test_what_can_not_be_read_is_said(self):
         done = self.explain(self.plain(), "--from", "nobody")
         self.assertEqual(1, done.returncode)
@@ -122,24 +138,21 @@ class Explain(CommunityTest):
             done = self.community.run("trace", message["message"]["id"], "--explain", "--json")
             self.assertEqual(0, done.returncode, done.stderr)
             again = json.loads(done.stdout)["explained"][0]["recipients"][0]
-            # What the content decided is gone with it; everything else is as it was.
-            self.assertEqual("undecided", again["verdict"])
-            for what in ("route", "next_hop", "organisation", "limit"):
+            # By what the ledger kept, and that there was no attachment.
+            for what in ("verdict", "route", "next_hop", "organisation", "limit"):
                 self.assertEqual(before[what], again[what], what)
-            self.assertEqual(
-                [rule for rule in before["rules_held"] if not rule.startswith("content.yaml")], again["rules_held"]
-            )
+            self.assertEqual(before["rules_held"], again["rules_held"])
             for rule in message["message"].get("rules", []):
                 self.assertIn(rule, before["rules_held"])
 
     def test_a_trace_says_which_clauses_need_content_that_is_gone(self):
         self.assertReply(
             self.community.send(
-                "greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "Gone", b"Hello.\r\n")
+                "greenstone", ERIC, LISTING_INSIDE, PROGRAM.replace("setup.exe", "notes.txt").replace("\n", "\r\n").encode()
             ),
             250,
         )
-        self.arrives(self.court, "Gone")
+        self.arrives(self.court, "Setup")
         message = self.community.trace("--from", ERIC_INSIDE, "--limit", "1")[0]
         done = self.community.run("trace", message["message"]["id"], "--explain")
         self.assertEqual(0, done.returncode, done.stderr)
