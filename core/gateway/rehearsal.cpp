@@ -294,10 +294,11 @@ private:
         return added;
     }
 
-    /// As rules order it; the ledger calls a redirected recipient by its state.
+    /// As rules order it; the ledger calls a redirected recipient, and one that a rule added in vain, by its state.
     static std::string_view word(const PlannedRecipient& planned)
     {
-        return planned.verdict == Verdict::elsewhere ? "redirect" : name_of(planned);
+        if (planned.verdict != Verdict::elsewhere) return name_of(planned);
+        return planned.record.state == store::State::redirected ? "redirect" : "refuse";
     }
 
     void take_verdict(const PlannedRecipient& planned)
