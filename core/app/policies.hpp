@@ -57,8 +57,8 @@ struct Listed {
     std::unique_ptr<gateway::PeopleIndex> index;
     std::unique_ptr<ports::People> live;
 };
-/// `which`: a file, "live", "none", or empty: for a directory its directory.yaml, for a generation "live". Nothing, and said why, where that
-/// can't be read.
+/// `which`: a file, "live", "none", or empty: for a directory its directory.yaml, for a generation "live". Nothing, and
+/// said why, where that can't be read.
 [[nodiscard]] std::optional<Listed> who_is_listed(Context& context, const std::string& directory,
                                                   const std::string& which, const policy::Snapshot& policy,
                                                   std::vector<std::string>& notes);

@@ -144,8 +144,8 @@ void test(Context& context, const TestOptions& options)
     } else if (options.directory != "none" && !gateway::add_directory(loaded->files, options.directory)) {
         return fail(context, options.directory + ": can't be read");
     }
-    const auto report = gateway::run_policy_tests(
-        loaded->snapshot, loaded->files, {.filter = options.filter, .now = {}, .directory = live.get()});
+    const auto report = gateway::run_policy_tests(loaded->snapshot, loaded->files,
+                                                  {.filter = options.filter, .now = {}, .directory = live.get()});
     if (!report.good()) context.exit_code = refused;
     if (options.json)
         std::cout << boost::json::serialize(gateway::report_json(report)) << "\n";
@@ -164,7 +164,8 @@ void add_explain(CLI::App& app, Context& context)
     command->add_option("--connects-from", o->connects_from,
                         "organisation whose server brings it; where silent, the sender's");
     command->add_option("--at", o->at, "when, in UTC: 2026-12-01T06:00:00Z; where silent, now");
-    command->add_option("--policy", o->policy, "a policy's directory, or the number of a generation; where silent, the policy in force");
+    command->add_option("--policy", o->policy,
+                        "a policy's directory, or the number of a generation; where silent, the policy in force");
     command->add_option("--directory", o->directory,
                         "who is listed: a directory.yaml, `live` to ask the engine, or `none`; where silent, a "
                         "directory's own directory.yaml if there is one, for a generation `live`");

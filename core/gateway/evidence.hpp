@@ -14,7 +14,8 @@
 namespace postern::gateway {
 
 /// {"values": {"message.subject": ["..."]}, "digests": {"header.x-marking": ["..."]}, "unknown": ["..."],
-///  "attachments": [{"values": ..., "digests": ..., "unknown": ...}], "unlisted": true}: at most 20 values of each field
+///  "attachments": [{"values": ..., "digests": ..., "unknown": ...}], "unlisted": true}: at most 20 values of each
+///  field
 /// and 20 attachments, digests over their lower-case form; unknown are those that nobody could find out. `attachments`
 /// is there where rules ask for them and they could be listed; `unlisted` where there are more. Fields that depend on
 /// the sender's organisation or the recipient are not kept: the ledger has whom, the generation has what they are.

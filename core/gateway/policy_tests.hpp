@@ -43,9 +43,9 @@ struct PolicyTestReport {
 };
 
 struct PolicyTestOptions {
-    std::string filter;                   ///< glob over names of tests, or of their files; empty: all
-    Instant now{};                        ///< for tests that say no time; zero: the system's
-    ports::People* directory = nullptr;   ///< asked where a test does not say who is listed; null: directory.yaml
+    std::string filter;                  ///< glob over names of tests, or of their files; empty: all
+    Instant now{};                       ///< for tests that say no time; zero: the system's
+    ports::People* directory = nullptr;  ///< asked where a test does not say who is listed; null: directory.yaml
 };
 
 /// Of the files only tests/ and directory.yaml are looked at.

@@ -52,7 +52,9 @@ private:
         result_.size = mail_.size;
         result_.at = mail_.received;
         result_.generation = desk_.policy->generation();
-        result_.notes.emplace_back("the content is no longer kept: clauses on it are decided by what the ledger kept (record:), others are not known");
+        result_.notes.emplace_back(
+            "the content is no longer kept: clauses on it are decided by what the ledger kept (record:), others are "
+            "not known");
         const auto* organisation = desk_.policy->organisation(mail_.organisation);
         result_.organisation = mail_.organisation;
         if (organisation == nullptr) {
@@ -120,8 +122,8 @@ private:
         facts.size = mail_.size;
         facts.recorded = &mail_.content;
         facts.first_contact = recorded.first_contact;
-        facts.recipients = static_cast<std::size_t>(
-            std::ranges::count(mail_.recipients, false, &RecordedRecipient::added));
+        facts.recipients =
+            static_cast<std::size_t>(std::ranges::count(mail_.recipients, false, &RecordedRecipient::added));
         auto* trail = props_.book().of(key);
         const auto content = desk_.policy->content(facts, {}, trail);
         take(recipient, content);

@@ -355,8 +355,8 @@ Verdicts::Async<void> Verdicts::add(const Transaction& transaction, Outcome& bes
     refused.record.state = store::State::refused;
     refused.record.last_reply =
         fmt::format("added by {}: {}", last_rule(beside.content), mail::Reply::from(target.error()).summary());
-    refused.record.decision = decision_text(
-        refused, {}, fmt::format("{} for {}", last_rule(beside.content), beside.planned.record.address));
+    refused.record.decision =
+        decision_text(refused, {}, fmt::format("{} for {}", last_rule(beside.content), beside.planned.record.address));
     decided.recipients.push_back(std::move(refused));
 }
 

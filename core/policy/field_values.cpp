@@ -398,7 +398,8 @@ Reading FieldValues::read(const FieldInfo& field, std::string_view header)
     if (facts_.stage < field.from) return Reading::unknown();
     if (facts_.recorded != nullptr && field.id != FieldId::attachment_count) {
         const auto& kept = facts_.recorded->fields;
-        const auto found = kept.find(field.id == FieldId::header ? "header." + to_lower(header) : std::string(field.name));
+        const auto found =
+            kept.find(field.id == FieldId::header ? "header." + to_lower(header) : std::string(field.name));
         if (found != kept.end()) return remembered(field, found->second);
     }
     if (is_of_header(field.id) && facts_.stage == vocabulary::Stage::message && facts_.header == nullptr)

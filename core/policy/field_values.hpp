@@ -75,7 +75,7 @@ private:
         const mail::Part* part = nullptr;
         const vocabulary::PartInspection* seen = nullptr;
         const vocabulary::Recorded::Fields* recorded = nullptr;  ///< in place of both
-        std::array<std::optional<Texts>, 5> texts;  ///< name, type, detected type, digest, members
+        std::array<std::optional<Texts>, 5> texts;               ///< name, type, detected type, digest, members
     };
     struct Named {
         std::string lower;

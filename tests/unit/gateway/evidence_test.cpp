@@ -61,7 +61,8 @@ TEST_CASE("what was kept as a digest only, or not at all, can't be decided by", 
     CHECK(digest.verdict == "undecided");
     CHECK_FALSE(unknown_clauses(digest).empty());
     CHECK(decided_by("{}").verdict == "undecided");
-    const auto unlisted = decided_by(R"({"values": {"message.structure": ["fine"]}, "attachments": [], "unlisted": true})");
+    const auto unlisted =
+        decided_by(R"({"values": {"message.structure": ["fine"]}, "attachments": [], "unlisted": true})");
     CHECK(unlisted.verdict == "undecided");
 }
 
