@@ -38,6 +38,8 @@ void add_quarantine_commands(CLI::App& app, Context& context);
 void add_policy_commands(CLI::App& app, Context& context);
 /// lua.
 void add_script_commands(CLI::App& app, Context& context);
+/// alert list|show|test|acknowledge, maintenance announce|list|cancel.
+void add_alert_commands(CLI::App& app, Context& context);
 /// ca init|issue|list|revoke|refresh.
 void add_authority_commands(CLI::App& app, Context& context);
 

@@ -46,6 +46,7 @@ int main(int count, char** arguments)
     postern::app::add_rehearsal_commands(app, context);
     postern::app::add_difference_commands(app, context);
     postern::app::add_script_commands(app, context);
+    postern::app::add_alert_commands(app, context);
     postern::app::add_authority_commands(app, context);
 
     try {

@@ -1,11 +1,14 @@
 // posternd: the gateway. Wiring only: reads the policy, opens the stores, starts the two paths, waits for a signal.
 //
 // Exit codes: 0 stopped in order, 1 could not start (standard error says why and what to do), 2 wrong usage.
+#include "alert/engine.hpp"
 #include "control/api.hpp"
 #include "control/generations.hpp"
 #include "control/remote.hpp"
 #include "gateway/accept_path.hpp"
+#include "gateway/alert_house.hpp"
 #include "gateway/deliver_path.hpp"
+#include "gateway/monitor.hpp"
 #include "gateway/policy_tests.hpp"
 #include "gateway/reload.hpp"
 #include "process/privileges.hpp"
@@ -18,6 +21,7 @@
 #include <sys/stat.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -131,8 +135,12 @@ private:
           schedule_(reactors_, *store_, clock_, log_),
           scanner_(reactors_.context(0), clock_, log_, metrics_, alarms_, node_.scanner,
                    {scan::scanner_program(), node_.storage + "/scanner", node_.user}),
-          services_{clock_,   log_,      metrics_, alarms_,    generations_, *store_,
-                    *people_, schedule_, *dns_,    trace_key_, rates_,       &scanner_},
+          services_{clock_,    log_,  metrics_,   alarms_, generations_, *store_,  *people_,
+                    schedule_, *dns_, trace_key_, rates_,  maintenance_, &scanner_},
+          alert_house_(services_),
+          alerts_engine_(alert_reactor_.context(0), clock_, log_, metrics_, alarms_, maintenance_, *store_, *dns_,
+                         alert_house_),
+          monitor_(services_, alert_reactor_.context(0)),
           receptionist_(services_),
           deliver_path_(services_),
           sessions_(reactors_, receptionist_, metrics_, log_),
@@ -143,7 +151,7 @@ private:
                   return run_tests(directory, policy, files);
               },
               &scripts_),
-          api_(services_, reload_, clock_.now()),
+          api_(services_, reload_, alerts_engine_, clock_.now()),
           control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           remote_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           metrics_page_(reactors_, log_,
@@ -169,8 +177,12 @@ private:
         reload_.watch([this] {
             renew_remote();
             scanner_.follow(generations_.current()->policy->node().scanner);
+            alerts_engine_.wake();
             boost::asio::co_spawn(reactors_.context(0), deliver_path_.release_after_outages(), boost::asio::detached);
         });
+        alerts_engine_.start();
+        boost::asio::co_spawn(alert_reactor_.context(0), monitor_.run(), boost::asio::detached);
+        alert_reactor_.start();
         reactors_.start();
         log_.info("started", {{"generation", first.generation}, {"name", node_.name}});
     }
@@ -210,6 +222,8 @@ private:
     // New mail first, then what is under way; what is left is on disk and goes on at the next start.
     [[nodiscard]] bool stop()
     {
+        alerts_engine_.stop();
+        boost::asio::post(alert_reactor_.context(0), [this] { monitor_.stop(); });
         reload_.stop();
         intake_.stop();
         sessions_.stop();
@@ -222,6 +236,7 @@ private:
         const auto busy = [this] { return sessions_.open() > 0 || schedule_.busy(); };
         while (busy() && std::chrono::steady_clock::now() < patience)
             std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        alert_reactor_.stop();
         reactors_.stop();
         log_.info("stopped", {{"connections_open", sessions_.open()}});
         return !busy();
@@ -237,6 +252,8 @@ private:
     script::Maker scripts_;
     gateway::Generations generations_;
     net::Reactors reactors_;
+    net::Reactors alert_reactor_{1};  // before the store, whose calls end there
+    ports::Maintenance maintenance_;
     std::unique_ptr<store::MailStore> store_;
     std::unique_ptr<directory::Directory> people_;
     transform::TraceKey trace_key_;
@@ -244,6 +261,9 @@ private:
     queue::Schedule schedule_;
     scan::Scanner scanner_;
     gateway::Services services_;
+    gateway::AlertHouse alert_house_;
+    alert::Engine alerts_engine_;
+    gateway::Monitor monitor_;
     gateway::Receptionist receptionist_;
     gateway::DeliverPath deliver_path_;
     session::Sessions sessions_;

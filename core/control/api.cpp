@@ -88,8 +88,13 @@ bool is_true(const Request& request, const char* name)
 
 }  // namespace
 
-Api::Api(gateway::Services services, gateway::Reload& reload, Instant started)
-    : services_(services), reload_(reload), generations_(services, reload), quarantine_(services), started_(started)
+Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts, Instant started)
+    : services_(services),
+      reload_(reload),
+      generations_(services, reload),
+      quarantine_(services),
+      alerts_(alerts, services.generations),
+      started_(started)
 {
 }
 
@@ -99,6 +104,7 @@ Api::Answer Api::handle(Request request)
         return request.method == method && request.path == path;
     };
     if (is("GET", "/v1/status")) return status(std::move(request));
+    if (AlertApi::is_for(request)) return alerts_.handle(std::move(request));
     if (GenerationsApi::knows(request)) return generations_.handle(std::move(request));
     if (QuarantineApi::is_mine(request)) return quarantine_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));

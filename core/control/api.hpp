@@ -11,6 +11,7 @@
 // database is not available.
 #pragma once
 
+#include "control/alert_api.hpp"
 #include "control/generations.hpp"
 #include "control/http.hpp"
 #include "control/quarantine.hpp"
@@ -22,7 +23,7 @@ namespace postern::control {
 
 class Api {
 public:
-    Api(gateway::Services services, gateway::Reload& reload, Instant started);
+    Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts, Instant started);
 
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
     /// Only GET /metrics.
@@ -43,6 +44,7 @@ private:
     gateway::Reload& reload_;
     GenerationsApi generations_;
     QuarantineApi quarantine_;
+    AlertApi alerts_;
     Instant started_;
 };
 

@@ -65,6 +65,10 @@ constexpr CounterRow rows[] = {
     {"scanner_workers_replaced", "Workers of the scanner that crashed, hung or grew too large",
      &ports::Metrics::scanner_workers_replaced},
     {"signature_swaps", "Signature sets that took over from another", &ports::Metrics::signature_swaps},
+    {"alerts_made", "Alerts made by rules of alerts.yaml", &ports::Metrics::alerts_made},
+    {"alerts_sent", "Alerts sent, by way and target", &ports::Metrics::alerts_sent},
+    {"alerts_failed", "Alerts given up, by way and target", &ports::Metrics::alerts_failed},
+    {"events_dropped", "Events that found the queue of the alerts engine full", &ports::Metrics::events_dropped},
     {"reloads", "Generations published", &ports::Metrics::reloads},
     {"reloads_rejected", "Reloads rejected", &ports::Metrics::reloads_rejected},
 };

@@ -46,6 +46,7 @@ smtp::ClientConfig configure(const NextHop& hop, const Identity& identity)
     config.name = identity.name;
     config.protocol = hop.protocol == vocabulary::HopProtocol::lmtp ? smtp::Protocol::lmtp : smtp::Protocol::smtp;
     config.tls_required = hop.tls != HopTls::none;
+    if (config.tls_required) config.login = identity.login;
     return config;
 }
 

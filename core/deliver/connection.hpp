@@ -41,7 +41,8 @@ struct Identity {
     {
     }
 
-    std::string name;        ///< what EHLO says
+    std::string name;                        ///< what EHLO says
+    std::optional<vocabulary::Login> login;  ///< for AUTH, where the hop names credentials
     net::TlsContextPtr tls;  ///< of the hop's mode (ClientContexts::get), with our certificate; null for HopTls::none
 };
 

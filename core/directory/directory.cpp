@@ -268,6 +268,26 @@ Directory::Async<Result<Counts>> Directory::counts()
     co_return co_await impl_->overview->run<Counts>(std::move(work));
 }
 
+Directory::Async<Result<std::vector<DirectoryEntry>>> Directory::active()
+{
+    using Entries = std::vector<DirectoryEntry>;
+    std::function<Result<Entries>(Database&)> work = [](Database& database) {
+        std::vector<std::string> organisations;
+        {
+            auto query = database.query("SELECT DISTINCT organisation FROM entries ORDER BY organisation");
+            while (query.next()) organisations.push_back(query.string(0));
+        }
+        Entries entries;
+        for (const auto& organisation : organisations)
+            read_organisation(database, organisation, [&entries](DirectoryEntry entry) {
+                if (entry.status == EntryStatus::active && entry.kind != EntryKind::group)
+                    entries.push_back(std::move(entry));
+            });
+        return Result<Entries>(std::move(entries));
+    };
+    co_return co_await impl_->overview->run<Entries>(std::move(work));
+}
+
 Directory::Directory(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Directory::~Directory() = default;
 

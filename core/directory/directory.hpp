@@ -77,6 +77,8 @@ public:
                                                   Instant at);
 
     [[nodiscard]] Async<Result<Counts>> counts();
+    /// Everybody and every desk that mail passes for, groups left out: for what concerns all of them.
+    [[nodiscard]] Async<Result<std::vector<DirectoryEntry>>> active();
 
 private:
     struct Impl;

@@ -1,5 +1,7 @@
 #include "gateway/accept_path.hpp"
 
+#include "base/text.hpp"
+
 #include "gateway/composition.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
@@ -48,6 +50,11 @@ void AcceptPath::hello(std::string name, bool esmtp)
 
 AcceptPath::Async<mail::Reply> AcceptPath::sender(mail::Sender sender)
 {
+    if (const auto window = services_.maintenance.defers(services_.clock.now())) {
+        const std::string words = is_ascii(window->text) ? " " + window->text : std::string{};
+        co_return mail::Reply::of(421, {3, 2},
+                                  "The service is under maintenance until " + to_rfc5322(window->to) + "." + words);
+    }
     auto begun = co_await begin(std::move(sender));
     if (!begun) {
         log_refusal("sender refused", begun.error());

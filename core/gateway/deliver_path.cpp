@@ -356,6 +356,7 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
     if (other_routes && !deferred) outcome.next_attempt = outcome.at;
     outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
     log_attempt(ready, outcome);
+    tell_of_unsent_alert(ready, outcome);
     co_await record(std::move(outcome));
 }
 
@@ -454,6 +455,7 @@ boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation
         outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
     }
     log_attempt(ready, outcome);
+    tell_of_unsent_alert(ready, outcome);
     co_await record(std::move(outcome));
 }
 
@@ -492,6 +494,24 @@ void DeliverPath::log_attempt(const queue::Ready& ready, const store::AttemptOut
              {"tls", outcome.tls},
              {"outcome", recipient.state == State::queued ? std::string_view("deferred") : name_of(recipient.state)},
              {"reply", recipient.reply}});
+    }
+}
+
+// An alert that fails for good is an event; one about such an alert is not, or there would be no end.
+void DeliverPath::tell_of_unsent_alert(const queue::Ready& ready, const store::AttemptOutcome& outcome) const
+{
+    const auto& message = *ready.message;
+    if (message.origin != vocabulary::Origin::alert || message.rules.find(reason_unsent) != std::string::npos) return;
+    for (const auto& recipient : outcome.recipients) {
+        if (recipient.state != State::failed && recipient.state != State::expired) continue;
+        const auto known =
+            std::ranges::find(ready.delivery.recipients, recipient.recipient_id, &store::RecipientRecord::id);
+        const std::string target = known == ready.delivery.recipients.end() ? std::string{} : known->address;
+        services_.alarms.tell(
+            vocabulary::EventId::alert_unsent, message.id,
+            fmt::format("The mail {} about {} could not be delivered to {}: {}", message.id, message.rules, target,
+                        recipient.reply),
+            {{"rule", message.rules}, {"channel", "mail"}, {"target", target}, {"reason", recipient.reply}});
     }
 }
 

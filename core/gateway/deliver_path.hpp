@@ -86,6 +86,7 @@ private:
     [[nodiscard]] bool is_overdue(const Generation& generation, const queue::Ready& ready) const;
     [[nodiscard]] bool delay_is_due(const Generation& generation, const queue::Ready& ready,
                                     const store::RecipientRecord& recipient) const;
+    void tell_of_unsent_alert(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;
     void log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;
 
     Services services_;

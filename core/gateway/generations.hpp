@@ -4,9 +4,11 @@
 // reference to a retired generation is dropped by a thread of its own, never by an I/O thread.
 #pragma once
 
+#include "alert/ways.hpp"
 #include "net/tls_context.hpp"
 #include "policy/snapshot.hpp"
 #include "report/templates.hpp"
+#include "vocabulary/login.hpp"
 
 #include <condition_variable>
 #include <memory>
@@ -16,10 +18,17 @@
 
 namespace postern::gateway {
 
+/// What is said to others, from files that the policy names.
+struct Outward {
+    vocabulary::Logins logins;
+    std::shared_ptr<const alert::Keys> keys;
+};
+
 struct Generation {
     policy::SnapshotPtr policy;
     std::shared_ptr<net::ClientContexts> hops;  ///< TLS towards next hops, with our certificate
     report::Templates templates;
+    Outward outward;
     Instant published{};
 };
 using GenerationPtr = std::shared_ptr<const Generation>;

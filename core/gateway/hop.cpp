@@ -20,7 +20,8 @@ void alarm_unproved(Services services, const vocabulary::NextHop& hop, const del
         alarm_key(hop),
         fmt::format("{} could not prove itself by TLS and gets no mail: {}. Mail for it waits; mend its "
                     "certificate, or what is declared for it",
-                    failure.endpoint, failure.fault.detail()));
+                    failure.endpoint, failure.fault.detail()),
+        {{"destination", hop.name}, {"reason", failure.fault.detail()}});
 }
 
 // A client waits for its reply to RCPT meanwhile: better no answer soon than one that comes too late.
@@ -50,6 +51,12 @@ boost::asio::awaitable<Result<std::unique_ptr<deliver::Connection>>> open_hop(Se
                                                                               deliver::Timeouts timeouts)
 {
     deliver::Identity identity{generation.policy->node().name, nullptr};
+    if (!hop.credentials.empty()) {
+        const auto login = generation.outward.logins.find(hop.credentials);
+        if (login == generation.outward.logins.end())
+            co_return fault(Retry::later, "its login is not among the secrets").about(hop.name);
+        identity.login = login->second;
+    }
     if (hop.tls != vocabulary::HopTls::none) {
         auto context = generation.hops->get(hop.tls, hop.ca_file);
         if (!context) co_return std::unexpected(deferred(context.error(), hop));

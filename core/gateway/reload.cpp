@@ -15,7 +15,6 @@ namespace {
 // A directory that is being edited is left alone until nothing has happened in it for this long.
 constexpr auto quiet = std::chrono::seconds{2};
 constexpr auto look_beside = std::chrono::seconds{10};
-constexpr auto certificate_warning = std::chrono::days{14};
 constexpr int background_nice = 10;
 
 // The files whose change matters though they are no part of the policy.
@@ -29,6 +28,11 @@ std::vector<std::string> files_beside(const policy::Snapshot& policy)
         const auto& remote = *node.control_remote;
         files.insert(files.end(), {remote.administrators, remote.certificate, remote.key});
     }
+    files.push_back(node.secrets);
+    if (const auto& dkim = policy.alerts().dkim) files.push_back(dkim->file);
+    if (const auto& webhook = policy.alerts().webhook)
+        files.insert(files.end(), {webhook->key_file, webhook->authorities});
+    files.push_back(policy.alerts().syslog.authorities);
     std::erase(files, std::string{});
     std::ranges::sort(files);
     return files;
@@ -158,7 +162,6 @@ void Reload::run()
             due = Steady::now();
         }
         look_after_files(due);
-        watch_certificate_dates();
     }
 }
 
@@ -298,23 +301,6 @@ std::string Reload::beside_signature() const
         signature += fmt::format("{}:{}:{}.{};", file, facts.st_ino, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
     }
     return signature;
-}
-
-void Reload::watch_certificate_dates()
-{
-    const auto current = generations_.current();
-    if (!current) return;
-    for (const auto& listener : current->policy->node().listeners) {
-        if (!listener.tls) continue;
-        const auto context = net::TlsContext::server({listener.tls->certificate, listener.tls->key}, false, {});
-        const auto ends = context ? (*context)->not_after() : std::nullopt;
-        const auto key = "certificate " + listener.name;
-        if (ends && *ends - clock_.now() < certificate_warning)
-            alarms_.raise(key, fmt::format("The certificate of listener {} ends at {}; replace {}", listener.name,
-                                           to_iso8601(*ends), listener.tls->certificate));
-        else
-            alarms_.clear(key);
-    }
 }
 
 }  // namespace postern::gateway

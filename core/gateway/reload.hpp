@@ -83,7 +83,6 @@ private:
     void tell_rejected(const ReloadReport& report);
     void tell_of_changes_during_trial();
     [[nodiscard]] std::string beside_signature() const;
-    void watch_certificate_dates();
     void poke();
 
     // --- orders (reload_orders.cpp) ---

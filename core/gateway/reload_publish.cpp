@@ -1,6 +1,8 @@
 // From files to a generation in force: what can fail comes first, what can't last, and the archive in between.
 #include "gateway/reload.hpp"
 
+#include "policy/secrets_file.hpp"
+
 namespace postern::gateway {
 
 namespace {
@@ -14,11 +16,21 @@ net::KeyPair own_certificate(const vocabulary::Node& node)
     return {};
 }
 
-GenerationPtr make_generation(policy::SnapshotPtr policy, report::Templates templates, Instant now)
+GenerationPtr make_generation(policy::SnapshotPtr policy, report::Templates templates, Outward outward, Instant now)
 {
     const auto& node = policy->node();
     auto hops = std::make_shared<net::ClientContexts>(node.hop_authorities, own_certificate(node));
-    return std::make_shared<Generation>(Generation{std::move(policy), std::move(hops), std::move(templates), now});
+    return std::make_shared<Generation>(
+        Generation{std::move(policy), std::move(hops), std::move(templates), std::move(outward), now});
+}
+
+Result<Outward> load_outward(const policy::Snapshot& policy)
+{
+    auto logins = policy::load_secrets(policy);
+    if (!logins) return std::unexpected(logins.error());
+    auto keys = alert::Keys::load(policy.alerts());
+    if (!keys) return std::unexpected(keys.error());
+    return Outward{std::move(*logins), std::move(*keys)};
 }
 
 }  // namespace
@@ -87,6 +99,8 @@ Result<void> Reload::go_live(Candidate& candidate, const PolicyOrder& order, Rel
     if (!prepared) return std::unexpected(prepared.error());
     auto templates = report::Templates::from(candidate.files);
     if (!templates) return std::unexpected(templates.error());
+    auto outward = load_outward(*policy);
+    if (!outward) return std::unexpected(outward.error());
     if (const bool fresh = policy->generation() > archive_.newest().number; fresh) {
         if (!tests_hold(candidate, report)) return {};
         if (auto kept = archive_.keep(candidate.loader.files(), record_of(candidate, order)); !kept) return kept;
@@ -97,7 +111,7 @@ Result<void> Reload::go_live(Candidate& candidate, const PolicyOrder& order, Rel
             static_cast<void>(archive_.forget_newest());  // where that fails too, it only stands in the list
             return put;
         }
-    generations_.publish(make_generation(policy, std::move(*templates), clock_.now()));
+    generations_.publish(make_generation(policy, std::move(*templates), std::move(*outward), clock_.now()));
     intake_.apply(std::move(*prepared));
     beside_seen_ = beside_tried_ = beside_signature();
     drop_old_generations(policy->node().generations_kept);
@@ -116,7 +130,7 @@ void Reload::drop_old_generations(Duration age)
 void Reload::publish_again(const GenerationPtr& generation)
 {
     auto prepared = intake_.prepare(*generation->policy);
-    generations_.publish(make_generation(generation->policy, generation->templates, clock_.now()));
+    generations_.publish(make_generation(generation->policy, generation->templates, generation->outward, clock_.now()));
     if (prepared)
         intake_.apply(std::move(*prepared));
     else

@@ -41,4 +41,7 @@ struct Fate {
                                                           const std::string& content, const mail::Address& to,
                                                           const vocabulary::Organisation& organisation);
 
+/// Among the rules of an alert's message: it is itself about an alert that could not be sent.
+inline constexpr std::string_view reason_unsent = "alert_unsent";
+
 }  // namespace postern::gateway

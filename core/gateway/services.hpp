@@ -9,6 +9,7 @@
 #include "net/dns.hpp"
 #include "ports/alarms.hpp"
 #include "ports/inspector.hpp"
+#include "ports/maintenance.hpp"
 #include "ports/metrics.hpp"
 #include "ports/rates.hpp"
 #include "queue/schedule.hpp"
@@ -29,6 +30,7 @@ struct Services {
     net::Dns& dns;
     const transform::TraceKey& trace_key;
     ports::Rates& rates;
+    const ports::Maintenance& maintenance;
     ports::Inspector* inspector = nullptr;  ///< null: no scanner runs; what it would see is unknown
 };
 

@@ -31,7 +31,8 @@ struct Compiled {
     struct Indexes {
         RuleIndex routes, tags, limits, rates, mail, content;
     } indexes;
-    std::shared_ptr<const ports::Scripts> scripts;        ///< null: there are none
+    std::shared_ptr<const ports::Scripts> scripts;  ///< null: there are none
+    vocabulary::AlertPolicy alerts;
     std::vector<vocabulary::Organisation> organisations;  ///< not moved any more once indexed
     std::vector<std::string> deliver_rules;  ///< of each organisation: "organisations/x.yaml:12 deliver_to"
     std::unordered_map<std::string_view, std::uint32_t> by_id;
@@ -83,6 +84,8 @@ public:
 
     [[nodiscard]] const Keeping& keeping() const noexcept override { return c_->keeping; }
     [[nodiscard]] bool needs_second_person(std::string_view act) const noexcept override;
+    [[nodiscard]] std::vector<std::string> credentials() const override;
+    [[nodiscard]] const vocabulary::AlertPolicy& alerts() const noexcept override { return c_->alerts; }
 
 private:
     /// What is wrong with an order of a script: an address that is not inside the community.

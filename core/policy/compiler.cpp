@@ -117,6 +117,18 @@ void check_own_names(const PolicyFiles& files, const Compiled& compiled, const m
             fmt::format("write postmaster@{}", suffix.text()));
 }
 
+/// Routes that say a login need a file that holds it.
+void check_credentials(const PolicyFiles& files, Diagnostics& diagnostics)
+{
+    if (!files.routing.document || !files.node.document || !files.node.document->node.secrets.empty()) return;
+    for (const auto& route : files.routing.document->routes)
+        if (!route.next_hop.credentials.empty())
+            source_of(files.routing, diagnostics)
+                .error(route.place,
+                       fmt::format("route \"{}\" names credentials, and node.yaml declares no secrets", route.name),
+                       "write secrets: secrets.yaml in node.yaml");
+}
+
 Community community_of(const CommunityPart& part)
 {
     Community community;
@@ -155,6 +167,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     check_authorities(files, diagnostics);
     check_hosted_members(files, diagnostics);
     check_rules(files, *compiled, diagnostics);
+    check_credentials(files, diagnostics);
     if (has_errors(diagnostics) || !suffix || !files.node.document) return nullptr;
 
     compiled->generation = generation;
@@ -173,6 +186,8 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
                          RuleIndex(compiled->permissions->mail), RuleIndex(compiled->content->rules)};
     compiled->needs = needs_of(files);
     compiled->keeping = keeping_of(files);
+    if (files.alerts.document) compiled->alerts = files.alerts.document->policy;
+    compiled->alerts.templates = files.alert_templates;
     compiled->prefixes_removed = prefixes_removed(*compiled->tagging);
     return std::make_shared<const CompiledSnapshot>(std::move(compiled));
 }

@@ -3,6 +3,7 @@
 // Pure but for memory; one thread at a time. Everything wrong is named, not only the first.
 #pragma once
 
+#include "policy/alerts_file.hpp"
 #include "policy/diagnostic.hpp"
 #include "policy/model.hpp"
 #include "policy/snapshot.hpp"
@@ -30,6 +31,8 @@ struct PolicyFiles {
     FileOf<LimitsFile> limits;
     FileOf<PermissionsFile> permissions;
     FileOf<ContentFile> content;
+    FileOf<AlertsFile> alerts;
+    std::map<std::string, vocabulary::MailTemplate> alert_templates;
     std::vector<FileOf<OrganisationFile>> organisations;  ///< in order of file name
     std::vector<ports::ScriptSource> script_sources;
     std::shared_ptr<const ports::Scripts> scripts;  ///< null: there are none, they are wrong, or nobody can run them

@@ -2,8 +2,10 @@
 
 #include "policy/test_file.hpp"
 
+#include "vocabulary/events.hpp"
 #include "vocabulary/fields.hpp"
 
+#include <fmt/format.h>
 #include <array>
 #include <iterator>
 #include <optional>
@@ -124,6 +126,8 @@ std::vector<Key> hop_keys(std::vector<Key> keys)
     keys.push_back(
         {"verify_name", simple(Form::domain), "Name that the certificate must carry, if not the host's own."});
     keys.push_back({"authorities", simple(Form::path), "PEM file of the authorities that are believed for this hop."});
+    keys.push_back({"credentials", simple(Form::id),
+                    "Name of a login in node.yaml's secrets; said by SMTP AUTH, and only under verified TLS."});
     keys.push_back({"concurrency", count(1, 1000), "Connections at one time; 10 where absent."});
     keys.push_back({"messages_per_connection", count(1, 100'000), "Then a new connection is made; 100 where absent."});
     return keys;
@@ -384,6 +388,115 @@ Shape scanner_shape()
           "What archives of one message may hold unpacked; 400 MiB where absent. Takes effect at a start."}});
 }
 
+Shape one_or_more(Shape item)
+{
+    Shape shape;
+    shape.form = Form::either;
+    shape.items.push_back(item);
+    shape.items.push_back(list(std::move(item)));
+    return shape;
+}
+
+/// What `on:` may say about events: thresholds by their names.
+Shape thresholds_shape()
+{
+    std::vector<Key> keys;
+    for (const auto& event : vocabulary::events())
+        if (!event.threshold.empty())
+            keys.push_back({std::string(event.threshold), one_or_more(simple(Form::text)),
+                            fmt::format("Event {}: {} {} where a rule names no threshold.", event.name,
+                                        event.description, event.usual)});
+    return map(std::move(keys));
+}
+
+Shape on_shape()
+{
+    std::vector<std::string> names;
+    for (const auto& event : vocabulary::events()) names.emplace_back(event.name);
+    Shape one;
+    one.form = Form::either;
+    one.items = {words(std::move(names)), thresholds_shape()};
+    Shape shape;
+    shape.form = Form::either;
+    shape.items = one.items;
+    shape.items.push_back(list(std::move(one)));
+    return shape;
+}
+
+Shape alert_rule_shape()
+{
+    const auto to = [] { return one_or_more(simple(Form::text)); };
+    return map(
+        {name_key(),
+         {"on", on_shape(), "Events: a name, { threshold: value }, or a list of both.", required},
+         {"when", simple(Form::event_condition), "Which of these events, by their fields; all where absent."},
+         {"to", to(),
+          "Whom to tell: operations, service_administrator, service_manager, organisation_administrators, sender, "
+          "user, each with .secure or .non_secure for only those addresses, or an address. Needed for mail."},
+         {"by", one_or_more(words({"mail", "webhook", "syslog"})), "On which ways; mail where absent."},
+         {"template", simple(Form::path),
+          "File in templates/ whose text is used for addresses inside; a built-in text where absent."},
+         {"at_most",
+          map({{"one_per", simple(Form::duration), "One alert in this time; what is left out is counted.", required},
+               {"group_by", simple(Form::text), "A field: its values are counted each for themselves."}}),
+          "How often at most."},
+         {"escalate",
+          map({{"unacknowledged_for", simple(Form::duration), "Then others are told as well.", required},
+               {"to", to(), "Whom.", required}}),
+          "What happens to an alert that nobody acknowledges."}});
+}
+
+Shape alerts_shape()
+{
+    const auto people = [](const char* who) {
+        return Key{who, one_or_more(simple(Form::address)), "Addresses, inside the community or outside."};
+    };
+    const auto intake = [] {
+        return Key{"intake", words({"carry_on", "defer"}),
+                   "What happens to new mail during the window: taken as always, or answered 421 with its text. "
+                   "carry_on where absent."};
+    };
+    const auto before = [] {
+        return Key{"at_before", one_or_more(simple(Form::duration)),
+                   "How long before the window people are told; 7 days, 1 day and 1 hour where absent."};
+    };
+    auto window = map({name_key(),
+                       {"from", simple(Form::instant), "Beginning, in UTC.", required},
+                       {"to", simple(Form::instant), "End, in UTC.", required},
+                       {"text", simple(Form::text), "What people are told.", required},
+                       before(),
+                       intake()});
+    auto webhook = map(
+        {{"url", simple(Form::text), "https://host[:port]/path; http:// only on loopback.", required},
+         {"headers", simple(Form::header_map), "Header fields sent with it: name: text."},
+         {"key", simple(Form::path), "File with the key of the HMAC-SHA256 in X-Postern-Signature; none where absent."},
+         {"authorities", simple(Form::path), "PEM: who may certify the server; the system's where absent."},
+         {"tries", count(1, 20), "Attempts, each waiting longer than the one before; 5 where absent."},
+         {"timeout", simple(Form::duration), "For one attempt; 10 seconds where absent."}});
+    auto syslog =
+        map({{"by", words({"local", "udp", "tcp", "tls"}),
+              "local: /dev/log. udp: loopback only. tcp: loopback only. tls: verified. local where absent."},
+             {"socket", simple(Form::path), "Of by: local, where it is not /dev/log."},
+             {"server", simple(Form::host_port), "Of the others."},
+             {"authorities", simple(Form::path), "PEM, for by: tls; the system's where absent."},
+             {"verify_name", simple(Form::domain), "Name that the certificate must carry, if not the server's own."},
+             {"facility", count(0, 23), "RFC 5424 number; 3 (daemon) where absent."}});
+    return map(
+        {{"people", map({people("operations"), people("service_administrator"), people("service_manager")}),
+          "Who these are."},
+         {"alerts", list(alert_rule_shape()), "Rules: each that takes an event makes an alert."},
+         {"webhook", std::move(webhook), "Where by: webhook posts to, as JSON."},
+         {"syslog", std::move(syslog), "Where by: syslog writes to (RFC 5424)."},
+         {"dkim",
+          map({{"domain", simple(Form::domain), "d= of the signature.", required},
+               {"selector", simple(Form::domain), "s= of the signature.", required},
+               {"key", simple(Form::path), "PEM, RSA of 1024 bits or more, or Ed25519.", required}}),
+          "Signs mail to addresses outside."},
+         {"maintenance", map({before(), intake(), {"windows", list(std::move(window)), "Planned windows."}}),
+          "Maintenance of the service: what holds where an announcement says nothing, and windows declared here."},
+         {"keep", simple(Form::duration), "How long alerts stay in the list; 395 days where absent."}});
+}
+
 Shape node_shape()
 {
     return map({
@@ -412,6 +525,9 @@ Shape node_shape()
          map({{"lmtp", simple(Form::local_endpoint), "Path of a socket, or host:port on loopback.", required}}),
          "Where mail for members hosted here goes."},
         {"scanner", scanner_shape(), "The process that looks inside attachments, and for viruses."},
+        {"secrets", simple(Form::path),
+         "YAML file, readable by the service's user alone: name: { user, password } for each `credentials:` of a "
+         "route."},
         {"control",
          map({{"socket", simple(Form::path), "Local socket of the command line. Takes effect at a start.", required},
               {"group", simple(Form::text), "Group that may use it; the owner only where absent."},
@@ -457,8 +573,9 @@ void Keys::push_back(Key key)
 
 std::span<const FileKind> file_kinds() noexcept
 {
-    static constexpr std::array all{FileKind::node,        FileKind::routing, FileKind::tagging,      FileKind::limits,
-                                    FileKind::permissions, FileKind::content, FileKind::organisation, FileKind::tests};
+    static constexpr std::array all{FileKind::node,   FileKind::routing,      FileKind::tagging,
+                                    FileKind::limits, FileKind::permissions,  FileKind::content,
+                                    FileKind::alerts, FileKind::organisation, FileKind::tests};
     return all;
 }
 
@@ -470,6 +587,7 @@ const Shape& shape_of(FileKind kind)
     static const Shape limits = limits_shape();
     static const Shape permissions = permissions_shape();
     static const Shape content = content_shape();
+    static const Shape alerts = alerts_shape();
     static const Shape organisation = organisation_shape();
     static const Shape tests = tests_shape();
     switch (kind) {
@@ -487,6 +605,8 @@ const Shape& shape_of(FileKind kind)
             return permissions;
         case FileKind::content:
             return content;
+        case FileKind::alerts:
+            return alerts;
         case FileKind::organisation:
             break;
     }

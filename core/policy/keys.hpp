@@ -18,7 +18,7 @@
 
 namespace postern::policy {
 
-enum class FileKind { node, routing, tagging, limits, permissions, content, organisation, tests };
+enum class FileKind { node, routing, tagging, limits, permissions, content, alerts, organisation, tests };
 /// All of them, in the order of the reference.
 [[nodiscard]] std::span<const FileKind> file_kinds() noexcept;
 
@@ -47,17 +47,18 @@ enum class Form {
     sha256,
     path,
     header_name,
-    word,        ///< one of `words`
-    map,         ///< with `keys`
-    list,        ///< of `items[0]`, at least one
-    either,      ///< one of `items`, told apart by being text, list or map
-    condition,   ///< with fields up to `stage`
-    header_map,  ///< header name -> text with ${...}
-    prose,       ///< text of several lines, at most 64 KiB; may be empty
-    script,      ///< a file in the policy's lua/ folder
-    field,       ///< name of a field
-    orders,      ///< actions of `file`: a word, a map, or a list of both
-    tables,      ///< name -> list of texts, or map of texts
+    word,             ///< one of `words`
+    map,              ///< with `keys`
+    list,             ///< of `items[0]`, at least one
+    either,           ///< one of `items`, told apart by being text, list or map
+    condition,        ///< with fields up to `stage`
+    header_map,       ///< header name -> text with ${...}
+    event_condition,  ///< with the fields of events
+    prose,            ///< text of several lines, at most 64 KiB; may be empty
+    script,           ///< a file in the policy's lua/ folder
+    field,            ///< name of a field
+    orders,           ///< actions of `file`: a word, a map, or a list of both
+    tables,           ///< name -> list of texts, or map of texts
 };
 
 struct Key;

@@ -30,15 +30,15 @@ struct KnownFile {
     FileKind kind;
     bool required;
 };
-constexpr std::array<KnownFile, 6> known_files{{{"node.yaml", FileKind::node, true},
+constexpr std::array<KnownFile, 7> known_files{{{"node.yaml", FileKind::node, true},
                                                 {"routing.yaml", FileKind::routing, true},
                                                 {"tagging.yaml", FileKind::tagging, false},
                                                 {"limits.yaml", FileKind::limits, false},
                                                 {"permissions.yaml", FileKind::permissions, false},
-                                                {"content.yaml", FileKind::content, false}}};
+                                                {"content.yaml", FileKind::content, false},
+                                                {"alerts.yaml", FileKind::alerts, false}}};
 /// Belongs to the directory's import, which reads it itself.
 constexpr std::string_view import_file = "directory.yaml";
-constexpr std::array<std::string_view, 1> later_files{"alerts.yaml"};
 constexpr std::string_view script_folder = "lua/";
 /// Read whole and not as YAML of the policy: scripts, tests, texts of reports.
 constexpr std::array<std::string_view, 3> kept_folders{"lua", "tests", "templates"};
@@ -58,6 +58,7 @@ struct CachedFile {
     std::shared_ptr<const LimitsFile> limits;
     std::shared_ptr<const PermissionsFile> permissions;
     std::shared_ptr<const ContentFile> content;
+    std::shared_ptr<const AlertsFile> alerts;
     std::shared_ptr<const OrganisationFile> organisation;
 };
 
@@ -115,6 +116,9 @@ void parse_into(CachedFile& file, const Listed& listed, const std::filesystem::p
         case FileKind::content:
             file.content = std::make_shared<const ContentFile>(read_content_file(source, *tree));
             break;
+        case FileKind::alerts:
+            file.alerts = std::make_shared<const AlertsFile>(read_alerts_file(source, *tree, directory));
+            break;
         case FileKind::tests:  // read by gateway/policy_tests, which runs them
             break;
         case FileKind::organisation:
@@ -144,10 +148,7 @@ CachedFile read_file(const Directory& directory, const Listed& listed, const std
 /// A file in the policy's folder that is none of the known ones.
 void refuse_unknown(const std::string& name, Diagnostics& diagnostics)
 {
-    if (std::ranges::find(later_files, name) != later_files.end()) {
-        diagnostics.push_back(about_file(name, "this version does not know this file",
-                                         "take it out until it does: nothing in it would be in force"));
-    } else if (is_yaml(name) || is_nearly_yaml(name)) {
+    if (is_yaml(name) || is_nearly_yaml(name)) {
         std::vector<std::string> known;
         for (const auto& file : known_files) known.emplace_back(file.name);
         known.emplace_back(import_file);
@@ -368,6 +369,10 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
             case FileKind::content:
                 policy.content = {item.name, file.bytes, file.content};
                 break;
+            case FileKind::alerts:
+                policy.alerts = {item.name, file.bytes, file.alerts};
+                if (file.alerts) check_named_files(source(), file.alerts->named_files);
+                break;
             case FileKind::tests:  // read by gateway/policy_tests, which runs them
                 break;
             case FileKind::organisation:
@@ -409,9 +414,7 @@ bool is_policy_file(std::string_view name) noexcept
             return false;
         at = slash + 1;
     }
-    if (parts.size() == 1)
-        return std::ranges::find(known_files, name, &KnownFile::name) != known_files.end() ||
-               std::ranges::find(later_files, name) != later_files.end();
+    if (parts.size() == 1) return std::ranges::find(known_files, name, &KnownFile::name) != known_files.end();
     if (is_kept_folder(parts.front())) return parts.size() <= std::size_t{deepest_folder} + 1;
     return parts.size() == 2 && parts.front() == organisations_folder && is_yaml(parts.back());
 }
@@ -481,6 +484,15 @@ Loaded Loader::load_from(const Directory& opened, const Numbering& number)
     cache_->collect(listed, policy, loaded.diagnostics);
     policy.can_run_scripts = scripts_ != nullptr;
     if (scripts_ != nullptr) make_scripts(*scripts_, policy, loaded.diagnostics);
+    if (policy.alerts.document)
+        policy.alert_templates = read_alert_templates(
+            [this](const std::string& name) -> std::optional<std::string_view> {
+                const auto found = cache_->files.find(name);
+                if (found == cache_->files.end() || !found->second.readable) return std::nullopt;
+                return found->second.bytes;
+            },
+            *policy.alerts.document, Source(policy.alerts.file, policy.alerts.bytes, loaded.diagnostics),
+            loaded.diagnostics);
     loaded.snapshot = compile(policy, number(loaded.hash), loaded.hash, loaded.diagnostics);
     if (loaded.snapshot && !rests(opened, listed, cache_->files)) {
         loaded.diagnostics.push_back(

@@ -241,6 +241,7 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     node.hop_authorities = read_path(top.map("certificates"), "next_hops", directory, &file.named_files);
     read_mailboxes(source, top, directory, node);
     read_scanner(source, top, directory, node.scanner);
+    node.secrets = read_path(top, "secrets", directory, &file.named_files);
     node.control_socket = read_path(top.map("control"), "socket", directory, nullptr);
     check_socket_path(source, top.map("control").place("socket"), node.control_socket);
     node.control_group = top.map("control").text("group");

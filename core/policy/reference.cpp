@@ -338,6 +338,8 @@ std::string value_of(const Shape& shape)
         }
         case Form::condition:
             return fmt::format("A [condition](../conditions.md) at stage {}.", vocabulary::stage_name(shape.stage));
+        case Form::event_condition:
+            return "A [condition](../conditions.md) over the fields of the rule's events.";
         case Form::orders:
             return "[Actions](../actions.md).";
         case Form::field:

@@ -113,6 +113,8 @@ private:
             case Form::condition:
                 return defined(fmt::format("when_{}", vocabulary::stage_name(shape.stage)),
                                [&] { return schema::condition(shape.stage); });
+            case Form::event_condition:
+                return defined("when_event", [] { return schema::event_condition(); });
             case Form::header_map:
                 return schema::header_texts(longest_header_text);
             case Form::orders:
@@ -215,6 +217,8 @@ std::string_view kind_name(FileKind kind) noexcept
             return "permissions";
         case FileKind::content:
             return "content";
+        case FileKind::alerts:
+            return "alerts";
         case FileKind::organisation:
             return "organisation";
         case FileKind::tests:

@@ -1,5 +1,6 @@
 #include "policy/schema_parts.hpp"
 
+#include "vocabulary/events.hpp"
 #include "vocabulary/order.hpp"
 
 #include <fmt/format.h>
@@ -255,6 +256,26 @@ json::object condition(vocabulary::Stage stage)
                         {"properties", std::move(properties)}};
     if (!patterns.empty()) schema["patternProperties"] = std::move(patterns);
     return schema;
+}
+
+json::object event_condition()
+{
+    const json::object self{{"$ref", "#/definitions/when_event"}};
+    json::object part{{"type", "object"}, {"allOf", json::array{self}}, {"minProperties", 1}};
+    const json::object list{{"type", "array"}, {"minItems", 1}, {"items", self}};
+    json::object properties{{"any", with_description(list, "Some of these conditions holds.")},
+                            {"all", with_description(any_of({list, part}), "All of these conditions hold.")},
+                            {"not", with_description(any_of({list, part}), "None of these conditions holds.")}};
+    const auto& form = spelling_of(FieldType::text);
+    const auto add = [&](std::string_view name) { properties[name] = value_or_list(text(form)); };
+    for (const auto name : vocabulary::common_event_fields()) add(name);
+    for (const auto& event : vocabulary::events())
+        for (const auto name : event.fields) add(name);
+    properties["time"] = between(text(end_of_range(FieldType::time)));
+    return {{"type", "object"},
+            {"description", "All entries must hold."},
+            {"additionalProperties", false},
+            {"properties", std::move(properties)}};
 }
 
 json::object orders(vocabulary::RuleFile file)

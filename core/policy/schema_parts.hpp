@@ -30,6 +30,8 @@ namespace json = boost::json;
 [[nodiscard]] json::object field_name();
 /// `when:` of rules that are decided at that stage; it refers to itself as #/definitions/when_STAGE.
 [[nodiscard]] json::object condition(vocabulary::Stage stage);
+/// `when:` of alerts.yaml, over the fields of events; it refers to itself as #/definitions/when_event.
+[[nodiscard]] json::object event_condition();
 /// `then:` of rules of that file.
 [[nodiscard]] json::object orders(vocabulary::RuleFile file);
 

@@ -46,7 +46,8 @@ std::string_view name_of(YamlNode::Type type)
 
 YamlNode::Type type_of(Form form)
 {
-    if (form == Form::map || form == Form::condition || form == Form::header_map || form == Form::tables)
+    if (form == Form::map || form == Form::condition || form == Form::header_map || form == Form::tables ||
+        form == Form::event_condition)
         return YamlNode::Type::map;
     return form == Form::list ? YamlNode::Type::list : YamlNode::Type::text;
 }
@@ -240,6 +241,7 @@ void check_text(Source& source, const YamlNode& node, const Shape& shape, const 
         case Form::header_map:
         case Form::orders:
         case Form::tables:
+        case Form::event_condition:
             return;
     }
 }

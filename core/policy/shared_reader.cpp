@@ -52,6 +52,8 @@ void check_hop(Source& source, const Values& map, const char* hosts_key, const v
         source.error(map.key_place("pins"), "pins count only with tls: pin", "write tls: pin or take them out");
     if (hop.tls != HopTls::verify && map.has("verify_name"))
         source.error(map.key_place("verify_name"), "verify_name counts only with tls: verify");
+    if (hop.tls == HopTls::none && map.has("credentials"))
+        source.error(map.key_place("credentials"), "a password is not said in clear text", "tls: verify, dane or pin");
     if (hop.tls != HopTls::verify && map.has("authorities"))
         source.error(map.key_place("authorities"), "authorities count only with tls: verify");
 }
@@ -76,6 +78,7 @@ vocabulary::NextHop read_next_hop(Source& source, const Values& map, const char*
         if (auto pin = parse_sha256(text)) hop.pins.push_back(std::move(*pin));
     if (const auto name = map.domain("verify_name")) hop.verify_name = name->key();
     hop.ca_file = read_path(map, "authorities", directory, &named_files);
+    hop.credentials = map.text("credentials");
     hop.concurrency = map.small("concurrency", hop.concurrency);
     hop.messages_per_connection = map.small("messages_per_connection", hop.messages_per_connection);
     check_hop(source, map, hosts_key, hop);

@@ -7,6 +7,7 @@
 #include "mail/address.hpp"
 #include "policy/trail.hpp"
 #include "ports/scripting.hpp"
+#include "vocabulary/alerts.hpp"
 #include "vocabulary/facts.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
@@ -171,6 +172,10 @@ public:
     [[nodiscard]] virtual const Keeping& keeping() const noexcept = 0;
     /// permissions.yaml `dual_control:`: whether this act ("release_quarantine") needs a second person.
     [[nodiscard]] virtual bool needs_second_person(std::string_view act) const noexcept = 0;
+    /// Names of logins that routes ask for.
+    [[nodiscard]] virtual std::vector<std::string> credentials() const = 0;
+    /// alerts.yaml; where there is none, nobody is told.
+    [[nodiscard]] virtual const vocabulary::AlertPolicy& alerts() const noexcept = 0;
 
     /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later. A Fault is a
     /// verdict on the recipient: a tag can't be decided (later), or its script failed.

@@ -219,6 +219,8 @@ Spelling make(Form form)
             return words_alone("One of these.");
         case Form::condition:
             return words_alone("A [condition](conditions.md).");
+        case Form::event_condition:
+            return words_alone("A [condition](conditions.md) over the fields of the rule's events.");
         case Form::header_map:
             return words_alone("Names of header fields and their texts, with `${...}` for values.");
         case Form::orders:

@@ -45,6 +45,10 @@ struct Metrics {
     Counter viruses_found{0};            ///< messages in which a virus was found
     Counter scanner_workers_replaced{0};
     Counter signature_swaps{0};
+    Counter alerts_made{0};
+    Counter alerts_sent{0};     ///< on one way to one target
+    Counter alerts_failed{0};   ///< given up on one way
+    Counter events_dropped{0};  ///< more than the alerts engine could hold
     Counter reloads{0};
     Counter reloads_rejected{0};
 };

@@ -317,7 +317,7 @@ std::vector<Schedule::LaneView> Schedule::lanes() const
     const std::lock_guard lock(mutex_);
     std::vector<LaneView> views;
     for (const auto& [name, lane] : lanes_)
-        views.push_back({name, lane->waiting_.size(), lane->workers_, lane->down_.has_value(),
+        views.push_back({name, lane->waiting_.size(), lane->workers_, lane->down_.has_value(), lane->failures_,
                          lane->down_ ? lane->down_->second.describe() : std::string{}});
     return views;
 }

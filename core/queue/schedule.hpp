@@ -28,7 +28,7 @@ struct ScheduleLimits {
     std::uint64_t deliveries = 4000;                ///< in memory
     std::uint64_t content_bytes = 24ULL << 20;      ///< of contents in memory
     Duration lease{std::chrono::hours{24}};         ///< of a claim; longer than any attempt may last
-    std::uint64_t waiting_anyway = 100;        ///< for one next hop, however full the memory is
+    std::uint64_t waiting_anyway = 100;             ///< for one next hop, however full the memory is
     Duration look_again{std::chrono::seconds{30}};  ///< for due deliveries, whatever was heard
 };
 
@@ -96,6 +96,7 @@ public:
         std::size_t waiting = 0;
         unsigned workers = 0;
         bool down = false;
+        unsigned failures = 0;  ///< connections that failed in a row
         std::string reason;
     };
     [[nodiscard]] std::vector<LaneView> lanes() const;

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 
@@ -15,6 +16,18 @@ std::uint64_t read_size(std::string_view argument) noexcept
     std::uint64_t bytes = 0;
     const auto [end, error] = std::from_chars(argument.data(), argument.data() + argument.size(), bytes);
     return error == std::errc() && end == argument.data() + argument.size() ? bytes : 0;
+}
+
+/// Mechanisms of AUTH that the client can use.
+void read_mechanisms(std::string_view list, Capabilities& offered)
+{
+    while (!list.empty()) {
+        const auto end = std::min(list.find(' '), list.size());
+        const auto word = list.substr(0, end);
+        offered.auth_plain = offered.auth_plain || iequals(word, "PLAIN");
+        offered.auth_login = offered.auth_login || iequals(word, "LOGIN");
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
 }
 
 void read_keyword(std::string_view keyword, std::string_view argument, Capabilities& offered)
@@ -35,6 +48,8 @@ void read_keyword(std::string_view keyword, std::string_view argument, Capabilit
         offered.starttls = true;
     else if (iequals(keyword, "REQUIRETLS"))
         offered.require_tls = true;
+    else if (iequals(keyword, "AUTH"))
+        read_mechanisms(argument, offered);
     else if (iequals(keyword, "SIZE")) {
         offered.size = true;
         offered.size_limit = read_size(argument);

@@ -20,6 +20,8 @@ struct Capabilities {
     bool dsn = false;                    ///< RFC 3461
     bool starttls = false;               ///< RFC 3207
     bool require_tls = false;            ///< RFC 8689
+    bool auth_plain = false;             ///< RFC 4954 with RFC 4616
+    bool auth_login = false;             ///< RFC 4954 with the older LOGIN
     bool size = false;                   ///< RFC 1870
     std::uint64_t size_limit = 0;        ///< bytes; 0: SIZE offered without a limit, or not offered
 

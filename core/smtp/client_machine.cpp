@@ -2,6 +2,8 @@
 // client_transaction.cpp.
 #include "smtp/client_machine.hpp"
 
+#include "base/base64.hpp"
+
 #include <fmt/format.h>
 #include <stdexcept>
 #include <utility>
@@ -80,6 +82,9 @@ void ClientMachine::on_reply(const Reply& reply)
         case Waiting::tls:
             on_tls(reply);
             break;
+        case Waiting::auth:
+            on_auth(reply);
+            break;
         case Waiting::mail:
             on_mail(reply);
             break;
@@ -128,13 +133,44 @@ void ClientMachine::on_hello(const Reply& reply, bool helo)
 
     offered_ = helo ? Capabilities{} : read_ehlo(reply.lines);
     offered_.require_tls = offered_.require_tls && config_.secure;
-    if (!needs_tls) {
+    if (!needs_tls && config_.login) {
+        log_in();
+    } else if (!needs_tls) {
         state_ = State::ready;
         events_.emplace_back(Ready{});
     } else if (offered_.starttls) {
         say("STARTTLS", {Waiting::tls});
     } else {
         fail(no_tls("the server does not offer STARTTLS"));
+    }
+}
+
+// RFC 4954. The password is said only here, and only to a server that has proved itself.
+void ClientMachine::log_in()
+{
+    if (!config_.secure) return fail(no_tls("a login is not said in clear text"));
+    const auto& [user, password] = *config_.login;
+    if (offered_.auth_plain) {
+        say("AUTH PLAIN " + to_base64(std::string(1, '\0') + user + std::string(1, '\0') + password), {Waiting::auth});
+    } else if (offered_.auth_login) {
+        login_lines_ = {to_base64(user), to_base64(password)};
+        say("AUTH LOGIN", {Waiting::auth});
+    } else {
+        fail(fault(Retry::later, "the server offers neither AUTH PLAIN nor LOGIN")
+                 .tell_peer(54, {7, 0}, "The next server refuses the connection"));
+    }
+}
+
+void ClientMachine::on_auth(const Reply& reply)
+{
+    if (reply.code == 334 && !login_lines_.empty()) {
+        say(login_lines_.front(), {Waiting::auth});
+        login_lines_.pop_front();
+    } else if (reply.code == 235 && login_lines_.empty()) {
+        state_ = State::ready;
+        events_.emplace_back(Ready{});
+    } else {
+        fail(refused_connection("the login", reply), reply);
     }
 }
 
@@ -152,6 +188,7 @@ void ClientMachine::secured()
     config_.secure = true;
     offered_ = {};
     replies_.clear();
+    login_lines_.clear();
     say_hello();
 }
 

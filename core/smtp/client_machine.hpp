@@ -21,6 +21,7 @@
 #include "smtp/capabilities.hpp"
 #include "smtp/outgoing.hpp"
 #include "smtp/reply_reader.hpp"
+#include "vocabulary/login.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -37,8 +38,9 @@ enum class Protocol { smtp, lmtp };
 struct ClientConfig {
     std::string name;  ///< what EHLO or LHLO says
     Protocol protocol = Protocol::smtp;
-    bool tls_required = true;  ///< STARTTLS before any mail; a server without it fails the connection
-    bool secure = false;       ///< the connection is under TLS already
+    bool tls_required = true;                  ///< STARTTLS before any mail; a server without it fails the connection
+    bool secure = false;                       ///< the connection is under TLS already
+    std::optional<vocabulary::Login> login{};  ///< said by AUTH PLAIN or LOGIN, under TLS only; needs tls_required
     ReplyLimits limits;
     std::size_t pipelined_commands = 100;  ///< RCPTs sent without waiting for replies (RFC 2920 section 3.1)
     std::size_t pipelined_content = std::size_t{64} * 1024;  ///< a BDAT content up to this goes with its envelope
@@ -77,7 +79,7 @@ struct Failed {
 using ClientEvent = std::variant<ClientNeedInput, NeedTls, Ready, RecipientDone, Closed, Failed>;
 
 /// What the peer's next reply is to: decides how long to wait (RFC 5321 section 4.5.3.2).
-enum class Waiting { nothing, greeting, hello, tls, mail, recipient, data, content_end, reset, quit };
+enum class Waiting { nothing, greeting, hello, tls, auth, mail, recipient, data, content_end, reset, quit };
 
 class ClientMachine {
 public:
@@ -122,12 +124,14 @@ private:
     void on_greeting(const mail::Reply& reply);
     void on_hello(const mail::Reply& reply, bool helo);
     void on_tls(const mail::Reply& reply);
+    void on_auth(const mail::Reply& reply);
     void on_mail(const mail::Reply& reply);
     void on_recipient(const mail::Reply& reply, std::size_t index);
     void on_data(const mail::Reply& reply);
     void on_content_end(const mail::Reply& reply);
     void on_reset(const mail::Reply& reply);
     void say_hello();
+    void log_in();
 
     /// Decides what MAIL will say; the fault when the server cannot take this message.
     [[nodiscard]] std::optional<Fault> prepare();
@@ -152,6 +156,7 @@ private:
     std::deque<ClientEvent> events_;
     std::optional<Failed> failure_;
     State state_ = State::opening;
+    std::deque<std::string> login_lines_;  ///< that are still to be said
 
     // Of the current transaction.
     ClientTransaction transaction_;

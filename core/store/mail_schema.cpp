@@ -145,10 +145,76 @@ CREATE TABLE approval(
 ) WITHOUT ROWID;
 )sql";
 
+constexpr const char* alert_schema = R"sql(
+-- An event that a rule of alerts.yaml took, and what became of it.
+CREATE TABLE alert(
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  rule TEXT NOT NULL,
+  event TEXT NOT NULL,
+  object TEXT NOT NULL,
+  grouping TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  fields TEXT NOT NULL,             -- JSON: list of [name, value]
+  suppressed INTEGER NOT NULL,      -- events of the group left out before it
+  left_out INTEGER NOT NULL,        -- and after it
+  standing INTEGER NOT NULL,        -- whether it is about a condition, which can be cleared
+  cleared INTEGER,
+  acknowledged INTEGER,
+  acknowledged_by TEXT NOT NULL,
+  comment TEXT NOT NULL,
+  escalates INTEGER,
+  escalated INTEGER,
+  generation INTEGER NOT NULL
+);
+CREATE INDEX alert_at ON alert(at);
+
+-- One alert on one way to one target.
+CREATE TABLE alert_send(
+  number INTEGER PRIMARY KEY,
+  alert INTEGER NOT NULL,
+  channel INTEGER NOT NULL,         -- vocabulary::AlertChannel
+  target TEXT NOT NULL,
+  secure INTEGER NOT NULL,
+  escalation INTEGER NOT NULL,
+  state INTEGER NOT NULL,           -- SendState
+  attempts INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  note TEXT NOT NULL
+);
+CREATE INDEX alert_send_alert ON alert_send(alert);
+CREATE INDEX alert_send_due ON alert_send(due) WHERE state = 0;
+
+-- Windows in which the service is worked on.
+CREATE TABLE maintenance(
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  starts INTEGER NOT NULL,
+  ends INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  at_before TEXT NOT NULL,          -- JSON: list of microseconds
+  intake INTEGER NOT NULL,          -- vocabulary::WindowIntake
+  by TEXT NOT NULL,
+  announced INTEGER NOT NULL,
+  cancelled INTEGER,
+  cancelled_by TEXT NOT NULL
+);
+
+-- Who was told of a window, and at which of its steps.
+CREATE TABLE maintenance_told(
+  maintenance INTEGER NOT NULL,
+  step INTEGER NOT NULL,            -- microseconds before the window
+  who TEXT NOT NULL,
+  PRIMARY KEY(maintenance, step, who)
+) WITHOUT ROWID;
+)sql";
+
 constexpr std::array steps{
     Migration{1, "spool, queue, ledger and generations", first_schema},
     Migration{2, "archive of policy generations", archive_schema},
     Migration{3, "verdicts, quarantine and evidence", verdicts},
+    Migration{4, "alerts and maintenance", alert_schema},
 };
 
 }  // namespace

@@ -117,6 +117,7 @@ public:
     [[nodiscard]] Counters counters() const noexcept;
 
 private:
+    friend class AlertStore;
     struct Impl;
     explicit MailStore(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;

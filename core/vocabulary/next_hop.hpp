@@ -24,6 +24,7 @@ struct NextHop {
     HopTls tls = HopTls::verify;
     std::vector<std::string> pins;  ///< SHA-256 of accepted certificates (DER), lower-case hexadecimal; for `pin`
     std::string verify_name;        ///< name the certificate must carry; empty: the host's own name
+    std::string credentials;        ///< name of a login in node.yaml's secrets, for AUTH; empty: none
     std::string ca_file;            ///< authorities believed for this hop; empty: those of node.yaml
     unsigned concurrency = 10;      ///< connections at one time, at least 1
     unsigned messages_per_connection = 100;

@@ -96,6 +96,7 @@ struct Node {
     std::string hop_authorities;  ///< PEM: who may certify next hops; empty: the system's
     std::optional<Mailboxes> mailboxes;
     Scanner scanner;
+    std::string secrets;         ///< YAML file with logins for routes; empty: none
     std::string control_socket;  ///< start
     std::string control_group;   ///< group that may use it; empty: owner only; start
     std::optional<ControlRemote> control_remote;

@@ -1,8 +1,9 @@
 """A member's mail server for tests: takes mail by SMTP or LMTP, does as it is told, keeps what it got.
 
 One thread for each connection. Behaviour is a list of orders (MemberServer.order), looked up at each step:
-`connect`, `ehlo`, `starttls`, `mail`, `rcpt`, `data`, `end` (after the content), `bdat`, `quit`.
+`connect`, `ehlo`, `starttls`, `auth`, `mail`, `rcpt`, `data`, `end` (after the content), `bdat`, `quit`.
 """
+import base64
 import dataclasses
 import os
 import re
@@ -83,10 +84,14 @@ class MemberServer:
         unix_socket=None,
         without=(),
         starttls=True,
+        logins=None,
+        mechanisms="PLAIN LOGIN",
     ):
+        """`logins`: {user: password}; then nothing is taken without AUTH, which is offered under TLS."""
         self.certificate, self.name, self.lmtp = certificate, name, lmtp
         self.extensions = [e for e in EXTENSIONS if e.split()[0] not in without]
         self.starttls = starttls and certificate is not None
+        self.logins, self.mechanisms = logins, mechanisms
         self.address, self.port, self.unix_socket = address, port or free_port(address), unix_socket
         self.messages, self.orders, self.commands, self.connections = [], [], [], 0
         self._lock, self._listener, self._open = threading.Lock(), None, set()
@@ -201,7 +206,7 @@ class Conversation:
 
     def __init__(self, server, peer, number):
         self.server, self.peer, self.number = server, peer, number
-        self.buffer, self.helo, self.tls = b"", "", None
+        self.buffer, self.helo, self.tls, self.user = b"", "", None, None
         if peer.family == socket.AF_INET:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer.settimeout(120)
@@ -285,6 +290,8 @@ class Conversation:
         offered = list(self.server.extensions)
         if self.server.starttls and not self.tls:
             offered = [e for e in offered if e != "REQUIRETLS"] + ["STARTTLS"]
+        if self.server.logins and self.tls:
+            offered.append("AUTH " + self.server.mechanisms)
         lines = [self.server.name] + offered
         self.answer(
             "ehlo", line, "\r\n".join(f"250{'-' if i < len(lines) - 1 else ' '}{text}" for i, text in enumerate(lines))
@@ -311,10 +318,26 @@ class Conversation:
         self.reset()
         return None
 
+    def on_auth(self, line):
+        words = line.split()
+        if words[1].upper() == "PLAIN":
+            _, user, password = base64.b64decode(words[2]).decode().split("\0")
+        else:
+            self.answer("auth", line, "334 VXNlcm5hbWU6")
+            user = base64.b64decode(self.line()).decode()
+            self.answer("auth", line, "334 UGFzc3dvcmQ6")
+            password = base64.b64decode(self.line()).decode()
+        fits = self.tls and self.server.logins.get(user) == password
+        self.user = user if fits else None
+        self.answer("auth", line, "235 2.7.0 welcome" if fits else "535 5.7.8 wrong")
+
     def on_mail(self, line):
         address, self.sender_parameters = path_and_parameters(line)
+        if self.server.logins and not self.user:
+            return self.answer("mail", line, "530 5.7.0 log in first") and None
         if self.answer("mail", line, "250 2.1.0 sender ok").startswith("250"):
             self.sender = address
+        return None
 
     def on_rcpt(self, line):
         address, parameters = path_and_parameters(line)

@@ -53,8 +53,10 @@ void apply(const std::string& changes, const fs::path& directory)
         const auto name = line.substr(3);
         if (name.starts_with('-'))
             fs::remove_all(directory / name.substr(1));
-        else
+        else {
+            fs::create_directories((directory / name).parent_path());
             file.open(directory / name, std::ios::binary);
+        }
     }
 }
 

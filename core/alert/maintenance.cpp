@@ -1,0 +1,181 @@
+// Maintenance windows: announced or declared, told to members' people at each step once, known to intake.
+#include "alert/engine.hpp"
+
+#include "base/ids.hpp"
+#include "base/text.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <set>
+
+namespace postern::alert {
+
+namespace {
+
+constexpr Duration look_again = std::chrono::seconds{5};
+constexpr Duration purge_every = std::chrono::hours{6};
+/// The queue is not flooded: so many letters, then a rest.
+constexpr std::size_t letters_at_once = 20;
+constexpr Duration between_letters = std::chrono::seconds{1};
+constexpr std::string_view declared = "declared:";
+
+/// The step that is due: the shortest that has begun. Nothing: none has, or the window is over.
+std::optional<Duration> step_of(const vocabulary::MaintenanceWindow& window, Instant now)
+{
+    if (now >= window.to) return std::nullopt;
+    std::optional<Duration> step;
+    for (const auto before : window.at_before)
+        if (window.from - before <= now && (!step || before < *step)) step = before;
+    return step;
+}
+
+}  // namespace
+
+Engine::Async<void> Engine::keep_house()
+{
+    Instant purged{};
+    while (!stopping_) {
+        const auto present = house_.present();
+        co_await keep_windows(present);
+        if (clock_.now() - purged > purge_every) {
+            purged = clock_.now();
+            (void)co_await store_.forget(purged - present.policy->keep);
+        }
+        co_await rest(keeping_, look_again);
+    }
+}
+
+Engine::Async<void> Engine::keep_windows(const Present& present)
+{
+    auto windows = co_await store_.windows();
+    if (!windows) co_return;
+    const auto now = clock_.now();
+    bool changed = false;
+    for (const auto& window : present.policy->windows) {
+        const auto id = std::string(declared) + window.name;
+        const auto known = std::ranges::find(*windows, id, &store::MaintenanceRecord::id);
+        const bool same = known != windows->end() && known->window.from == window.from &&
+                          known->window.to == window.to && known->window.text == window.text &&
+                          known->window.at_before == window.at_before && known->window.intake == window.intake;
+        if (same || window.to < now) continue;
+        store::MaintenanceRecord record;
+        record.id = id;
+        record.window = window;
+        record.by = "alerts.yaml";
+        record.announced = now;
+        (void)co_await store_.announce(std::move(record));
+        changed = true;
+    }
+    // What the policy no longer declares is cancelled.
+    for (const auto& record : *windows) {
+        if (!record.id.starts_with(declared) || record.cancelled || record.window.to < now) continue;
+        const auto name = record.id.substr(declared.size());
+        if (std::ranges::find(present.policy->windows, name, &vocabulary::MaintenanceWindow::name) !=
+            present.policy->windows.end())
+            continue;
+        (void)co_await store_.cancel(record.id, "alerts.yaml", now);
+        changed = true;
+    }
+    if (changed) windows = co_await store_.windows();
+    if (!windows) co_return;
+    std::vector<vocabulary::MaintenanceWindow> ahead;
+    for (const auto& record : *windows)
+        if (!record.cancelled && now < record.window.to) ahead.push_back(record.window);
+    maintenance_.set(std::move(ahead));
+    for (const auto& record : *windows) {
+        if (record.cancelled || now >= record.window.to) continue;
+        tell_of_window(record);
+        if (!stopping_) co_await tell_people(present, record);
+    }
+}
+
+/// The event, once for each window; a restart does not repeat it.
+void Engine::tell_of_window(const store::MaintenanceRecord& record)
+{
+    if (record.announced < started_ || std::ranges::find(announced_, record.id) != announced_.end()) return;
+    announced_.push_back(record.id);
+    const auto& window = record.window;
+    alarms_.tell(vocabulary::EventId::maintenance_announced, record.id,
+                 fmt::format("Maintenance from {} to {}, announced by {}: {}", readable(window.from),
+                             readable(window.to), record.by, window.text),
+                 {{"from", to_iso8601(window.from)},
+                  {"to", to_iso8601(window.to)},
+                  {"announcement", window.text},
+                  {"intake", std::string(vocabulary::name_of(window.intake))}});
+}
+
+Engine::Async<void> Engine::tell_people(const Present& present, const store::MaintenanceRecord& record)
+{
+    const auto step = step_of(record.window, clock_.now());
+    if (!step) co_return;
+    const auto told = co_await store_.told(record.number, *step);
+    if (!told) co_return;
+    const std::set<std::string> done(told->begin(), told->end());
+    if (done.contains("")) co_return;  // everybody
+    const auto people = co_await house_.people();
+    if (!people) {
+        log_.warning("maintenance is not announced yet", {{"reason", people.error().describe()}});
+        co_return;
+    }
+    std::size_t made = 0, failed = 0;
+    for (const auto& person : *people) {
+        if (stopping_) co_return;
+        if (done.contains(person.address)) continue;
+        Letter letter;
+        letter.to = person.address;
+        letter.secure = person.secure;
+        letter.reason = "maintenance " + record.id;
+        letter.text = person.secure ? maintenance_text(record.window, present.service)
+                                    : notice_text(notice_of(vocabulary::EventId::maintenance_announced,
+                                                            record.window.from, present.service));
+        auto message = co_await house_.letter(present, std::move(letter));
+        if (!message) {
+            ++failed;
+            log_.warning("maintenance not told",
+                         {{"recipient", person.address}, {"reason", message.error().describe()}});
+            continue;
+        }
+        std::optional<store::NewMessage> stored(std::move(*message));
+        auto noted = co_await store_.tell(record.number, *step, person.address, std::move(stored));
+        if (!noted) co_return;  // again from here
+        if (++made % letters_at_once != 0) continue;
+        house_.mail_waits();
+        co_await rest(keeping_, between_letters);
+    }
+    house_.mail_waits();
+    (void)co_await store_.tell(record.number, *step, "", std::nullopt);
+    log_.info("maintenance announced", {{"alarm", record.id},
+                                        {"reason", vocabulary::print_duration(*step) + " before"},
+                                        {"count", std::uint64_t{made}},
+                                        {"failed", std::uint64_t{failed}}});
+}
+
+Engine::Async<Result<std::string>> Engine::announce(vocabulary::MaintenanceWindow window, std::string actor)
+{
+    const auto now = clock_.now();
+    if (window.to <= now) co_return fault(Retry::never, "the window lies in the past");
+    if (window.from >= window.to) co_return fault(Retry::never, "the window ends before it begins");
+    store::MaintenanceRecord record;
+    record.id = make_message_id(now);
+    record.window = std::move(window);
+    record.by = actor;
+    record.announced = now;
+    const auto id = record.id;
+    auto stored = co_await store_.announce(std::move(record));
+    if (!stored) co_return std::unexpected(stored.error());
+    log_.info("maintenance planned", {{"alarm", id}, {"actor", actor}});
+    wake();
+    co_return id;
+}
+
+Engine::Async<Result<bool>> Engine::cancel(std::string id, std::string actor)
+{
+    auto cancelled = co_await store_.cancel(id, actor, clock_.now());
+    if (cancelled && *cancelled) {
+        log_.info("maintenance cancelled", {{"alarm", id}, {"actor", actor}});
+        wake();
+    }
+    co_return cancelled;
+}
+
+}  // namespace postern::alert
