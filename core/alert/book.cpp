@@ -94,23 +94,32 @@ Heard Book::hear(const vocabulary::Event& event, const vocabulary::AlertPolicy& 
         end(event, heard);
         return heard;
     }
-    for (const auto& rule : policy.rules) {
-        if (!rule.takes(event) || is_known(rule.name, event)) continue;
-        const auto grouping = rule.group_by.empty() ? std::string{} : event.field(rule.group_by).value_or("");
-        auto [place, first] = groups_.try_emplace({rule.name, grouping});
-        auto& group = place->second;
-        if (!first && rule.one_per && event.at < group.at + *rule.one_per) {
-            ++group.left_out;
-            heard.left_out.emplace_back(group.alert, group.left_out);
-            continue;
-        }
-        auto alert = record_of(event, rule, grouping, generation);
-        alert.suppressed = group.left_out;
-        group = {0, event.at, 0};
-        heard.fresh.push_back(std::move(alert));
-    }
+    for (const auto& rule : policy.rules)
+        if (rule.takes(event) && !is_known(rule.name, event)) hear(event, rule, generation, heard);
     tidy(event.at);
     return heard;
+}
+
+void Book::hear(const vocabulary::Event& event, const vocabulary::AlertRule& rule, std::uint64_t generation,
+                Heard& heard)
+{
+    vocabulary::EventScript::Answer said;
+    if (rule.script) said = rule.script->ask(event);
+    if (!said.error.empty()) heard.failed.emplace_back(rule.place, said.error);
+    if (!said.holds) return;
+    const auto grouping = rule.group_by.empty() ? std::string{} : event.field(rule.group_by).value_or("");
+    auto [place, first] = groups_.try_emplace({rule.name, grouping});
+    auto& group = place->second;
+    if (!first && rule.one_per && event.at < group.at + *rule.one_per) {
+        ++group.left_out;
+        heard.left_out.emplace_back(group.alert, group.left_out);
+        return;
+    }
+    auto alert = record_of(event, rule, grouping, generation);
+    if (!said.note.empty()) alert.fields.emplace_back("note", said.note);
+    alert.suppressed = group.left_out;
+    group = {0, event.at, 0};
+    heard.fresh.push_back(std::move(alert));
 }
 
 std::vector<std::int64_t> Book::escalations(Instant now)

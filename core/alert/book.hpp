@@ -25,6 +25,7 @@ struct Heard {
     std::vector<store::AlertRecord> fresh;                         ///< to be stored and sent; without numbers
     std::vector<std::pair<std::int64_t, std::uint64_t>> left_out;  ///< alerts whose group had one more event
     std::vector<std::int64_t> cleared;                             ///< alerts whose condition has ended
+    std::vector<std::pair<std::string, std::string>> failed;       ///< rules by place, and how their scripts failed
 };
 
 class Book {
@@ -60,6 +61,9 @@ private:
     using GroupKey = std::pair<std::string, std::string>;
 
     [[nodiscard]] bool is_known(const std::string& rule, const vocabulary::Event& event);
+    /// One rule's part of hear().
+    void hear(const vocabulary::Event& event, const vocabulary::AlertRule& rule, std::uint64_t generation,
+              Heard& heard);
     void end(const vocabulary::Event& event, Heard& heard);
     void tidy(Instant now);
 

@@ -199,6 +199,8 @@ Engine::Async<bool> Engine::handle(const vocabulary::Event& event)
     const auto present = house_.present();
     const Book before = book_;
     const auto heard = book_.hear(event, *present.policy, present.generation);
+    for (const auto& [rule, error] : heard.failed)
+        log_.warning("a rule's script failed", {{"rule", rule}, {"reason", error}});
     for (auto alert : heard.fresh) {
         const auto* rule = present.policy->rule(alert.rule);
         auto sends = sends_of(alert, rule->to, rule->by, present, false);
@@ -276,7 +278,8 @@ Engine::Async<void> Engine::send_one(store::AlertWithSends due)
     letter.reason = "alert " + due.alert.id;
     letter.about_unsent = due.alert.event == vocabulary::EventId::alert_unsent;
     letter.text = send.secure ? full_text(due.alert, send.escalation, *present.policy, present.service)
-                              : notice_text(notice_of(due.alert.event, due.alert.at, present.service));
+                              : notice_text(notice_of(due.alert.event, due.alert.at, present.service),
+                                            notice_form(*present.policy, due.alert.rule));
     auto message = co_await house_.letter(present, std::move(letter));
     if (!message) {
         co_await fail(due.alert, send, message.error());
@@ -306,7 +309,8 @@ Engine::Async<void> Engine::carry()
         Duration wait = look_again;
         if (next && *next)
             wait = std::clamp<Duration>(**next - clock_.now(), std::chrono::milliseconds{20}, look_again);
-        co_await rest(carrying_, due ? wait : after_trouble);
+        if (!due) wait = after_trouble;
+        co_await rest(carrying_, wait);
     }
 }
 

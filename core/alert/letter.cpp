@@ -119,14 +119,23 @@ Notice notice_of(vocabulary::EventId event, Instant at, const Service& service)
     return {std::string(kind.title), readable(at), service.name, std::string(kind.advice)};
 }
 
-MailTemplate notice_text(const Notice& notice)
+MailTemplate notice_text(const Notice& notice, const MailTemplate* form)
 {
-    static const MailTemplate form{"{{what}} ({{service}})",
-                                   "{{what}}.\n\nService:  {{service}}\nTime:     {{time}}\n\n{{advice}}\n\n"
-                                   "This address is outside the service: nothing more is said here, and this mail\n"
-                                   "never asks for a password.\n"};
+    static const MailTemplate usual{"{{what}} ({{service}})",
+                                    "{{what}}.\n\nService:  {{service}}\nTime:     {{time}}\n\n{{advice}}\n\n"
+                                    "This address is outside the service: nothing more is said here, and this mail\n"
+                                    "never asks for a password.\n"};
     return vocabulary::fill(
-        form, {{"what", notice.what}, {"time", notice.time}, {"service", notice.service}, {"advice", notice.advice}});
+        form != nullptr ? *form : usual,
+        {{"what", notice.what}, {"time", notice.time}, {"service", notice.service}, {"advice", notice.advice}});
+}
+
+const MailTemplate* notice_form(const vocabulary::AlertPolicy& policy, std::string_view name)
+{
+    const auto* rule = policy.rule(name);
+    if (rule == nullptr || rule->notice_file.empty()) return nullptr;
+    const auto found = policy.notices.find(rule->notice_file);
+    return found == policy.notices.end() ? nullptr : &found->second;
 }
 
 MailTemplate maintenance_text(const vocabulary::MaintenanceWindow& window, const Service& service)

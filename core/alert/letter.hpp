@@ -31,7 +31,12 @@ struct Notice {
 [[nodiscard]] vocabulary::MailTemplate full_text(const store::AlertRecord& alert, bool escalation,
                                                  const vocabulary::AlertPolicy& policy, const Service& service);
 [[nodiscard]] Notice notice_of(vocabulary::EventId event, Instant at, const Service& service);
-[[nodiscard]] vocabulary::MailTemplate notice_text(const Notice& notice);
+/// `form`: a rule's template for addresses outside; null: the built-in text. Whatever it names, a Notice is all that
+/// there is to fill it with.
+[[nodiscard]] vocabulary::MailTemplate notice_text(const Notice& notice,
+                                                   const vocabulary::MailTemplate* form = nullptr);
+/// The one that the rule of that name has.
+[[nodiscard]] const vocabulary::MailTemplate* notice_form(const vocabulary::AlertPolicy& policy, std::string_view rule);
 /// What people inside are told of a window.
 [[nodiscard]] vocabulary::MailTemplate maintenance_text(const vocabulary::MaintenanceWindow& window,
                                                         const Service& service);

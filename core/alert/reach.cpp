@@ -56,12 +56,13 @@ std::vector<Reached> reach(const std::vector<vocabulary::AlertTarget>& targets, 
                     collector.add_text(address, target.reach);
                 break;
             }
-            // The directory holds secure addresses only: these have no other.
             case AlertRole::sender:
                 collector.add_text(event.field("sender.address"), target.reach);
+                collector.add_text(event.field("sender.non_secure"), target.reach);
                 break;
             case AlertRole::user:
                 collector.add_text(event.field("user.address"), target.reach);
+                collector.add_text(event.field("user.non_secure"), target.reach);
                 break;
             case AlertRole::operations:
             case AlertRole::service_administrator:

@@ -1,14 +1,21 @@
 #include "app/commands.hpp"
 #include "control/file_sets.hpp"
+#include "gateway/alert_addresses.hpp"
+#include "gateway/policy_tests.hpp"
+#include "gateway/rehearsed_people.hpp"
+#include "policy/directory_file.hpp"
 #include "policy/loader.hpp"
 #include "report/templates.hpp"
 #include "script/maker.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
+#include <optional>
 
 namespace postern::app {
 
@@ -28,6 +35,25 @@ void check_there(Context& context, const CheckOptions& options)
     ask_and_print(context, "POST", "/v1/check", boost::json::serialize(order), options.json);
 }
 
+/// Whom alerts.yaml names, held against the directory.yaml that lies there; without one only ways out are looked at.
+void check_people(const CheckOptions& options, policy::Loader& loader, policy::Loaded& loaded)
+{
+    auto files = loader.file_set();
+    const auto alerts = files.find("alerts.yaml");
+    if (!loaded.snapshot || alerts == files.end()) return;
+    const std::string bytes = alerts->second;
+    std::vector<std::string> notes;
+    std::optional<gateway::PeopleIndex> index;
+    if (gateway::add_directory(files, std::filesystem::path(options.directory) / "directory.yaml")) {
+        const auto directory = policy::parse_directory_file(files.at("directory.yaml"), "directory.yaml");
+        if (!policy::has_errors(directory.diagnostics))
+            index.emplace(*loaded.snapshot, gateway::people_of(directory.document));
+    }
+    gateway::RehearsedPeople people(loaded.snapshot, index ? &*index : nullptr, notes);
+    std::ranges::move(gateway::check_alert_addresses(*loaded.snapshot, bytes, index ? &people : nullptr),
+                      std::back_inserter(loaded.diagnostics));
+}
+
 void check(Context& context, const CheckOptions& options)
 {
     if (context.engine.remote) return check_there(context, options);
@@ -36,6 +62,7 @@ void check(Context& context, const CheckOptions& options)
     const script::Maker scripts(rates, clock);
     policy::Loader loader(options.directory, &scripts);
     auto loaded = loader.load(0);
+    check_people(options, loader, loaded);
     const auto templates = report::Templates::load((std::filesystem::path(options.directory) / "templates").string());
     const bool good = loaded.snapshot != nullptr && templates.has_value();
     if (!good) context.exit_code = refused;

@@ -6,6 +6,7 @@
 #include "control/generations.hpp"
 #include "control/remote.hpp"
 #include "gateway/accept_path.hpp"
+#include "gateway/alert_addresses.hpp"
 #include "gateway/alert_house.hpp"
 #include "gateway/deliver_path.hpp"
 #include "gateway/monitor.hpp"
@@ -19,6 +20,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sys/stat.h>
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -28,6 +30,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 
@@ -81,11 +84,16 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
     return options;
 }
 
-// With the people of the directory.yaml that lies there, as `postern test` runs them.
-policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files)
+// The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and whether
+// those whom alerts.yaml names are in the directory.
+policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files,
+                              ports::People& people)
 {
     gateway::add_directory(files, directory + "/directory.yaml");
-    return gateway::failures_of(gateway::run_policy_tests(policy, files));
+    auto found = gateway::failures_of(gateway::run_policy_tests(policy, files));
+    if (const auto alerts = files.find("alerts.yaml"); alerts != files.end())
+        std::ranges::move(gateway::check_alert_addresses(*policy, alerts->second, &people), std::back_inserter(found));
+    return found;
 }
 
 boost::asio::awaitable<void> every_half_minute(gateway::DeliverPath* path)
@@ -147,8 +155,8 @@ private:
           intake_(reactors_, sessions_),
           reload_(
               directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_,
-              [directory](const policy::SnapshotPtr& policy, const policy::FileSet& files) {
-                  return run_tests(directory, policy, files);
+              [this, directory](const policy::SnapshotPtr& policy, const policy::FileSet& files) {
+                  return run_tests(directory, policy, files, *people_);
               },
               &scripts_),
           api_(services_, reload_, alerts_engine_, clock_.now()),

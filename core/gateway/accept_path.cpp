@@ -1,7 +1,6 @@
 #include "gateway/accept_path.hpp"
 
 #include "base/text.hpp"
-
 #include "gateway/composition.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
@@ -167,10 +166,30 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
     auto told = co_await make_notices(services_, transaction.generation, message.message, content, std::move(notices));
     std::ranges::move(told, std::back_inserter(also));
     std::string id = message.message.id;
+    const auto quarantined = quarantine_fields(message);
     auto committed = co_await commit(std::move(message), std::move(also));
     if (!committed) co_return std::unexpected(committed.error());
+    for (const auto& fields : quarantined)
+        services_.alarms.tell(
+            vocabulary::EventId::message_quarantined, id,
+            fmt::format("Message {} was put into quarantine; `postern quarantine show {}` says why", id, id), fields);
     transaction.rates->keep();
     co_return id;
+}
+
+/// What the event says of each delivery that is kept back for people.
+std::vector<vocabulary::EventFields> AcceptPath::quarantine_fields(const store::NewMessage& message)
+{
+    std::vector<vocabulary::EventFields> all;
+    for (const auto& delivery : message.deliveries)
+        if (delivery.quarantined)
+            all.push_back({{"sender.address", message.message.sender},
+                           {"sender.organisation", message.message.organisation},
+                           {"recipient.address", delivery.recipients.front().address},
+                           {"recipient.organisation", delivery.organisation},
+                           {"message.id", message.message.id},
+                           {"reason", delivery.hold_reason}});
+    return all;
 }
 
 void AcceptPath::count(const Transaction& transaction, const PlannedRecipient& recipient)

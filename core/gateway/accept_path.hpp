@@ -38,6 +38,7 @@ private:
     [[nodiscard]] Async<Result<std::string>> take(Transaction transaction, store::Content content);
     [[nodiscard]] Async<Result<void>> commit(store::NewMessage message, std::vector<store::NewMessage> also);
     void count(const Transaction& transaction, const PlannedRecipient& recipient);
+    [[nodiscard]] static std::vector<vocabulary::EventFields> quarantine_fields(const store::NewMessage& message);
     [[nodiscard]] std::vector<store::NewMessage> tell_of_kept(const Generation& generation, store::NewMessage& message);
     [[nodiscard]] Async<void> tell_of_refusal(GenerationPtr generation, store::NewMessage message,
                                               std::vector<Notice> notices);

@@ -1,6 +1,7 @@
 #include "gateway/alert_house.hpp"
 
 #include "base/ids.hpp"
+#include "gateway/policy_community.hpp"
 #include "gateway/reports.hpp"
 #include "transform/mapping.hpp"
 
@@ -52,24 +53,19 @@ boost::asio::awaitable<Result<const vocabulary::Organisation*>> organisation_of(
 std::optional<mail::Address> AlertHouse::inside(const mail::Address& address) const
 {
     const auto generation = services_.generations.current();
-    const auto owner = generation->policy->owner_of(address.domain());
-    if (!owner) return std::nullopt;
-    if (owner->organisation == nullptr || owner->inside) return address;
-    return transform::inside(address, *owner->organisation);
+    return PolicyCommunity(*generation->policy).inside(address);
 }
 
 std::vector<mail::Address> AlertHouse::administrators(std::string_view organisation) const
 {
     const auto generation = services_.generations.current();
-    const auto* declared = generation->policy->organisation(organisation);
-    return declared ? declared->administrators : std::vector<mail::Address>{};
+    return PolicyCommunity(*generation->policy).administrators(organisation);
 }
 
 std::vector<std::string> AlertHouse::non_secure(std::string_view organisation) const
 {
     const auto generation = services_.generations.current();
-    const auto* declared = generation->policy->organisation(organisation);
-    return declared ? declared->alerts_also_to : std::vector<std::string>{};
+    return PolicyCommunity(*generation->policy).non_secure(organisation);
 }
 
 alert::Present AlertHouse::present() const

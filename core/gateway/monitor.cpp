@@ -1,7 +1,9 @@
 #include "gateway/monitor.hpp"
 
 #include "base/text.hpp"
+#include "gateway/record_watch.hpp"
 #include "net/certificate_dates.hpp"
+#include "ports/told_events.hpp"
 #include "store/alert_store.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +20,7 @@ using vocabulary::EventId;
 constexpr Duration between = std::chrono::seconds{2};
 /// Of rounds: what changes slowly is looked at now and then.
 constexpr unsigned slowly = 8;
+constexpr unsigned seldom = 150;
 /// A destination with no attempt for so long has no mail waiting.
 constexpr Duration forget_destination = std::chrono::hours{2};
 constexpr Duration longest_window = std::chrono::days{2};
@@ -86,6 +89,21 @@ boost::asio::awaitable<void> Monitor::look(const policy::Snapshot& policy)
     for (const auto& key : before_)
         if (!standing_.contains(key)) services_.alarms.clear(key);
     before_ = standing_;
+    co_await look_at_records(policy);
+}
+
+boost::asio::awaitable<void> Monitor::look_at_records(const policy::Snapshot& policy)
+{
+    const auto say = [this](const std::string& what, const std::optional<std::string>& found) {
+        if (found)
+            ports::raise_tampering(services_.alarms, what, *found);
+        else
+            ports::clear_tampering(services_.alarms, what);
+    };
+    if (round_ % slowly == 0) say("storage", storage_exposure(policy.node().storage));
+    if (round_ % seldom != 0) co_return;
+    const auto damage = co_await archive_damage(services_.store);
+    if (damage) say("archive", *damage);
 }
 
 // The paths raise this where they meet it; it ends here too, when nothing is delivered meanwhile.
@@ -199,6 +217,9 @@ void Monitor::look_at_certificates(const policy::Snapshot& policy)
             look_at_certificate(policy.alerts(), listener.name,
                                 fmt::format("The certificate of listener {}", listener.name),
                                 listener.tls->certificate);
+    if (node.control_remote)
+        look_at_certificate(policy.alerts(), "control-remote", "The certificate of the control port",
+                            node.control_remote->certificate);
     look_at_certificate(policy.alerts(), "authority-of-members", "An authority of members' certificates",
                         node.authorities);
     look_at_certificate(policy.alerts(), "authority-of-next-hops", "An authority of next hops", node.hop_authorities);

@@ -37,6 +37,7 @@ private:
     };
 
     [[nodiscard]] boost::asio::awaitable<void> look(const policy::Snapshot& policy);
+    [[nodiscard]] boost::asio::awaitable<void> look_at_records(const policy::Snapshot& policy);
     void look_at_storage();
     void look_at_queue(const vocabulary::AlertPolicy& alerts, std::optional<Instant> oldest, std::uint64_t waiting);
     void look_at_destinations(const vocabulary::AlertPolicy& alerts);

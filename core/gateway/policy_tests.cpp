@@ -2,6 +2,7 @@
 
 #include "base/glob.hpp"
 #include "base/text.hpp"
+#include "gateway/alert_tests.hpp"
 #include "gateway/explanation.hpp"
 #include "gateway/made_message.hpp"
 #include "gateway/test_expectations.hpp"
@@ -65,6 +66,7 @@ public:
         const auto due = choose();
         report_.outcomes.resize(due.size());
         run_all(due);
+        run_alert_tests();
         report_.failed = static_cast<std::size_t>(
             std::ranges::count_if(report_.outcomes, [](const TestOutcome& o) { return !o.mismatches.empty(); }));
         if (options_.filter.empty()) name_unreached();
@@ -126,10 +128,14 @@ private:
         std::vector<Due> due;
         for (const auto& file : read_)
             for (const auto& test : file.tests.tests)
-                if (options_.filter.empty() || glob_matches(options_.filter, test.name) ||
-                    glob_matches(options_.filter, test.file))
+                if (is_chosen(test.name, test.file))
                     due.push_back({&test, file.people ? file.people.get() : everybody_.get()});
         return due;
+    }
+
+    [[nodiscard]] bool is_chosen(const std::string& name, const std::string& file) const
+    {
+        return options_.filter.empty() || glob_matches(options_.filter, name) || glob_matches(options_.filter, file);
     }
 
     void run_all(const std::vector<Due>& due)
@@ -181,6 +187,19 @@ private:
         return outcome;
     }
 
+    void run_alert_tests()
+    {
+        for (const auto& file : read_)
+            for (const auto& test : file.tests.alerts) {
+                if (!is_chosen(test.name, test.file)) continue;
+                auto result = run_alert_test(*policy_, test, options_.now);
+                reached_.insert(result.reached.begin(), result.reached.end());
+                const bool failed = !result.mismatches.empty();
+                report_.outcomes.push_back({test.name, test.file, test.place, std::move(result.mismatches),
+                                            failed ? std::move(result.explanation) : std::string{}});
+            }
+    }
+
     /// Every rule that held or could not be decided; those that did not hold are many and seldom the reason.
     [[nodiscard]] static std::string what_decided(const Rehearsed& rehearsed)
     {
@@ -198,6 +217,8 @@ private:
     {
         for (auto& rule : all_rules(*policy_))
             if (!reached_.contains(rule)) report_.unreached.push_back(std::move(rule));
+        for (const auto& rule : policy_->alerts().rules)
+            if (!reached_.contains(rule.place)) report_.unreached.push_back(rule.place);
     }
 
     const policy::SnapshotPtr& policy_;

@@ -100,13 +100,19 @@ bool makes_sense(AlertRole role, const std::vector<AlertTrigger>& on)
     return true;
 }
 
+void declare(vocabulary::AlertPolicy& policy, const mail::Address& address, const Place& place)
+{
+    policy.addresses.push_back({address, place.line, place.column, place.length});
+}
+
 std::vector<AlertTarget> read_targets(Source& source, const Values& map, const AlertRule& rule,
-                                      const vocabulary::AlertPolicy& policy)
+                                      vocabulary::AlertPolicy& policy)
 {
     std::vector<AlertTarget> targets;
     for (const auto* node : each(map.node("to"))) {
         auto target = read_target(source, *node);
         if (!target) continue;
+        if (target->address) declare(policy, *target->address, node->place);
         if (is_declared(target->role) && !policy.people.contains(target->role))
             source.error(node->place, fmt::format("nobody is declared as \"{}\"", printable(node->text, 60)),
                          fmt::format("people: {{ {}: [somebody@example.org] }}",
@@ -146,10 +152,6 @@ std::vector<AlertTrigger> read_on(Source& source, const YamlNode* node)
             on.push_back({event->id, usual ? usual->text : ""});
         }
     }
-    for (const auto& trigger : on)
-        if (const auto& event = vocabulary::info(trigger.event); event.later && node != nullptr)
-            source.warning(node->place, fmt::format("nothing raises \"{}\" yet", event.name),
-                           "the rule is kept for the version that does");
     return on;
 }
 
@@ -181,15 +183,36 @@ bool is_plain_name(std::string_view file)
     return file.find('/') == file.npos && !file.starts_with('.');
 }
 
-void read_template(Source& source, const Values& map, AlertRule& rule, AlertsFile& file)
+/// The name of a file of templates/ under `key`; empty: none is named, or it is wrong.
+std::string read_template(Source& source, const Values& map, const char* key, const AlertRule& rule, AlertsFile& file)
 {
-    rule.template_file = map.text("template");
-    if (rule.template_file.empty()) return;
-    if (!is_plain_name(rule.template_file))
-        source.error(map.place("template"), fmt::format("\"{}\" is no file of templates/", rule.template_file),
+    auto name = map.text(key);
+    if (name.empty()) return name;
+    if (!is_plain_name(name)) {
+        source.error(map.place(key), fmt::format("\"{}\" is no file of templates/", name),
                      "write its name alone: virus.txt");
-    else
-        file.templates.push_back({rule.template_file, map.place("template"), rule.on});
+        return {};
+    }
+    file.templates.push_back({name, map.place(key), rule.on, std::string_view(key) != "template"});
+    return name;
+}
+
+void read_script(Source& source, const Values& map, const AlertRule& rule, AlertsFile& file)
+{
+    if (!map.has("lua")) {
+        for (const char* key : {"may", "on_error"})
+            if (map.has(key))
+                source.error(map.key_place(key), fmt::format("\"{}\" counts only with \"lua\"", key),
+                             "name a script, or take it out");
+        return;
+    }
+    ScriptPart script;
+    script.file = map.text("lua");
+    script.place = map.place("lua");
+    for (const auto& word : map.texts("may"))
+        if (const auto* action = vocabulary::find_action(word)) script.may.add(action->id);
+    script.on_error = map.text("on_error") == "ignore" ? OnError::ignore : OnError::defer;
+    file.scripts.push_back({rule.name, std::move(script)});
 }
 
 std::vector<AlertChannel> read_channels(const Values& map)
@@ -220,7 +243,9 @@ AlertRule read_rule(Source& source, const YamlNode& node, std::set<std::string>&
         source.error(map.place("name"), "mail to nobody", "write to: [operations]");
     if (by(AlertChannel::webhook) && !file.policy.webhook)
         source.error(map.place("by"), "no webhook is declared", "webhook: { url: https://alerts.example/postern }");
-    read_template(source, map, rule, file);
+    rule.template_file = read_template(source, map, "template", rule, file);
+    rule.notice_file = read_template(source, map, "template_non_secure", rule, file);
+    read_script(source, map, rule, file);
     read_at_most(source, map, rule);
     if (map.has("escalate")) {
         const auto escalate = map.map("escalate");
@@ -374,7 +399,20 @@ void read_people(const Values& top, vocabulary::AlertPolicy& policy)
     const auto map = top.map("people");
     for (const auto& [word, role] : roles)
         for (const auto* node : each(map.node(word)))
-            if (auto address = mail::Address::parse(node->text)) policy.people[role].push_back(std::move(*address));
+            if (auto address = mail::Address::parse(node->text)) {
+                declare(policy, *address, node->place);
+                policy.people[role].push_back(std::move(*address));
+            }
+}
+
+/// A mail from outside the community must not teach people to follow links.
+void find_links(std::string_view text, std::vector<vocabulary::TemplateFault>& faults)
+{
+    const auto lower = to_lower(text);
+    for (const std::string_view mark : {"://", "www.", "mailto:", "@"})
+        if (const auto at = lower.find(mark); at != lower.npos)
+            faults.push_back({at, mark.size(), "a link or an address in a text for addresses outside",
+                              "say in words where to look: whoever forges such a mail would put a link there"});
 }
 
 Place place_at(std::string_view bytes, const vocabulary::TemplateFault& fault)
@@ -410,24 +448,27 @@ AlertsFile read_alerts_file(Source& source, const YamlNode& tree, const std::fil
     return file;
 }
 
-std::map<std::string, vocabulary::MailTemplate> read_alert_templates(const TemplateBytes& bytes_of,
-                                                                     const AlertsFile& file, Source source,
-                                                                     Diagnostics& diagnostics)
+AlertTemplates read_alert_templates(const TemplateBytes& bytes_of, const AlertsFile& file, Source source,
+                                    Diagnostics& diagnostics)
 {
-    std::map<std::string, vocabulary::MailTemplate> templates;
+    AlertTemplates templates;
     for (const auto& named : file.templates) {
         const auto name = "templates/" + named.file;
         const auto content = bytes_of(name);
         if (!content) {
             source.error(named.place, fmt::format("the template {} is not there or not readable", name),
-                         "write it, or take `template:` out for the built-in text");
+                         "write it, or take it out of the rule for the built-in text");
             continue;
         }
         std::vector<vocabulary::TemplateFault> faults;
-        auto made = vocabulary::read_mail_template(*content, vocabulary::alert_template_values(named.on), faults);
+        auto made = vocabulary::read_mail_template(
+            *content,
+            named.non_secure ? vocabulary::notice_template_values() : vocabulary::alert_template_values(named.on),
+            faults);
+        if (named.non_secure) find_links(*content, faults);
         Source text(name, *content, diagnostics);
         for (const auto& fault : faults) text.error(place_at(*content, fault), fault.what, fault.remedy);
-        templates[named.file] = std::move(made);
+        (named.non_secure ? templates.non_secure : templates.inside)[named.file] = std::move(made);
     }
     return templates;
 }

@@ -52,12 +52,4 @@ bool CompiledSnapshot::needs_second_person(std::string_view act) const noexcept
     return std::ranges::find(acts, act) != acts.end();
 }
 
-std::vector<std::string> CompiledSnapshot::credentials() const
-{
-    std::vector<std::string> names;
-    for (const auto& route : c_->routing->routes)
-        if (!route.next_hop.credentials.empty()) names.push_back(route.next_hop.credentials);
-    return names;
-}
-
 }  // namespace postern::policy

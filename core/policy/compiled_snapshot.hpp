@@ -84,7 +84,6 @@ public:
 
     [[nodiscard]] const Keeping& keeping() const noexcept override { return c_->keeping; }
     [[nodiscard]] bool needs_second_person(std::string_view act) const noexcept override;
-    [[nodiscard]] std::vector<std::string> credentials() const override;
     [[nodiscard]] const vocabulary::AlertPolicy& alerts() const noexcept override { return c_->alerts; }
 
 private:

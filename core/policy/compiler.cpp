@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "policy/compiled_snapshot.hpp"
 #include "policy/rule_check.hpp"
+#include "policy/secrets_file.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -117,18 +118,6 @@ void check_own_names(const PolicyFiles& files, const Compiled& compiled, const m
             fmt::format("write postmaster@{}", suffix.text()));
 }
 
-/// Routes that say a login need a file that holds it.
-void check_credentials(const PolicyFiles& files, Diagnostics& diagnostics)
-{
-    if (!files.routing.document || !files.node.document || !files.node.document->node.secrets.empty()) return;
-    for (const auto& route : files.routing.document->routes)
-        if (!route.next_hop.credentials.empty())
-            source_of(files.routing, diagnostics)
-                .error(route.place,
-                       fmt::format("route \"{}\" names credentials, and node.yaml declares no secrets", route.name),
-                       "write secrets: secrets.yaml in node.yaml");
-}
-
 Community community_of(const CommunityPart& part)
 {
     Community community;
@@ -137,6 +126,21 @@ Community community_of(const CommunityPart& part)
     community.redirects = part.carry_redirects ? Community::Redirects::carry : Community::Redirects::refuse;
     community.redirect_hops = part.redirect_hops;
     return community;
+}
+
+/// alerts.yaml with what its rules name.
+vocabulary::AlertPolicy alerts_of(const PolicyFiles& files, std::uint64_t generation)
+{
+    if (!files.alerts.document) return {};
+    auto alerts = files.alerts.document->policy;
+    alerts.templates = files.alert_templates.inside;
+    alerts.notices = files.alert_templates.non_secure;
+    for (const auto& [name, script] : files.alerts.document->scripts) {
+        const auto rule = std::ranges::find(alerts.rules, name, &vocabulary::AlertRule::name);
+        if (rule != alerts.rules.end())
+            rule->script = make_event_script(files.scripts, script, rule->place, generation);
+    }
+    return alerts;
 }
 
 std::vector<std::string> prefixes_removed(const TaggingFile& tagging)
@@ -167,7 +171,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     check_authorities(files, diagnostics);
     check_hosted_members(files, diagnostics);
     check_rules(files, *compiled, diagnostics);
-    check_credentials(files, diagnostics);
+    check_secrets(files, diagnostics);
     if (has_errors(diagnostics) || !suffix || !files.node.document) return nullptr;
 
     compiled->generation = generation;
@@ -186,8 +190,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
                          RuleIndex(compiled->permissions->mail), RuleIndex(compiled->content->rules)};
     compiled->needs = needs_of(files);
     compiled->keeping = keeping_of(files);
-    if (files.alerts.document) compiled->alerts = files.alerts.document->policy;
-    compiled->alerts.templates = files.alert_templates;
+    compiled->alerts = alerts_of(files, compiled->generation);
     compiled->prefixes_removed = prefixes_removed(*compiled->tagging);
     return std::make_shared<const CompiledSnapshot>(std::move(compiled));
 }

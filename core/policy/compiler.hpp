@@ -32,7 +32,7 @@ struct PolicyFiles {
     FileOf<PermissionsFile> permissions;
     FileOf<ContentFile> content;
     FileOf<AlertsFile> alerts;
-    std::map<std::string, vocabulary::MailTemplate> alert_templates;
+    AlertTemplates alert_templates;
     std::vector<FileOf<OrganisationFile>> organisations;  ///< in order of file name
     std::vector<ports::ScriptSource> script_sources;
     std::shared_ptr<const ports::Scripts> scripts;  ///< null: there are none, they are wrong, or nobody can run them

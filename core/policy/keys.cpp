@@ -436,6 +436,10 @@ Shape alert_rule_shape()
          {"by", one_or_more(words({"mail", "webhook", "syslog"})), "On which ways; mail where absent."},
          {"template", simple(Form::path),
           "File in templates/ whose text is used for addresses inside; a built-in text where absent."},
+         {"template_non_secure", simple(Form::path),
+          "File in templates/ whose text is used for addresses outside. It may name what, time, service and advice, "
+          "and "
+          "holds no link; a built-in text where absent."},
          {"at_most",
           map({{"one_per", simple(Form::duration), "One alert in this time; what is left out is counted.", required},
                {"group_by", simple(Form::text), "A field: its values are counted each for themselves."}}),
@@ -443,7 +447,16 @@ Shape alert_rule_shape()
          {"escalate",
           map({{"unacknowledged_for", simple(Form::duration), "Then others are told as well.", required},
                {"to", to(), "Whom.", required}}),
-          "What happens to an alert that nobody acknowledges."}});
+          "What happens to an alert that nobody acknowledges."},
+         {"lua", simple(Form::script),
+          "A script in lua/ that is asked about each such event: true or false says whether there is an alert."},
+         {"may", list(action_names(RuleFile::alerts)),
+          "Actions that the script may order; anything else is an error of the script."},
+         {"on_error",
+          meaning({{"tell", "People are told, as if the script had said true."},
+                   {"ignore", "As if the rule were not there."}}),
+          "What a failing script means; tell where absent."}},
+        {{Kind::needs, {"lua"}, "may"}, {Kind::needs, {"lua"}, "on_error"}});
 }
 
 Shape alerts_shape()

@@ -127,6 +127,7 @@ struct ContentFile {
 
 struct NodeFile {
     vocabulary::Node node;
+    Place secrets;
     std::vector<NamedFile> named_files;
 };
 

@@ -242,6 +242,7 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     read_mailboxes(source, top, directory, node);
     read_scanner(source, top, directory, node.scanner);
     node.secrets = read_path(top, "secrets", directory, &file.named_files);
+    file.secrets = top.place("secrets");
     node.control_socket = read_path(top.map("control"), "socket", directory, nullptr);
     check_socket_path(source, top.map("control").place("socket"), node.control_socket);
     node.control_group = top.map("control").text("group");

@@ -1,5 +1,6 @@
 #include "policy/reference.hpp"
 
+#include "policy/event_reference.hpp"
 #include "policy/schema.hpp"
 #include "policy/spelling.hpp"
 #include "vocabulary/actions.hpp"
@@ -380,7 +381,7 @@ std::string index_page()
         "here is read by it in a test.\n\n- [Conditions](conditions.md): how `when:` is written\n- [Stages and "
         "fields](stages.md): what conditions can ask, and from when on\n- [Actions](actions.md): what rules and "
         "scripts "
-        "order, and in which order it happens\n\n## Files\n\n";
+        "order, and in which order it happens\n- [Events](events.md): what alerts.yaml tells people of\n\n## Files\n\n";
     for (const auto kind : file_kinds()) page += fmt::format("- [{}](files/{}.md)\n", file_of(kind), kind_name(kind));
     page += "\n## Fields\n\n";
     for (const auto& field : vocabulary::fields())
@@ -398,6 +399,7 @@ std::map<std::string, std::string> reference_pages()
     std::map<std::string, std::string> pages{{"README.md", index_page()},
                                              {"conditions.md", conditions_page()},
                                              {"stages.md", stages_page()},
+                                             {"events.md", events_page()},
                                              {"actions.md", actions_page()}};
     for (const auto& field : vocabulary::fields()) pages[fmt::format("fields/{}.md", field.name)] = field_page(field);
     for (const auto& action : vocabulary::actions())

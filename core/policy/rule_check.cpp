@@ -58,6 +58,9 @@ public:
                 for (std::size_t i = 0; i < order.where.size(); ++i)
                     check_address(source(), order.order.addresses[i], order.where[i]);
         });
+        if (const auto& alerts = files_.alerts.document)
+            for (const auto& scripted : alerts->scripts)
+                check_script(source_of(files_.alerts, diagnostics_), scripted.script);
     }
 
 private:

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <fstream>
 #include <sstream>
 
@@ -71,13 +72,66 @@ Result<vocabulary::Logins> load_secrets(const Snapshot& snapshot)
 {
     const auto& path = snapshot.node().secrets;
     if (path.empty()) return vocabulary::Logins{};
-    auto logins = read_logins(path);
-    if (!logins) return logins;
-    for (const auto& name : snapshot.credentials())
-        if (!logins->contains(name))
-            return fault(Retry::never, fmt::format("a route names the credentials \"{}\", which are not there", name))
-                .about(path);
-    return logins;
+    return read_logins(path);
+}
+
+namespace {
+
+/// One `credentials:` of the policy.
+struct Asked {
+    Source source;
+    Place place;
+    std::string whose;  ///< "route \"alerts-outward\"", "greenstone"
+    std::string name;
+};
+
+std::vector<Asked> asked_in(const PolicyFiles& files, Diagnostics& diagnostics)
+{
+    std::vector<Asked> all;
+    if (files.routing.document)
+        for (const auto& route : files.routing.document->routes)
+            if (const auto& name = route.next_hop.credentials; !name.empty())
+                all.push_back({Source(files.routing.file, files.routing.bytes, diagnostics), route.place,
+                               fmt::format("route \"{}\"", route.name), name});
+    for (const auto& file : files.organisations)
+        if (const auto& hop = file.document->organisation.deliver_to; hop && !hop->credentials.empty())
+            all.push_back({Source(file.file, file.bytes, diagnostics), file.document->deliver_to,
+                           fmt::format("deliver_to of \"{}\"", file.document->organisation.id), hop->credentials});
+    return all;
+}
+
+}  // namespace
+
+void check_secrets(const PolicyFiles& files, Diagnostics& diagnostics)
+{
+    if (!files.node.document) return;
+    const auto& path = files.node.document->node.secrets;
+    auto asked = asked_in(files, diagnostics);
+    if (path.empty()) {
+        for (auto& one : asked)
+            one.source.error(one.place,
+                             fmt::format("{} names credentials, and node.yaml declares no secrets", one.whose),
+                             "write secrets: keys/secrets.yaml in node.yaml");
+        return;
+    }
+    if (::access(path.c_str(), R_OK) != 0) return;  // said already: a file that the policy names
+    const auto logins = read_logins(path);
+    if (!logins) {
+        Source(files.node.file, files.node.bytes, diagnostics)
+            .error(files.node.document->secrets, logins.error().describe());
+        return;
+    }
+    std::vector<std::string> known;
+    for (const auto& [name, login] : *logins) known.push_back(name);
+    for (auto& one : asked) {
+        if (logins->contains(one.name)) continue;
+        const auto near = nearest(one.name, known);
+        one.source.error(
+            one.place,
+            fmt::format("{} names the credentials \"{}\", which {} does not have", one.whose, one.name, path),
+            near.empty() ? fmt::format("add {}: {{ user: ..., password: ... }} to it", one.name)
+                         : fmt::format("did you mean \"{}\"?", near));
+    }
 }
 
 }  // namespace postern::policy

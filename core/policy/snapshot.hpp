@@ -172,8 +172,6 @@ public:
     [[nodiscard]] virtual const Keeping& keeping() const noexcept = 0;
     /// permissions.yaml `dual_control:`: whether this act ("release_quarantine") needs a second person.
     [[nodiscard]] virtual bool needs_second_person(std::string_view act) const noexcept = 0;
-    /// Names of logins that routes ask for.
-    [[nodiscard]] virtual std::vector<std::string> credentials() const = 0;
     /// alerts.yaml; where there is none, nobody is told.
     [[nodiscard]] virtual const vocabulary::AlertPolicy& alerts() const noexcept = 0;
 

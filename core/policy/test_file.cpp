@@ -236,6 +236,81 @@ Shape person_shape()
                    {"moved_to", simple(Form::address), "Of a removed entry."}});
 }
 
+Shape alert_test_shape()
+{
+    std::vector<std::string> names;
+    std::vector<Key> thresholds;
+    for (const auto& event : vocabulary::events()) {
+        names.emplace_back(event.name);
+        if (!event.threshold.empty())
+            thresholds.push_back({std::string(event.threshold), simple(Form::text),
+                                  fmt::format("The threshold of {} that was passed.", event.name)});
+    }
+    const Shape event{.form = Form::either, .items = {words(std::move(names)), map_of(std::move(thresholds))}};
+    return map_of(
+        {{"name", simple(Form::text), "What must be so, in words.", required},
+         {"given",
+          map_of({{"event", event, "What happens: a name, or { threshold: value }.", required},
+                  {"fields", simple(Form::header_map), "What it carries: name: text."},
+                  {"at", simple(Form::instant), "When, in UTC; now where absent."}}),
+          "The event.", required},
+         {"expect",
+          map_of({{"rule", some(Form::text), "Rules that must make an alert."},
+                  {"rule_not", some(Form::text), "Rules that must not."},
+                  {"told", some(Form::address), "Who must be told by mail, as alerts.yaml names them or as inside."},
+                  {"told_not", some(Form::address), "Who must not."},
+                  {"told_notice", some(Form::address), "Who must be told, being outside: without content."}}),
+          "What alerts.yaml must make of it.", required}});
+}
+
+void read_event(Source& source, const YamlNode* node, vocabulary::Event& event)
+{
+    if (node == nullptr) return;
+    const auto* entry = node->is_map() && node->entries.size() == 1 ? &node->entries.front() : nullptr;
+    if (node->is_map() && entry == nullptr)
+        return source.error(node->place, "one event is given", "event: virus_found");
+    const auto* kind = vocabulary::find_event(entry ? entry->key : node->text);
+    if (kind == nullptr) return;  // named by the shape already
+    event.id = kind->id;
+    event.text = kind->description;
+    if (kind->threshold.empty()) return;
+    const auto threshold = vocabulary::parse_threshold(kind->form, entry ? entry->value.text : kind->usual);
+    if (threshold)
+        event.fields.emplace_back("threshold", threshold->text);
+    else
+        source.error_from(entry ? entry->value.place : node->place, threshold.error().detail());
+}
+
+AlertTest read_alert_test(Source& source, const YamlNode& node, std::set<std::string>& names)
+{
+    const Values map(node);
+    AlertTest test;
+    test.name = map.text("name");
+    test.file = source.file();
+    test.place = map.place("name");
+    if (!test.name.empty() && !names.insert(test.name).second)
+        source.error(test.place, fmt::format("a second test \"{}\"", printable(test.name)), "give it another name");
+    const auto given = map.map("given");
+    read_event(source, given.node("event"), test.event);
+    test.event.object = "test";
+    if (given.has("at"))
+        if (auto at = parse_instant(given.text("at"))) test.event.at = *at;
+    if (const auto* fields = given.node("fields"); fields != nullptr && fields->is_map())
+        for (const auto& field : fields->entries) {
+            if (!vocabulary::carries(vocabulary::info(test.event.id), field.key))
+                source.error(field.place, fmt::format("{} carries no \"{}\"", vocabulary::info(test.event.id).name,
+                                                      printable(field.key, 60)));
+            test.event.fields.emplace_back(field.key, field.value.text);
+        }
+    const auto expect = map.map("expect");
+    test.rules = one_or_more(expect, "rule");
+    test.rules_not = one_or_more(expect, "rule_not");
+    test.told = one_or_more(expect, "told");
+    test.told_not = one_or_more(expect, "told_not");
+    test.told_notice = one_or_more(expect, "told_notice");
+    return test;
+}
+
 PolicyTest read_test(Source& source, const YamlNode& node, std::set<std::string>& names)
 {
     const Values map(node);
@@ -284,7 +359,8 @@ Shape tests_shape()
                 {"expect", expect_shape(), "What must come of it; what is not named is not looked at.", required}});
     return map_of({{"people", list_of(person_shape()),
                     "Who is listed, for these tests; where absent, directory.yaml says, or everybody is."},
-                   {"tests", list_of(test), "Run by `postern test` and before each reload.", required}});
+                   {"tests", list_of(test), "Run by `postern test` and before each reload."},
+                   {"alerts", list_of(alert_test_shape()), "The same for alerts.yaml: events, and who is told."}});
 }
 
 TestsFile read_tests_file(Source& source, const YamlNode& tree)
@@ -301,6 +377,7 @@ TestsFile read_tests_file(Source& source, const YamlNode& tree)
     }
     std::set<std::string> names;
     for (const auto& node : top.items("tests")) file.tests.push_back(read_test(source, node, names));
+    for (const auto& node : top.items("alerts")) file.alerts.push_back(read_alert_test(source, node, names));
     return file;
 }
 

@@ -9,6 +9,7 @@
 #include "policy/keys.hpp"
 #include "policy/source.hpp"
 #include "vocabulary/directory_entry.hpp"
+#include "vocabulary/events.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -78,11 +79,25 @@ struct PolicyTest {
     std::vector<TestExpectation> expect;
 };
 
+/// One event, and what alerts.yaml makes of it.
+struct AlertTest {
+    std::string name;
+    std::string file;
+    Place place;
+    vocabulary::Event event;               ///< at: zero where silent
+    std::vector<std::string> rules;        ///< names of rules that must make an alert
+    std::vector<std::string> rules_not;    ///< names of rules that must not
+    std::vector<std::string> told;         ///< addresses that must be told; inside: in their form inside
+    std::vector<std::string> told_not;     ///< addresses that must not
+    std::vector<std::string> told_notice;  ///< addresses that must be told without content, being outside
+};
+
 struct TestsFile {
     std::string file;
     /// Who is listed, for these tests; nothing: every address of a member whose people are listed is.
     std::optional<std::vector<vocabulary::DirectoryEntry>> people;
     std::vector<PolicyTest> tests;
+    std::vector<AlertTest> alerts;
 };
 
 /// The form of a whole file, for the table of keys.

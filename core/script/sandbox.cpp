@@ -381,7 +381,7 @@ int Sandbox::run_script(lua_State* state)
     if (!lua_isfunction(state, -1))
         fail(state,
              fmt::format("{}: the script returned {} where a function is due", job.file, luaL_typename(state, -1)));
-    push_message(state);
+    push_subject(state);
     const int before = lua_gettop(state) - 2;
     lua_call(state, 1, LUA_MULTRET);
     job.sandbox->take_results(lua_gettop(state) - before, *job.answer);

@@ -157,8 +157,8 @@ void open_math(lua_State* state);
 void open_postern(lua_State* state);
 /// Registers the types of values; leaves nothing.
 void open_values(lua_State* state);
-/// Pushes the message.
-void push_message(lua_State* state);
+/// Pushes what the call is about: the message, or in alerts.yaml the event.
+void push_subject(lua_State* state);
 /// Replaces the table on top by a view that can be read and not written; `name` is for the error.
 void make_read_only(lua_State* state, const char* name);
 /// Pushes a function of Lua's own library that charges for its arguments' sizes first.

@@ -17,6 +17,8 @@ constexpr std::string_view opening = R"(---@meta postern
 --     ---@return boolean|postern.Action|postern.Action[]|nil
 --     return function(message) ... end
 --
+-- A script of alerts.yaml is asked about an event instead: `---@param event postern.Event`.
+--
 -- true or false: whether the rule's own effect applies; nil is false. One action or a list of actions: what is ordered
 -- for this recipient; the rule's `may` must name them. Lua 5.4 without io, os, load, debug, package, coroutine and
 -- random; `require "name"` loads lua/name.lua of the same policy. Nothing is kept between messages.

@@ -1,4 +1,4 @@
-// What a script sees of a message: objects that ask the facts of the call only when a field is read.
+// What a script sees of a message, or of an event: objects that ask the facts of the call only when a field is read.
 //
 // An object is a kind and an index; it holds nothing of the engine. What was once made (a decoded header, a list of
 // parts) is kept in the object's own table for the rest of the call.
@@ -6,6 +6,7 @@
 #include "mail/charset.hpp"
 #include "script/api.hpp"
 #include "script/sandbox.hpp"
+#include "vocabulary/events.hpp"
 #include "vocabulary/fields.hpp"
 
 #include <fmt/format.h>
@@ -20,11 +21,11 @@ namespace {
 constexpr std::size_t usual_text = std::size_t{256} << 10, most_text = std::size_t{1} << 20;
 constexpr std::size_t most_header = 10'000;
 
-enum class Kind : std::size_t { message, headers, connection, party, organisation, part, policy, time };
+enum class Kind : std::size_t { message, headers, connection, party, organisation, part, policy, time, event };
 
-constexpr std::array<const char*, 8> types{"postern.Message", "postern.Headers",      "postern.Connection",
+constexpr std::array<const char*, 9> types{"postern.Message", "postern.Headers",      "postern.Connection",
                                            "postern.Party",   "postern.Organisation", "postern.Part",
-                                           "postern.Policy",  "postern.Time"};
+                                           "postern.Policy",  "postern.Time",         "postern.Event"};
 
 /// Who: index of a party and of its organisation.
 constexpr std::size_t sender = 0, recipient = 1;
@@ -748,6 +749,78 @@ constexpr std::array time_members{
         &entry<time_between>, true},
 };
 
+// --- event ---
+
+const vocabulary::Event& event_of(lua_State* state, Sandbox& sandbox)
+{
+    const auto* event = sandbox.facts().event;
+    if (event == nullptr) fail(state, "there is an event for scripts of alerts.yaml alone");
+    return *event;
+}
+
+int event_name(lua_State* state, Sandbox& sandbox)
+{
+    sandbox.push(vocabulary::info(event_of(state, sandbox).id).name);
+    return 1;
+}
+
+int event_severity(lua_State* state, Sandbox& sandbox)
+{
+    sandbox.push(vocabulary::name_of(vocabulary::info(event_of(state, sandbox).id).severity));
+    return 1;
+}
+
+int event_text(lua_State* state, Sandbox& sandbox)
+{
+    sandbox.push(event_of(state, sandbox).text);
+    return 1;
+}
+
+int event_object(lua_State* state, Sandbox& sandbox)
+{
+    sandbox.push(event_of(state, sandbox).object);
+    return 1;
+}
+
+int event_policy(lua_State* state, Sandbox&)
+{
+    push_object(state, Kind::policy);
+    return 1;
+}
+
+int event_time(lua_State* state, Sandbox&)
+{
+    push_object(state, Kind::time);
+    return 1;
+}
+
+int event_field(lua_State* state, Sandbox& sandbox)
+{
+    static_cast<void>(self(state, Kind::event));
+    const auto& event = event_of(state, sandbox);
+    const auto name = std::string(text_argument(state, 2));
+    if (!vocabulary::carries(vocabulary::info(event.id), name)) {
+        std::vector<std::string> known;
+        for (const auto field : vocabulary::common_event_fields()) known.emplace_back(field);
+        for (const auto field : vocabulary::info(event.id).fields) known.emplace_back(field);
+        fail(state, fmt::format("the event {} carries no \"{}\"; it carries {}", vocabulary::info(event.id).name,
+                                printable(name, 60), fmt::join(known, ", ")));
+    }
+    return push_optional(state, sandbox, event.field(name).value_or(""));
+}
+
+constexpr std::array event_members{
+    Member{"name", "", "string", "Which event, as `on:` says it: virus_found.", &entry<event_name>},
+    Member{"object", "", "string", "What it is about.", &entry<event_object>},
+    Member{"policy", "", "postern.Policy", "The policy in force.", &entry<event_policy>},
+    Member{"severity", "", "string", "notice, warning or critical.", &entry<event_severity>},
+    Member{"text", "", "string", "What is wrong, what follows, what to do.", &entry<event_text>},
+    Member{"time", "", "postern.Time", "When it happened.", &entry<event_time>},
+    Member{"field", "name: string", "string?",
+           "One of the fields that it carries: \"sender.organisation\". Nil where this one has none.",
+           &entry<event_field>, true},
+};
+
 constexpr std::array table{
     Class{"Message", "The message as one rule sees it, for one recipient.", message_members},
     Class{"Headers", "The header section of the message; names without regard to case.", headers_members},
@@ -757,6 +830,7 @@ constexpr std::array table{
     Class{"Part", "One part of the message.", part_members},
     Class{"Policy", "The policy in force for the message.", policy_members},
     Class{"Time", "A time, in UTC.", time_members},
+    Class{"Event", "What scripts of alerts.yaml are asked about: an event.", event_members},
 };
 
 // --- how a field is found ---
@@ -843,9 +917,9 @@ void open_values(lua_State* state)
     }
 }
 
-void push_message(lua_State* state)
+void push_subject(lua_State* state)
 {
-    push_object(state, Kind::message);
+    push_object(state, Sandbox::of(state).facts().event != nullptr ? Kind::event : Kind::message);
 }
 
 }  // namespace postern::script

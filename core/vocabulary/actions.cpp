@@ -13,6 +13,7 @@ constexpr std::array only_content{content};
 constexpr std::array marking{tagging, content};
 constexpr std::array limiting{limits, content};
 constexpr std::array permitting{permissions};
+constexpr std::array noting{content, alerts};
 
 constexpr std::array<ActionInfo, 16> table{{
     {ActionId::accept, "accept", ActionKind::verdict, only_content, "nothing", "accept",
@@ -49,8 +50,8 @@ constexpr std::array<ActionInfo, 16> table{{
      "notify: { to: [sender], text: \"Your large message was taken\" }",
      "Tells the sender, the recipient, the operator, sender_administrators, recipient_administrators, or an address "
      "inside the community."},
-    {ActionId::annotate, "annotate", ActionKind::side, only_content, "a text", "annotate: \"checked by marking\"",
-     "Keeps a note with the message; `postern trace` shows it."},
+    {ActionId::annotate, "annotate", ActionKind::side, noting, "a text", "annotate: \"checked by marking\"",
+     "Keeps a note with the message, which `postern trace` shows; of an alert: with it, for its readers inside."},
     {ActionId::allow, "allow", ActionKind::verdict, permitting, "nothing", "allow",
      "This sender may write to this recipient; no rule behind this one is considered."},
     {ActionId::refuse, "refuse", ActionKind::verdict, permitting, "nothing, or a status and a text",

@@ -50,13 +50,20 @@ std::vector<Threshold> AlertPolicy::thresholds(EventId event) const
 
 std::vector<std::string> alert_template_values(const std::vector<AlertTrigger>& on)
 {
-    std::vector<std::string> names{"rule", "alert", "service", "node", "title", "advice", "suppressed", "escalated"};
+    std::vector<std::string> names{"rule",   "alert",      "service",   "node", "title",
+                                   "advice", "suppressed", "escalated", "note"};
     const auto add = [&names](std::string_view name) {
         if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
     };
     for (const auto field : common_event_fields()) add(field);
     for (const auto& trigger : on)
         for (const auto field : info(trigger.event).fields) add(field);
+    return names;
+}
+
+const std::vector<std::string>& notice_template_values()
+{
+    static const std::vector<std::string> names{"what", "time", "service", "advice"};
     return names;
 }
 

@@ -56,19 +56,35 @@ public:
     [[nodiscard]] virtual bool holds(const Event& event) const = 0;
 };
 
+/// `lua:` of a rule: asked about an event for which `on:` and `when:` hold. Bounded by the script's budgets; a script
+/// that fails can't keep an alert back unless the rule says on_error: ignore.
+class EventScript {
+public:
+    virtual ~EventScript() = default;
+    struct Answer {
+        bool holds = true;
+        std::string note;   ///< what it annotated; may be empty
+        std::string error;  ///< "night.lua:3: ..."; empty: none
+    };
+    [[nodiscard]] virtual Answer ask(const Event& event) const = 0;
+};
+
 struct AlertRule {
     std::string name;
     std::string place;  ///< "alerts.yaml:4 virus"
     std::vector<AlertTrigger> on;
     std::shared_ptr<const EventCondition> when;  ///< null: always
+    std::shared_ptr<const EventScript> script;   ///< null: none
     std::vector<AlertTarget> to;
     std::vector<AlertChannel> by;
-    std::string template_file;          ///< empty: the built-in text
+    std::string template_file;          ///< for addresses inside; empty: the built-in text
+    std::string notice_file;            ///< for addresses outside; empty: the built-in text
     std::optional<Duration> one_per;    ///< `at_most:`
     std::string group_by;               ///< field; empty: all of the rule's events are one group
     std::optional<Duration> escalates;  ///< `escalate:`, unacknowledged for this long
     std::vector<AlertTarget> escalates_to;
 
+    /// Whether `on:` and `when:` hold; the script is not asked.
     [[nodiscard]] bool takes(const Event& event) const;
 };
 
@@ -114,10 +130,18 @@ struct MaintenanceWindow {
     WindowIntake intake = WindowIntake::carry_on;
 };
 
+/// An address as alerts.yaml has it, for whoever can tell whether there is such a person.
+struct DeclaredAddress {
+    mail::Address address;
+    std::uint32_t line = 0, column = 0, length = 0;
+};
+
 struct AlertPolicy {
+    std::vector<DeclaredAddress> addresses;  ///< all that are written in it
     std::map<AlertRole, std::vector<mail::Address>> people;
     std::vector<AlertRule> rules;
-    std::map<std::string, MailTemplate> templates;  ///< by file name; every one that a rule names
+    std::map<std::string, MailTemplate> templates;  ///< by file name; every `template:` of a rule
+    std::map<std::string, MailTemplate> notices;    ///< every `template_non_secure:`
     std::optional<Webhook> webhook;
     Syslog syslog;
     std::optional<DkimKey> dkim;
@@ -133,5 +157,7 @@ struct AlertPolicy {
 
 /// Values that the template of a rule for these events may name: the fields of each, and what every alert has.
 [[nodiscard]] std::vector<std::string> alert_template_values(const std::vector<AlertTrigger>& on);
+/// All that the template for an address outside may name: what, time, service, advice.
+[[nodiscard]] const std::vector<std::string>& notice_template_values();
 
 }  // namespace postern::vocabulary

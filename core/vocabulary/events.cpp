@@ -37,7 +37,8 @@ constexpr std::array<std::string_view, 2> disk{"file", "free"};
 constexpr std::array<std::string_view, 1> script{"script"};
 constexpr std::array<std::string_view, 1> bounces{"count"};
 constexpr std::array<std::string_view, 4> maintenance{"from", "to", "announcement", "intake"};
-constexpr std::array<std::string_view, 1> login{"user.address"};
+constexpr std::array<std::string_view, 2> login{"user.address", "user.non_secure"};
+constexpr std::array<std::string_view, 3> password{"user.address", "user.non_secure", "ends"};
 constexpr std::array<std::string_view, 4> unsent{"rule", "channel", "target", "reason"};
 
 constexpr std::string_view sign_in = "Sign in to the secure service for details, or ask its operator.";
@@ -47,31 +48,24 @@ constexpr std::string_view ask_gateway = "Look at the service's status on its ow
 constexpr EventInfo plain(EventId id, std::string_view name, Severity severity, std::string_view alarm, Names fields,
                           std::string_view title, std::string_view advice, std::string_view description)
 {
-    return {id, name,   severity, !alarm.empty(), false,      alarm, {}, ThresholdForm::none,
-            {}, fields, title,    advice,         description};
+    return {id, name, severity, !alarm.empty(), alarm, {}, ThresholdForm::none, {}, fields, title, advice, description};
 }
 
 constexpr EventInfo measured(EventId id, std::string_view name, Severity severity, std::string_view alarm,
                              std::string_view threshold, ThresholdForm form, std::string_view usual, Names fields,
                              std::string_view title, std::string_view description)
 {
-    return {id, name, severity, true, false, alarm, threshold, form, usual, fields, title, ask_gateway, description};
-}
-
-constexpr EventInfo to_come(EventInfo event)
-{
-    event.later = true;
-    return event;
+    return {id, name, severity, true, alarm, threshold, form, usual, fields, title, ask_gateway, description};
 }
 
 constexpr EventInfo password_expiring()
 {
     auto event = measured(EventId::password_expiring, "password_expiring", Severity::notice, "", "password_expires_in",
-                          ThresholdForm::duration, "7 days", login, "Your password is about to expire",
+                          ThresholdForm::duration, "7 days", password, "Your password is about to expire",
                           "A user's password ends within this time.");
     event.standing = false;
     event.advice = "Sign in to the secure service and choose a new password.";
-    return to_come(event);
+    return event;
 }
 
 using enum Severity;
@@ -124,12 +118,12 @@ constexpr std::array table{
     plain(EventId::maintenance_announced, "maintenance_announced", notice, "", maintenance,
           "Maintenance of the service is planned", sign_in,
           "Somebody announced a maintenance window, or the policy declares a new one."),
-    to_come(plain(EventId::login_lockout, "login_lockout", warning, "", login, "A login was locked", sign_in,
-                  "Wrong passwords locked a login.")),
+    plain(EventId::login_lockout, "login_lockout", warning, "", login, "A login was locked", sign_in,
+          "Wrong passwords locked a login."),
     password_expiring(),
-    to_come(plain(EventId::tampering, "tampering", critical, "tampering", reason,
-                  "The service's records may have been changed", ask_gateway,
-                  "The audit's chain of proof does not hold.")),
+    plain(EventId::tampering, "tampering", critical, "tampering", reason, "The service's records may have been changed",
+          ask_gateway,
+          "The archive of policies or the audit does not fit its proof, or others may write to the service's storage."),
     plain(EventId::alert_unsent, "alert_unsent", warning, "", unsent, "A warning could not be sent", ask_gateway,
           "An alert failed for good on one of its ways. One about such an alert raises none."),
     plain(EventId::condition_raised, "condition_raised", warning, "", {}, "The service needs attention", ask_gateway,

@@ -60,7 +60,6 @@ struct EventInfo {
     std::string_view name;  ///< as `on:` says it
     Severity severity;
     bool standing;               ///< a condition that is raised and cleared; else a moment
-    bool later;                  ///< nothing raises it yet: its source comes with a later version
     std::string_view alarm;      ///< first word of the alarm's key in status; empty: it is no alarm
     std::string_view threshold;  ///< the other form of `on:`: `{ queue_older_than: 1 hour }`; empty: it has none
     ThresholdForm form;

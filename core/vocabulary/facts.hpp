@@ -24,6 +24,8 @@ enum class Stage { connect, sender, recipient, message, delivery };
 /// Who made the message: a member, Postern as a report, or Postern as an alert.
 enum class Origin { member, report, alert };
 
+struct Event;
+
 struct Facts {
     Stage stage = Stage::connect;
     Instant time{};
@@ -48,6 +50,7 @@ struct Facts {
     std::string_view listener;          ///< name of the listener that it came in by
     std::string_view recipient_kind;    ///< directory: "user", "function", "group"; empty: not listed
     std::uint64_t generation = 0;
+    const Event* event = nullptr;  ///< what a script of alerts.yaml is asked about; then there is no message
 };
 
 }  // namespace postern::vocabulary

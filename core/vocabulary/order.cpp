@@ -73,7 +73,7 @@ std::string one_line(std::string_view text)
     return line;
 }
 
-std::string quoted(std::string_view text)
+std::string in_quotes(std::string_view text)
 {
     return fmt::format("\"{}\"", printable(text));
 }
@@ -88,7 +88,7 @@ std::string described_addresses(const Order& order)
 std::string described_stay(const Order& order)
 {
     const auto lasts = order.lasts ? fmt::format(" for {}", print_duration(*order.lasts)) : std::string{};
-    return lasts + (order.text.empty() ? "" : " " + quoted(order.text));
+    return lasts + (order.text.empty() ? "" : " " + in_quotes(order.text));
 }
 
 }  // namespace
@@ -133,9 +133,9 @@ std::string describe(const Order& order)
     switch (order.action) {
         case ActionId::reject:
         case ActionId::refuse:
-            return fmt::format("{} 5.{}.{} {}", name, order.status.subject, order.status.detail, quoted(order.text));
+            return fmt::format("{} 5.{}.{} {}", name, order.status.subject, order.status.detail, in_quotes(order.text));
         case ActionId::defer:
-            return fmt::format("{} 4.{}.{} {}", name, order.status.subject, order.status.detail, quoted(order.text));
+            return fmt::format("{} 4.{}.{} {}", name, order.status.subject, order.status.detail, in_quotes(order.text));
         case ActionId::quarantine:
         case ActionId::hold:
             return fmt::format("{}{}", name, described_stay(order));
@@ -144,17 +144,17 @@ std::string describe(const Order& order)
             return fmt::format("{} {}", name, described_addresses(order));
         case ActionId::tag_subject:
         case ActionId::annotate:
-            return fmt::format("{} {}", name, quoted(order.text));
+            return fmt::format("{} {}", name, in_quotes(order.text));
         case ActionId::add_header:
         case ActionId::replace_header:
-            return fmt::format("{} {}: {}", name, printable(order.name), quoted(order.text));
+            return fmt::format("{} {}: {}", name, printable(order.name), in_quotes(order.text));
         case ActionId::remove_header:
             return fmt::format("{} {}", name, printable(order.name));
         case ActionId::set_limit:
             return fmt::format("{} {}", name, print_size(order.size));
         case ActionId::notify:
             return fmt::format("{} {} {}", name, printable(fmt::format("{}", fmt::join(order.to, ", "))),
-                               quoted(order.text));
+                               in_quotes(order.text));
         case ActionId::accept:
         case ActionId::allow:
             break;

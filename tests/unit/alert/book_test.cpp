@@ -152,3 +152,52 @@ TEST_CASE("a condition that stood before a restart and is not raised again has e
     CHECK(after.book.forget_unseen() == std::vector<std::int64_t>{1});
     CHECK(after.hear(disk(1h)) == 1);
 }
+
+namespace {
+
+struct Said final : vocabulary::EventScript {
+    Answer answer;
+    mutable unsigned asked = 0;
+    [[nodiscard]] Answer ask(const Event&) const override
+    {
+        ++asked;
+        return answer;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a rule's script says whether there is an alert, and what it notes stands in it; how it fails is said")
+{
+    Kept k;
+    auto said = std::make_shared<Said>();
+    k.policy.rules = {rule("virus", EventId::virus_found)};
+    k.policy.rules[0].script = said;
+    said->answer = {false, {}, {}};
+    CHECK(k.hear(virus(0s)) == 0);
+    said->answer = {true, "run book 7", {}};
+    CHECK(k.hear(virus(1s)) == 1);
+    REQUIRE(!k.stored.empty());
+    CHECK(k.stored[0].fields.back() == std::pair<std::string, std::string>("note", "run book 7"));
+    said->answer = {true, {}, "night.lua:3: oops"};
+    const auto heard = k.book.hear(virus(2s), k.policy, 1);
+    CHECK(heard.fresh.size() == 1);
+    REQUIRE(heard.failed.size() == 1);
+    CHECK(heard.failed[0].second == "night.lua:3: oops");
+    CHECK(k.hear(disk(3s)) == 0);
+    CHECK(said->asked == 3);  // not about what the rule does not take
+}
+
+TEST_CASE("what a script leaves out does not count for at_most")
+{
+    Kept k;
+    auto said = std::make_shared<Said>();
+    k.policy.rules = {rule("virus", EventId::virus_found)};
+    k.policy.rules[0].script = said;
+    k.policy.rules[0].one_per = 10min;
+    said->answer.holds = false;
+    CHECK(k.hear(virus(0s)) == 0);
+    said->answer.holds = true;
+    CHECK(k.hear(virus(1s)) == 1);
+    CHECK(k.stored[0].suppressed == 0);
+}

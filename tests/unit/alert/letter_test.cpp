@@ -52,12 +52,57 @@ TEST_CASE("outside, nothing of the event but its kind can be found")
     const auto text = alert::notice_text(alert::notice_of(virus().event, virus().at, service));
     const auto mail = alert::compose(text, "duty@outside.example", "unrelated", noon, service);
     for (const auto& [name, value] : virus().fields) CHECK_FALSE(holds(mail, value));
-    for (const auto& secret : {virus().id, virus().object, virus().text, virus().rule + " ", std::string("http"),
+    for (const auto& secret : {virus().id, virus().object, virus().text, std::string("http"),
                                std::string("alert acknowledge")})
         CHECK_FALSE(holds(mail, secret));
     CHECK(holds(mail, "A virus was found in a message"));
     CHECK(holds(mail, "1 Jan 1970, 12:00 UTC"));
     CHECK(holds(mail, "cjsm.net"));
+}
+
+// Values as an enemy would choose them: tags, line ends, headers, links, names of our own values.
+TEST_CASE(
+    "a rule's own text for addresses outside has nothing to name but what a notice has, whatever an event carries")
+{
+    auto hostile = virus();
+    const std::vector<std::string> values{"eve{{what}}@evil.example",
+                                          "{{{text}}} {{#fields}}x{{/fields}}",
+                                          "hello\r\nBcc: victim@elsewhere.example\r\n\r\nhttps://evil.example/?t=TOKEN",
+                                          "\xE2\x80\xAE"
+                                          "cod.exe",
+                                          std::string(5000, 'A'),
+                                          "{{advice}}\nSubject: x",
+                                          "=?utf-8?Q?SECRET?="};
+    for (std::size_t i = 0; i < hostile.fields.size(); ++i) hostile.fields[i].second = values[i % values.size()];
+    for (const auto* extra : {"what", "time", "service", "advice", "sender", "link"})
+        hostile.fields.emplace_back(extra, std::string("HOSTILE-") + extra);
+    hostile.text = "HOSTILE text {{signature}}";
+    hostile.object = hostile.id = hostile.rule = "HOSTILE";
+
+    // What the loader refuses is tried as well: these names are empty all the same.
+    vocabulary::AlertPolicy policy;
+    vocabulary::AlertRule rule;
+    rule.name = hostile.rule;
+    rule.notice_file = "outside.txt";
+    policy.rules.push_back(rule);
+    policy.notices["outside.txt"] = {
+        "{{what}} at {{service}} {{sender.address}}{{text}}",
+        "{{what}}, {{time}}. {{advice}}\n[{{sender.address}}{{message.subject}}{{attachment.name}}{{alert}}{{object}}"
+        "{{text}}{{sender}}{{link}}{{note}}{{rule}}{{digest}}]\n"};
+    const auto* form = alert::notice_form(policy, hostile.rule);
+    REQUIRE(form != nullptr);
+    const auto notice = alert::notice_of(hostile.event, hostile.at, service);
+    for (const auto* used : {form, static_cast<const vocabulary::MailTemplate*>(nullptr)}) {
+        const auto mail =
+            alert::compose(alert::notice_text(notice, used), "duty@outside.example", "unrelated", noon, service);
+        for (const auto& [name, value] : hostile.fields) CHECK_FALSE(holds(mail, value));
+        for (const char* part : {"evil", "HOSTILE", "victim", "TOKEN", "://", "Bcc", "AAAA", "cod.exe", "SECRET"})
+            CHECK_FALSE(holds(mail, part));
+        CHECK(holds(mail, "A virus was found in a message"));
+    }
+    const auto filled = alert::notice_text(notice, form);
+    CHECK(filled.subject == "A virus was found in a message at cjsm.net");
+    CHECK(holds(filled.text, "\n[]\n"));
 }
 
 TEST_CASE("every event has a notice, without a link and in plain letters")

@@ -104,3 +104,23 @@ TEST_CASE("a template is read with the policy and may name what its events carry
     CHECK_FALSE(bad.snapshot);
     CHECK(bad.complaints.find("rules/templates/text.txt:3:1: unknown value \"destination\"") != std::string::npos);
 }
+
+TEST_CASE("a template for addresses outside names what a notice has, and holds no link")
+{
+    const std::string rule = "  - { name: one, on: virus_found, to: operations, template_non_secure: text.txt }\n";
+    const Policy good(people + rule, "Subject: {{what}}\n\n{{time}} {{service}} {{advice}}\n");
+    INFO(good.complaints);
+    REQUIRE(good.snapshot);
+    CHECK(good.snapshot->alerts().notices.contains("text.txt"));
+    for (const char* name : {"sender.address", "text", "alert", "message.subject", "object", "node"}) {
+        const Policy bad(people + rule, "Subject: x\n\n{{" + std::string(name) + "}}\n");
+        CHECK_FALSE(bad.snapshot);
+        CHECK(bad.complaints.find("unknown value") != std::string::npos);
+    }
+    for (const char* link : {"https://x.example", "WWW.x.example", "duty@x.example"}) {
+        const Policy bad(people + rule, "Subject: x\n\nSee " + std::string(link) + "\n");
+        CHECK_FALSE(bad.snapshot);
+        CHECK(bad.complaints.find("rules/templates/text.txt:3:") != std::string::npos);
+        CHECK(bad.complaints.find("a link or an address in a text for addresses outside") != std::string::npos);
+    }
+}

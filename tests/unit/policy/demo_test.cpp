@@ -33,7 +33,7 @@ TEST_CASE("the demo community loads without an error")
     const auto snapshot = demo();
     REQUIRE(snapshot->generation() == 7);
     REQUIRE(snapshot->hash().size() == 64);
-    REQUIRE(snapshot->organisations().size() == 5);
+    REQUIRE(snapshot->organisations().size() == 6);
     REQUIRE(snapshot->community().suffix.text() == "cjsm.net");
     REQUIRE(snapshot->node().listeners.at(0).address == vocabulary::HostPort{"127.0.0.1", 2525});
     REQUIRE(snapshot->node().listeners.at(0).tls->certificate == POSTERN_SOURCE_DIR "/rules/tls/mx.pem");

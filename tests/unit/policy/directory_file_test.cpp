@@ -17,7 +17,7 @@ TEST_CASE("the demo's directory is read, with kinds, owners and lines")
     INFO(render(file.diagnostics, "rules"));
     REQUIRE(file.diagnostics.empty());
     CHECK(file.document.file == "directory.yaml");
-    REQUIRE(file.document.organisations.size() == 4);
+    REQUIRE(file.document.organisations.size() == 5);
     const auto& greenstone = file.document.organisations.front();
     CHECK(greenstone.id == "greenstone");
     REQUIRE_FALSE(greenstone.entries.empty());

@@ -56,7 +56,8 @@ TEST_CASE("a template with a fault is refused with file, line and column")
     CHECK(complaint("Subject: x\nHello\n") == "failure.txt:2:1: an empty line must follow the Subject line");
     CHECK(complaint("Subject: x\n\n{{> other}}\n") ==
           "failure.txt:3:1: partials and other delimiters are not supported");
-    CHECK(complaint("Subject: x\n\n{{address\n") == "failure.txt:3:1: this tag is not closed; write }} behind the name");
+    CHECK(complaint("Subject: x\n\n{{address\n") ==
+          "failure.txt:3:1: this tag is not closed; write }} behind the name");
     CHECK(complaint("Subject: x\n\n{{#recipients}}\n") != "none");
     CHECK(complaint("Subject: x\n\n\xFF\n") == "failure.txt:1:1: it is not UTF-8");
     CHECK(complaint("Subject: x\n\n" + std::string(70'000, 'x')) == "failure.txt:1:1: it is longer than 64 KiB");

@@ -123,3 +123,24 @@ TEST_CASE("first contact: one sign marks, two signs quarantine, and who is known
     CHECK(ordered(scripts.run(two.facts)) == "");
     CHECK(ordered(scripts.run(Mail("Reply-To: x@elsewhere.example\r\nSubject: Hello\r\n").facts)) == "quarantine");
 }
+
+TEST_CASE("quiet night: by night only what is critical is told, by day what concerns a watched member has a note")
+{
+    std::stringstream text;
+    text << std::ifstream(POSTERN_SOURCE_DIR "/lua/examples/quiet_night.lua", std::ios::binary).rdbuf();
+    ports::ScriptTables tables;
+    tables["watched"]["greenstone"] = "moves its server this week";
+    const Scripts scripts(sources_of("rule.lua", text.str()), std::move(tables));
+    REQUIRE(scripts.made != nullptr);
+    vocabulary::Event storm{vocabulary::EventId::bounce_storm, "bounce-storm", "many", at(24, 22), false, {}};
+    CHECK(scripts.run(storm).holds == false);
+    storm.at = at(24, 12);
+    CHECK(scripts.run(storm).holds == true);
+    const vocabulary::Event disk{vocabulary::EventId::disk_low, "disk-low", "full", at(24, 22), false, {}};
+    CHECK(scripts.run(disk).holds == true);
+    const vocabulary::Event down{vocabulary::EventId::destination_down, "destination-down", "gone", at(24, 12), false,
+                                 {{"organisation", "greenstone"}}};
+    const auto answer = scripts.run(down);
+    CHECK(ordered(answer) == "annotate");
+    CHECK(answer.orders.front().text == "greenstone moves its server this week");
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "script/maker.hpp"
+#include "vocabulary/events.hpp"
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -123,14 +124,26 @@ struct Scripts {
     {
     }
 
-    [[nodiscard]] ports::ScriptAnswer run(const vocabulary::Facts& facts, std::string_view file = "rule.lua") const
+    [[nodiscard]] ports::ScriptAnswer run(const vocabulary::Facts& facts, std::string_view file = "rule.lua",
+                                          vocabulary::RuleFile where = vocabulary::RuleFile::content) const
     {
         ports::ScriptCall call;
         call.file = file;
         call.rule = "content.yaml:9 rule";
-        call.may = vocabulary::actions_of(vocabulary::RuleFile::content);
+        call.where = where;
+        call.may = vocabulary::actions_of(where);
         call.rehearsal = rehearsal;
         return made->run(call, facts);
+    }
+
+    /// As a rule of alerts.yaml asks.
+    [[nodiscard]] ports::ScriptAnswer run(const vocabulary::Event& event) const
+    {
+        vocabulary::Facts facts;
+        facts.time = event.at;
+        facts.generation = 41;
+        facts.event = &event;
+        return run(facts, "rule.lua", vocabulary::RuleFile::alerts);
     }
 };
 
