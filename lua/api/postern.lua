@@ -7,6 +7,8 @@
 --     ---@return boolean|postern.Action|postern.Action[]|nil
 --     return function(message) ... end
 --
+-- A script of alerts.yaml is asked about an event instead: `---@param event postern.Event`.
+--
 -- true or false: whether the rule's own effect applies; nil is false. One action or a list of actions: what is ordered
 -- for this recipient; the rule's `may` must name them. Lua 5.4 without io, os, load, debug, package, coroutine and
 -- random; `require "name"` loads lua/name.lua of the same policy. Nothing is kept between messages.
@@ -153,6 +155,21 @@ local Time = {}
 ---@return boolean
 function Time:between(from, to) end
 
+---What scripts of alerts.yaml are asked about: an event.
+---@class postern.Event
+---@field name string Which event, as `on:` says it: virus_found.
+---@field object string What it is about.
+---@field policy postern.Policy The policy in force.
+---@field severity string notice, warning or critical.
+---@field text string What is wrong, what follows, what to do.
+---@field time postern.Time When it happened.
+local Event = {}
+
+---One of the fields that it carries: "sender.organisation". Nil where this one has none.
+---@param name string
+---@return string?
+function Event:field(name) end
+
 ---A table of the policy: words and texts that rules look up.
 ---@class postern.Table
 local Table = {}
@@ -296,7 +313,7 @@ function postern.set_limit(size) end
 ---@return postern.Action
 function postern.notify(what) end
 
----Keeps a note with the message; `postern trace` shows it. (content.yaml)
+---Keeps a note with the message, which `postern trace` shows; of an alert: with it, for its readers inside. (content.yaml, alerts.yaml)
 ---@param text string
 ---@return postern.Action
 function postern.annotate(text) end
