@@ -17,7 +17,7 @@ HUGE = 100 << 20
 LONGEST = 60 if sanitized() else 20  # seconds for one check, whatever it reads
 NOBODY = 65534
 MAILBOXES = (
-    'DIR/node.yaml: warning: no "mailboxes" are declared: mail for smith, victim-care has nowhere to go\n'
+    'DIR/node.yaml: warning: no "mailboxes" are declared: mail for service, smith, victim-care has nowhere to go\n'
     "        mailboxes: { lmtp: /run/dovecot/lmtp }\n"
 )
 

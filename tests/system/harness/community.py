@@ -63,7 +63,7 @@ class Community:
         self.process, self.members, self.wrapper = None, {}, []
         self.environment, self.log_file = {}, self.folder / "posternd.log"
         # Without what the demo forbids, counts, tells and tests: a test that is about rules writes its own.
-        without = shutil.ignore_patterns("content.yaml", "permissions.yaml", "alerts.yaml", "tests", "lua")
+        without = shutil.ignore_patterns("content.yaml", "permissions.yaml", "alerts.yaml", "tests", "lua", "README.md")
         shutil.copytree(source_root() / "rules", self.folder / "policy", dirs_exist_ok=True, ignore=without)
         self.policy = Policy(self.folder / "policy")
         self.authority = Authority(self.folder / "ca", postern=self.bin / "postern")
