@@ -135,7 +135,7 @@ void read_thresholds(Source& source, const YamlNode& map, std::vector<AlertTrigg
             const auto threshold = vocabulary::parse_threshold(event->form, value->text);
             if (threshold)
                 on.push_back({event->id, threshold->text});
-            else
+            else if (event->form == vocabulary::ThresholdForm::share)  // the others are judged by their shape
                 source.error_from(value->place, threshold.error().detail());
         }
     }

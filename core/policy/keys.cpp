@@ -397,13 +397,26 @@ Shape one_or_more(Shape item)
     return shape;
 }
 
+/// A share of a disk is written as one or as a size, which no other key takes: its reader judges it.
+Form form_of(vocabulary::ThresholdForm form)
+{
+    switch (form) {
+        case vocabulary::ThresholdForm::duration:
+            return Form::duration;
+        case vocabulary::ThresholdForm::rate:
+            return Form::rate;
+        default:
+            return Form::text;
+    }
+}
+
 /// What `on:` may say about events: thresholds by their names.
 Shape thresholds_shape()
 {
     std::vector<Key> keys;
     for (const auto& event : vocabulary::events())
         if (!event.threshold.empty())
-            keys.push_back({std::string(event.threshold), one_or_more(simple(Form::text)),
+            keys.push_back({std::string(event.threshold), one_or_more(simple(form_of(event.form))),
                             fmt::format("Event {}: {} {} where a rule names no threshold.", event.name,
                                         event.description, event.usual)});
     return map(std::move(keys));
