@@ -6,8 +6,10 @@
 #include "scan/worker.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <thread>
 
 namespace postern::scan {
 
@@ -23,6 +26,7 @@ namespace {
 
 constexpr int ended = 0;
 constexpr int could_not_start = 1;
+constexpr int less_urgent = 10;
 
 [[noreturn]] void end_with(int code)
 {
@@ -71,8 +75,8 @@ void unblock_signals()
     sigprocmask(SIG_SETMASK, &set, nullptr);
 }
 
-// Bytes that a process has to itself.
-std::uint64_t own_memory(pid_t process)
+// Bytes that a process has written: what it shares by fork and has not changed counts here as well.
+std::uint64_t anonymous_memory(pid_t process)
 {
     std::uint64_t size = 0, resident = 0, shared = 0;
     const auto path = "/proc/" + std::to_string(process) + "/statm";
@@ -131,8 +135,8 @@ private:
 
 class Tree final : public Household {
 public:
-    Tree(Descriptor socket, const Settings& settings, unsigned first_slot)
-        : Household(std::move(socket)), settings_(settings), first_slot_(first_slot)
+    Tree(Descriptor socket, const Settings& settings, unsigned first_slot, bool mail_waits)
+        : Household(std::move(socket)), settings_(settings), first_slot_(first_slot), mail_waits_(mail_waits)
     {
     }
 
@@ -148,10 +152,24 @@ private:
     void load()
     {
         if (settings_.scanner.signatures.empty()) return say(socket_.get(), Notice::Kind::not_loaded, 0, "");
-        auto engine = VirusEngine::load(settings_.scanner, slot_folder(settings_, first_slot_));
+        auto engine = load_in_the_background();
         if (!engine) return say(socket_.get(), Notice::Kind::not_loaded, 0, engine.error().describe());
         engine_ = std::move(*engine);
         say(socket_.get(), Notice::Kind::loaded, engine_->signatures(), engine_->version(), -1, engine_->made());
+    }
+
+    // Seconds of work, for which the messages of the set in force shall not wait: a thread has a niceness of its own,
+    // which workers do not inherit.
+    Result<std::unique_ptr<VirusEngine>> load_in_the_background()
+    {
+        Result<std::unique_ptr<VirusEngine>> engine = std::unique_ptr<VirusEngine>();
+        mallopt(M_ARENA_MAX, 1);  // what is loaded lies where workers allocate
+        std::thread loader([&] {
+            if (!mail_waits_) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), less_urgent);
+            engine = VirusEngine::load(settings_.scanner, slot_folder(settings_, first_slot_));
+        });
+        loader.join();
+        return engine;
     }
 
     bool act(const Notice& notice) override
@@ -180,7 +198,7 @@ private:
             run_worker(std::move(ours), settings_, slot, types_, engine_.get());
         }
         if (child < 0) return say(socket_.get(), Notice::Kind::gone, 0, "can't be forked");
-        workers_[child] = slot;
+        workers_[child] = {slot, anonymous_memory(getpid())};
         say(socket_.get(), Notice::Kind::worker, static_cast<std::uint64_t>(child), {}, theirs.get());
     }
 
@@ -188,8 +206,8 @@ private:
     {
         const auto worker = workers_.find(child);
         if (worker == workers_.end()) return;
-        empty_slot(slot_folder(settings_, worker->second));
-        const bool bloated = bloated_ == child;
+        empty_slot(slot_folder(settings_, worker->second.slot));
+        const bool bloated = worker->second.bloated;
         workers_.erase(worker);
         say(socket_.get(), Notice::Kind::gone, static_cast<std::uint64_t>(child),
             bloated ? "used more memory than it may" : how_it_ended(status));
@@ -198,19 +216,24 @@ private:
     // The limit on address space does the same, but not in a build with a sanitizer, and not for shared pages.
     void tick() override
     {
-        for (const auto& [child, slot] : workers_) {
-            if (own_memory(child) <= settings_.scanner.memory) continue;
-            bloated_ = child;
+        for (auto& [child, worker] : workers_) {
+            if (anonymous_memory(child) <= worker.inherited + settings_.scanner.memory) continue;
+            worker.bloated = true;
             kill(child, SIGKILL);
         }
     }
 
     const Settings& settings_;
     unsigned first_slot_;
+    bool mail_waits_;
     TypeDetector types_;
     std::unique_ptr<VirusEngine> engine_;
-    std::map<pid_t, unsigned> workers_;  ///< process: slot
-    pid_t bloated_ = 0;
+    struct Worker {
+        unsigned slot = 0;
+        std::uint64_t inherited = 0;  ///< bytes of signatures that it shares with this tree
+        bool bloated = false;
+    };
+    std::map<pid_t, Worker> workers_;
 };
 
 class Keeper final : public Household {
@@ -228,7 +251,7 @@ private:
     bool act(const Notice& notice) override
     {
         if (notice.kind == Notice::Kind::grow_tree && notice.number < slots_for(settings_.scanner.workers)) {
-            grow_tree(static_cast<unsigned>(notice.number));
+            grow_tree(static_cast<unsigned>(notice.number), notice.moment != 0);
             return true;
         }
         if (notice.kind == Notice::Kind::kill_tree) {
@@ -239,7 +262,7 @@ private:
         return false;
     }
 
-    void grow_tree(unsigned first_slot)
+    void grow_tree(unsigned first_slot, bool mail_waits)
     {
         auto [ours, theirs] = socket_pair();
         const pid_t child = fork_child("scan-signatures");
@@ -248,7 +271,7 @@ private:
             theirs.reset();
             children_.reset();
             try {
-                Tree(std::move(ours), settings_, first_slot).live();
+                Tree(std::move(ours), settings_, first_slot, mail_waits).live();
             } catch (const std::exception& error) {
                 std::fprintf(stderr, "postern-scan: %s\n", error.what());
                 end_with(could_not_start);

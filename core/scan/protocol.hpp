@@ -25,7 +25,8 @@ constexpr std::size_t most_findings = 50;
 /// Between posternd, the keeper and a tree: who should do, or did, what.
 struct Notice {
     enum class Kind : std::uint8_t {
-        grow_tree = 1,  ///< to the keeper: a new process that loads the signatures; number: its first slot
+        grow_tree = 1,  ///< to the keeper: a new process that loads the signatures; number: its first slot, moment: not
+                        ///< 0 where mail waits for it
         tree,           ///< from the keeper: its process id in number, its socket with it
         kill_tree,      ///< to the keeper: number is a process id
         loaded,         ///< from a tree: number of signatures, text: the set's version, moment: when it was made

@@ -1,8 +1,7 @@
-// Client of the scanner process: starts and supervises it, hands it messages, replaces what crashes, hangs or bloats,
-// and swaps signature sets under load.
+// Client of the scanner process: hands it messages and remembers what it said.
 //
 // Built by main(), outlives the reactors. Its state lives on one I/O context; inspect() and status() may be called
-// from any thread. Messages that can't be looked into are Fault::later. See keeper for the other side.
+// from any thread. Messages that can't be looked into are Fault::later. supervisor looks after the processes.
 #pragma once
 
 #include "base/clock.hpp"
@@ -10,19 +9,13 @@
 #include "ports/alarms.hpp"
 #include "ports/inspector.hpp"
 #include "ports/metrics.hpp"
+#include "scan/keeper_process.hpp"
 #include "vocabulary/node.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
-#include <string>
 
 namespace postern::scan {
-
-struct ScannerPlace {
-    std::string program;  ///< path of postern-scan
-    std::string folder;   ///< for its temporary files; made by it
-    std::string user;     ///< that it becomes when started as root; empty: none
-};
 
 class Scanner final : public ports::Inspector {
 public:
@@ -49,8 +42,5 @@ private:
     struct Impl;
     std::shared_ptr<Impl> impl_;
 };
-
-/// The scanner's program beside this one.
-[[nodiscard]] std::string scanner_program();
 
 }  // namespace postern::scan

@@ -120,6 +120,7 @@ struct VirusEngine::Impl {
     unsigned signatures = 0;
     std::uint64_t made = 0;
     std::string version;
+    Duration patience{};
 };
 
 VirusEngine::VirusEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -135,13 +136,12 @@ Result<std::unique_ptr<VirusEngine>> VirusEngine::load(const vocabulary::Scanner
     const auto set = [engine](cl_engine_field field, std::uint64_t value) {
         return cl_engine_set_num(engine, field, static_cast<long long>(value)) == CL_SUCCESS;
     };
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(scanner.deadline).count();
     const bool configured =
         cl_engine_set_str(engine, CL_ENGINE_TMPDIR, temporary.c_str()) == CL_SUCCESS &&
         set(CL_ENGINE_MAX_RECURSION, scanner.archive_depth) && set(CL_ENGINE_MAX_FILES, scanner.archive_files) &&
         set(CL_ENGINE_MAX_SCANSIZE, scanner.archive_size) &&
-        set(CL_ENGINE_MAX_FILESIZE, std::min<std::uint64_t>(scanner.archive_size, (2ULL << 30) - 1)) &&
-        set(CL_ENGINE_MAX_SCANTIME, static_cast<std::uint64_t>(milliseconds));
+        set(CL_ENGINE_MAX_FILESIZE, std::min<std::uint64_t>(scanner.archive_size, (2ULL << 30) - 1));
+    impl->patience = scanner.deadline * 3 / 4;
     if (!configured) return load_fault(folder, "libclamav does not take the scanner's limits");
     const auto loaded = cl_load(folder.c_str(), engine, &impl->signatures, CL_DB_STDOPT);
     if (loaded != CL_SUCCESS) return load_fault(folder, cl_strerror(loaded));
@@ -158,10 +158,11 @@ Result<std::unique_ptr<VirusEngine>> VirusEngine::load(const vocabulary::Scanner
         (number > 0 ? "daily " + std::to_string(number) : std::to_string(impl->signatures) + " signatures") + " of " +
         moment_text(impl->made);
     std::unique_ptr<VirusEngine> result(new VirusEngine(std::move(impl)));
-    const auto bad = result->scan(eicar(), false);
+    const auto bad = result->scan(eicar(), false, result->give_up());
     if (!bad) return std::unexpected(bad.error());
     if (bad->viruses.empty()) return load_fault(folder, "the set does not find the EICAR test file");
-    const auto clean = result->scan("From: a@example.org\r\nSubject: Listing\r\n\r\nThe hearing is at ten.\r\n", true);
+    const auto clean = result->scan("From: a@example.org\r\nSubject: Listing\r\n\r\nThe hearing is at ten.\r\n", true,
+                                    result->give_up());
     if (!clean) return std::unexpected(clean.error());
     if (!clean->viruses.empty())
         return load_fault(folder, "the set takes a harmless message for " + clean->viruses.front());
@@ -173,10 +174,22 @@ void VirusEngine::use_folder(const std::string& folder)
     cl_engine_set_str(impl_->engine.handle, CL_ENGINE_TMPDIR, folder.c_str());
 }
 
-Result<VirusEngine::Finding> VirusEngine::scan(std::string_view bytes, bool mail) const
+VirusEngine::Moment VirusEngine::give_up() const noexcept
+{
+    return std::chrono::steady_clock::now() + impl_->patience;
+}
+
+Result<VirusEngine::Finding> VirusEngine::scan(std::string_view bytes, bool mail, Moment until) const
 {
     Finding finding;
     if (bytes.empty()) return finding;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+    if (left <= 0) {
+        add(finding.unscannable, "time");
+        return finding;
+    }
+    cl_engine_set_num(impl_->engine.handle, CL_ENGINE_MAX_SCANTIME, left);
     cl_scan_options options{};
     options.general = CL_SCAN_GENERAL_HEURISTICS | CL_SCAN_GENERAL_ALLMATCHES | CL_SCAN_GENERAL_UNPRIVILEGED;
     options.parse = ~0U;

@@ -7,6 +7,7 @@
 #include "base/fault.hpp"
 #include "scan/protocol.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,9 +31,12 @@ public:
         std::vector<std::string> viruses;
         std::vector<std::string> unscannable;  ///< "encrypted", "depth", "files", "size", "time", "broken", "macros"
     };
-    /// `mail`: bytes that look like mail are read as mail, with everything in it. Fault (later): it could not be
-    /// scanned to the end.
-    [[nodiscard]] Result<Finding> scan(std::string_view bytes, bool mail) const;
+    using Moment = std::chrono::steady_clock::time_point;
+    /// `mail`: bytes that look like mail are read as mail, with everything in it. What takes longer than `until` is
+    /// unscannable: "time". Fault (later): it could not be scanned to the end.
+    [[nodiscard]] Result<Finding> scan(std::string_view bytes, bool mail, Moment until) const;
+    /// When a message that is begun now is to be given up: soon enough before its worker would be killed.
+    [[nodiscard]] Moment give_up() const noexcept;
 
     [[nodiscard]] const std::string& version() const noexcept;
     [[nodiscard]] std::uint64_t signatures() const noexcept;

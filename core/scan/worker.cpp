@@ -22,6 +22,7 @@ public:
     Look(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine)
         : order_(order), message_(message), types_(types), engine_(engine)
     {
+        if (engine_) until_ = engine_->give_up();
     }
 
     Answer run()
@@ -85,7 +86,7 @@ private:
 
     void scan(std::string_view bytes, bool mail, std::size_t index)
     {
-        const auto finding = engine_->scan(bytes, mail);
+        const auto finding = engine_->scan(bytes, mail, until_);
         if (!finding) {
             answer_.failure = finding.error().describe();
             return;
@@ -127,6 +128,7 @@ private:
     std::string_view message_;
     const TypeDetector& types_;
     const VirusEngine* engine_;
+    VirusEngine::Moment until_{};
     ArchiveLimits limits_{most_members, most_member_bytes, 256ULL << 20};
     Answer answer_;
     bool doubtful_ = false;  ///< a part that libclamav's mail parser has to see

@@ -1,4 +1,9 @@
-"""The summaries of a relay comparison as a table, with Postern's share of what Postfix needs or does."""
+"""The summaries of a relay comparison as a table, with Postern's share of what Postfix needs or does.
+
+    table.py RUNS [SIZE:TIMES:SHARE ...]
+
+With what is due for a size, at least TIMES the messages at SHARE of the CPU at most, it ends with 1 where that is missed.
+"""
 import json
 import sys
 
@@ -9,7 +14,8 @@ def median(summary, key):
 
 
 def main():
-    by_case = {}
+    by_case, missed = {}, False
+    due = {int(size): (float(times), float(share)) for size, times, share in (w.split(":") for w in sys.argv[2:])}
     for line in open(sys.argv[1], encoding="utf-8"):
         try:
             run = json.loads(line)
@@ -33,11 +39,16 @@ def main():
             )
         if {"postern", "postfix"} <= relays.keys():
             ours, theirs = relays["postern"], relays["postfix"]
-            print(
-                f"{'':16}  -> {median(ours, 'msgs_s') / median(theirs, 'msgs_s'):.2f} times the messages, "
-                f"{median(ours, 'cpu_ms_msg') / median(theirs, 'cpu_ms_msg'):.2f} of the CPU for each"
-            )
+            times = median(ours, "msgs_s") / median(theirs, "msgs_s")
+            share = median(ours, "cpu_ms_msg") / median(theirs, "cpu_ms_msg")
+            print(f"{'':16}  -> {times:.2f} times the messages, {share:.2f} of the CPU for each", end="")
+            if size in due:
+                met = times >= due[size][0] and share <= due[size][1]
+                missed = missed or not met
+                print(f"; due {due[size][0]:g} and {due[size][1]:.2f}: {'met' if met else 'MISSED'}", end="")
+            print()
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -93,3 +93,14 @@ TEST_CASE("what can't be opened is said, and what is asked without signatures fa
     CHECK(answer.inspection.parts.at(0).encrypted);
     CHECK_FALSE(look_at("Subject: x\r\n\r\n", nullptr).failure.empty());
 }
+
+TEST_CASE("what would take longer than there is time is not scanned, and says so")
+{
+    looks::Folder folder;
+    const auto engine = engine_with(folder);
+    const auto finding = engine->scan("Good morning", false, std::chrono::steady_clock::now() - std::chrono::seconds{1});
+    REQUIRE(finding.has_value());
+    CHECK(finding->viruses.empty());
+    CHECK(finding->unscannable == std::vector<std::string>{"time"});
+    CHECK(engine->give_up() > std::chrono::steady_clock::now() + std::chrono::seconds{10});
+}

@@ -1,0 +1,129 @@
+// Workers as the supervisor has them: forked, handed out, killed, replaced, counted.
+#include "scan/supervisor.hpp"
+
+#include <algorithm>
+
+namespace postern::scan {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr unsigned failures_for_an_alarm = 3;
+constexpr std::size_t failures_without_a_pause = 10;  ///< then a worker is replaced at the next tick only
+constexpr auto failure_window = 5min;
+constexpr auto patience_with_a_kill = 5s;
+
+}  // namespace
+
+void Supervisor::fork_worker(const TreePtr& tree, unsigned slot)
+{
+    tree->forking.push_back(slot);
+    static_cast<void>(tree->line.send(encode(Notice{Notice::Kind::fork_worker, slot, 0, {}})));
+}
+
+void Supervisor::fork_missing()
+{
+    const auto tree = crew_.current();
+    if (!tree || tree->leaving || !tree->forking.empty()) return;
+    for (unsigned slot = tree->first_slot; slot < tree->first_slot + settings_.workers; ++slot)
+        if (std::ranges::find(tree->workers, slot, &Worker::slot) == tree->workers.end()) fork_worker(tree, slot);
+}
+
+void Supervisor::welcome(const TreePtr& tree, const Notice& notice, Descriptor passed)
+{
+    if (!passed || tree->forking.empty()) return;
+    auto worker = std::make_shared<Worker>(Line(io_, std::move(passed)));
+    worker->process = static_cast<std::int64_t>(notice.number);
+    worker->slot = tree->forking.front();
+    worker->tree = tree;
+    tree->forking.pop_front();
+    tree->workers.push_back(worker);
+    if (tree == next_ && tree->forking.empty()) publish(tree);
+    if (tree == crew_.current()) crew_.use(tree);
+    publish_status();
+}
+
+void Supervisor::release(const std::shared_ptr<Worker>& worker)
+{
+    const auto tree = worker->tree.lock();
+    if (tree && tree->leaving) {
+        worker->line.close();
+        std::erase(tree->workers, worker);
+        if (tree->workers.empty()) tree->line.close();
+    } else {
+        crew_.give_back(worker);
+    }
+}
+
+// Its tree kills it, tells, and gets a new one.
+void Supervisor::discard(const std::shared_ptr<Worker>& worker)
+{
+    worker->line.close();
+    worker->killed = std::chrono::steady_clock::now();
+    if (const auto tree = worker->tree.lock())
+        static_cast<void>(tree->line.send(
+            encode(Notice{Notice::Kind::kill_worker, static_cast<std::uint64_t>(worker->process), 0, {}})));
+}
+
+void Supervisor::bury(const TreePtr& tree, std::int64_t process, const std::string& how)
+{
+    const auto found = std::ranges::find(tree->workers, process, &Worker::process);
+    if (found == tree->workers.end()) {
+        if (process == 0 && !tree->forking.empty()) tree->forking.pop_front();
+        return;
+    }
+    const auto worker = *found;
+    const auto why = worker->killed ? "it did not answer within its deadline, or broke off" : how;
+    tree->workers.erase(found);
+    if (!worker->busy) worker->line.close();
+    if (tree->leaving) {
+        if (tree->workers.empty()) tree->line.close();
+        return;
+    }
+    metrics_.scanner_workers_replaced += 1;
+    log_.warning("scanner worker replaced", {{"process", process}, {"reason", how}});
+    count_failure(why);
+    if (failures_.size() < failures_without_a_pause) fork_worker(tree, worker->slot);
+    publish_status();
+}
+
+void Supervisor::count_failure(const std::string& why)
+{
+    const auto now = std::chrono::steady_clock::now();
+    failures_.push_back(now);
+    forget_failures(now);
+    if (failures_.size() >= failures_for_an_alarm)
+        alarms_.raise("scanner-failing", std::to_string(failures_.size()) +
+                                             " workers of the scanner were replaced within 5 minutes, the last one "
+                                             "since " +
+                                             why + "; their messages were deferred. The log has all of them.");
+}
+
+void Supervisor::forget_failures(Moment now)
+{
+    while (!failures_.empty() && failures_.front() + failure_window < now) failures_.pop_front();
+    if (failures_.empty()) alarms_.clear("scanner-failing");
+}
+
+// A worker that outlives its kill hangs in the kernel: its tree goes, and where that does not help the keeper.
+void Supervisor::end_what_hangs(Moment now)
+{
+    const auto hangs = [now](const auto& worker) {
+        return worker->killed && *worker->killed + patience_with_a_kill < now;
+    };
+    for (const auto& tree : {crew_.current(), draining_}) {
+        if (!tree || std::ranges::none_of(tree->workers, hangs)) continue;
+        keeper_.tell({Notice::Kind::kill_tree, static_cast<std::uint64_t>(tree->process), 0, {}});
+        keeper_asked_ = keeper_asked_.value_or(now);
+    }
+    const bool quiet = !crew_.current() || std::ranges::none_of(crew_.current()->workers,
+                                                                [](const auto& worker) { return !!worker->killed; });
+    if (quiet) keeper_asked_.reset();
+    if (keeper_asked_ && *keeper_asked_ + patience_with_a_kill < now) {
+        keeper_.kill();
+        keeper_asked_.reset();
+    }
+}
+
+}  // namespace postern::scan

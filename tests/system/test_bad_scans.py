@@ -1,0 +1,288 @@
+#!/usr/bin/python3
+# builds: release
+"""What nobody could look into honestly: bombs, broken and locked files, thousands of parts, EICAR split by encodings,
+signature folders that are no use. Each gets its verdict, or the declared fallback, within the deadline."""
+import base64
+import bz2
+import gzip
+import io
+import os
+import pathlib
+import pwd
+import quopri
+import signal
+import subprocess
+import time
+import unittest
+import zipfile
+
+from harness.case import ERIC, LISTING_INSIDE
+from harness.signatures import EICAR, SAMPLES, samples_set, write_set
+from harness.tools import wait_until
+from test_scanner import ScannerTest, message, tarred, zipped
+
+DEADLINE = 10
+HEAD = f"From: {ERIC}\r\nTo: {LISTING_INSIDE}\r\nMIME-Version: 1.0\r\n".encode()
+
+
+def locked_zip():
+    """A zip whose member says that it is encrypted, in both of its places."""
+    locked = bytearray(zipped(b"secret" * 20, "secret.txt"))
+    locked[6] |= 1
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(locked)
+
+
+def many_files(count):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(count):
+            archive.writestr(f"{number}.txt", b"x")
+    return file.getvalue()
+
+
+def ten_thousand_parts(last):
+    parts = b"".join(b"--b\r\n\r\nx%d\r\n" % number for number in range(10_000))
+    return HEAD + b'Subject: parts\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n' + parts + b"--b\r\n\r\n" + last + b"\r\n--b--\r\n"
+
+
+class BadScans(ScannerTest):
+    scanner = f"workers: 2, deadline: {DEADLINE} seconds, archive_depth: 8, archive_files: 500, archive_size: 20 MiB"
+    scanner += ", unscannable: { encrypted: defer, broken: accept, depth: reject, files: reject, size: reject, time: defer }"
+
+    def send_whole(self, content):
+        return self.community.send("greenstone", ERIC, [LISTING_INSIDE], content)
+
+    def timely(self, act, code, *words):
+        begun = time.monotonic()
+        self.assertReply(act(), code, *words)
+        self.assertLess(time.monotonic() - begun, DEADLINE + 5)
+
+    def test_bombs_are_refused(self):
+        zeros = b"\0" * (64 << 20)
+        self.timely(lambda: self.send("flat", zipped(zeros), "flat.zip"), 554, "too large")
+        self.timely(lambda: self.send("nested", zipped(zipped(zeros)), "nested.zip"), 554, "too large")
+        self.timely(lambda: self.send("gzip", gzip.compress(zeros), "zeros.gz"), 554, "too large")
+        self.timely(lambda: self.send("bzip2", bz2.compress(zeros), "zeros.bz2"), 554, "too large")
+        self.timely(lambda: self.send("files", many_files(3000), "many.zip"), 554, "too many files")
+        deep = EICAR
+        for _ in range(30):
+            deep = zipped(deep, "inner.zip")
+        self.timely(lambda: self.send("deep", deep, "deep.zip"), 554)
+
+    def test_a_virus_in_what_was_cut_off_or_nested_is_found(self):
+        for name, archive in (("a.zip", zipped(EICAR)), ("a.tgz", tarred(EICAR)), ("n.zip", zipped(tarred(zipped(EICAR)), "i.tgz"))):
+            self.timely(lambda: self.send(name, archive, name), 554, "Eicar-Test-Signature")
+        cut = zipped(b"Good morning" * 500)[:60]
+        self.timely(lambda: self.send("cut", cut, "cut.zip"), 250)
+
+    def test_what_is_locked_meets_its_declared_verdict(self):
+        self.timely(lambda: self.send("locked", locked_zip(), "locked.zip"), "451 4.7.1", "password")
+        self.stays_away(self.court, "locked")
+
+    def test_ten_thousand_parts_are_answered_in_time(self):
+        self.timely(lambda: self.send_whole(ten_thousand_parts(b"Good morning")), 554, "too many files")
+        self.timely(lambda: self.send_whole(ten_thousand_parts(EICAR)), 554)
+
+    def test_eicar_is_found_in_any_encoding_and_split_over_lines(self):
+        fields = b'Subject: x\r\nContent-Disposition: attachment; filename="a.com"\r\n'
+        short_lines = b"\r\n".join(base64.b64encode(EICAR)[i : i + 4] for i in range(0, 92, 4))
+        soft = b"=\r\n".join(bytes([byte]) if byte not in b"=\r\n" else b"=%02X" % byte for byte in EICAR)
+        every = b"".join(b"=%02X" % byte for byte in EICAR)
+        forms = {
+            "7bit": (b"7bit", EICAR),
+            "base64 in short lines": (b"base64", short_lines),
+            "base64 with rubbish in it": (b"BASE64", b" !\r\n".join(base64.b64encode(EICAR)[i : i + 8] for i in range(0, 92, 8))),
+            "quoted-printable": (b"quoted-printable", quopri.encodestring(EICAR)),
+            "quoted-printable by characters": (b"quoted-printable", soft),
+            "quoted-printable in hexadecimal": (b"Quoted-Printable", every.replace(b"=50=5B", b"=50=\r\n=5B")),
+        }
+        for name, (encoding, body) in forms.items():
+            with self.subTest(name):
+                whole = HEAD + fields + b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body + b"\r\n"
+                self.assertReply(self.send_whole(whole), 554, "Eicar-Test-Signature")
+
+    def test_every_file_of_clamav_testfiles_is_answered_in_time(self):
+        (self.signatures / "samples.hdb").write_text(samples_set())
+        wait_until(lambda: self.status()["signature_count"] == 2, 30)
+        found = 0
+        for file in sorted(SAMPLES.iterdir()):
+            begun = time.monotonic()
+            reply = self.send(file.name, file.read_bytes(), file.name)
+            self.assertLess(time.monotonic() - begun, DEADLINE + 5, file.name)
+            self.assertIn(reply.code, (250, 451, 554), f"{file.name}: {reply}")
+            found += reply.code == 554 and "Clam.Test.File" in str(reply)
+        self.assertGreater(found, 20)
+
+
+class Heavy(ScannerTest):
+    """Signatures that need more memory than a worker may have of its own."""
+
+    scanner = "workers: 2, memory: 64 MiB, deadline: 20 seconds"
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        lines = (f"{number:064x}:{1000 + number % 50_000}:Made.Up-{number}:73\n" for number in range(600_000))
+        (cls.signatures / "many.hsb").write_text("".join(lines))
+
+    def setUp(self):
+        super(ScannerTest, self).setUp()
+        wait_until(lambda: self.status()["signature_count"] > 500_000, 180, lambda: f"{self.status()}")
+        wait_until(lambda: len(self.workers()) == 2, 20)
+
+    def test_workers_are_not_charged_for_the_signatures_that_they_share(self):
+        before = self.workers()
+        time.sleep(2)  # two looks at what workers use
+        self.assertReply(self.send("fine", b"Good morning"), 250)
+        self.assertEqual(sorted(before), sorted(self.workers()))
+        self.assertNotIn("scanner-failing", self.alarms())
+
+    def test_a_worker_that_bloats_is_replaced_and_its_message_kept_by_its_sender(self):
+        before = self.workers()
+        for worker in before:  # as if libclamav had a leak: its limit is already used up
+            used = int(pathlib.Path(f"/proc/{worker}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            subprocess.run(["prlimit", f"--pid={worker}", f"--as={used}"], check=True)
+        big = os.urandom(2 << 20)
+        self.assertReply(self.send("bloat", big, "noise.bin"), 451)
+        wait_until(lambda: not set(before) & set(self.workers()) or self.send("x", b"y").code == 250, 30)
+        wait_until(lambda: self.send("after the bloat", b"Good morning").code == 250, 30)
+        self.arrives(self.court, "after the bloat")
+
+
+class Useless(ScannerTest):
+    """A folder without use: the engine starts, says so, defers, and takes up what comes."""
+
+    def setUp(self):
+        super(ScannerTest, self).setUp()
+
+    def is_down(self):
+        wait_until(lambda: "scanner" in self.alarms(), 30, lambda: f"{self.status()}")
+        self.assertReply(self.send("early", b"Good morning"), "451 4.7.1")
+        self.assertTrue(self.status()["trouble"])
+
+    def comes_back(self):
+        write_set(self.signatures)
+        wait_until(lambda: self.status()["signature_count"] == 1, 60, lambda: f"{self.status()}")
+        wait_until(lambda: "scanner" not in self.alarms(), 10)
+        self.assertReply(self.send("later", b"Good morning"), 250)
+
+
+class NoFolder(Useless):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        (cls.signatures / "test.ndb").unlink()
+        cls.signatures.rmdir()
+
+    def test_a_missing_folder(self):
+        self.is_down()
+        self.comes_back()
+
+
+class Corrupted(Useless):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        (cls.signatures / "test.ndb").write_bytes(os.urandom(5000))
+
+    def test_a_corrupted_set(self):
+        self.is_down()
+        self.comes_back()
+
+
+class Forbidden(Useless):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        (cls.signatures / "test.ndb").chmod(0)
+
+    def test_wrong_permissions(self):
+        self.is_down()
+        (self.signatures / "test.ndb").unlink()
+        self.comes_back()
+
+
+class Stopped(ScannerTest):
+    """Processes that stand still or are killed from outside, the tree and the keeper too."""
+
+    def relatives(self, name):
+        found = subprocess.run(["pgrep", "-P", str(self.community.process.pid)], capture_output=True, text=True)
+        todo, all_of_them = [int(pid) for pid in found.stdout.split()], []
+        while todo:
+            process = todo.pop()
+            all_of_them.append(process)
+            found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)
+            todo += [int(pid) for pid in found.stdout.split()]
+        return [pid for pid in all_of_them if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name]
+
+    def test_a_tree_or_a_keeper_that_is_killed_comes_back(self):
+        for name in ("scan-signatures", "postern-scan"):
+            with self.subTest(name):
+                before = self.workers()
+                for process in self.relatives(name):
+                    os.kill(process, signal.SIGKILL)
+                wait_until(lambda: len(self.workers()) == 2 and not set(before) & set(self.workers()), 30)
+                wait_until(lambda: self.send(f"after {name}", b"Good morning").code == 250, 30)
+                wait_until(lambda: "scanner" not in self.alarms(), 10)
+                self.assertReply(self.send("virus", EICAR), 554)
+
+
+class Degraded(ScannerTest):
+    """A machine that permits less: what is missing is said, and mail is scanned all the same."""
+
+    missing = ""
+
+    def scans(self):
+        self.assertReply(self.send("virus", zipped(EICAR), "a.zip"), 554, "Eicar-Test-Signature")
+        self.assertReply(self.send("clean", b"Good morning", "a.txt"), 250)
+        self.arrives(self.court, "clean")
+
+
+class WithoutLandlock(Degraded):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        call = "landlock_create_ruleset"
+        community.wrapper = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", f"trace={call}"]
+        community.wrapper += ["-e", f"inject={call}:error=ENOSYS"]
+
+    def test_a_kernel_without_landlock(self):
+        self.assertIn("no Landlock", str(self.status()["warnings"]))
+        self.scans()
+
+
+class WithoutNamespaces(Degraded):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.wrapper = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", "-e", "trace=unshare"]
+        community.wrapper += ["-e", "inject=unshare:error=EPERM"]
+
+    def test_a_machine_without_namespaces(self):
+        self.assertIn("no namespaces", str(self.status()["warnings"]))
+        self.scans()
+
+
+@unittest.skipIf(os.geteuid() != 0, "an ordinary user is what everything runs as")
+class AsOrdinaryUser(Degraded):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        nobody = pwd.getpwnam("nobody")
+        (community.folder / "spool").mkdir(exist_ok=True)
+        for folder in (community.folder, *community.folder.rglob("*")):
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+        for folder in community.folder.parents:
+            if not folder.stat().st_mode & 0o001:
+                raise unittest.SkipTest(f"{folder} lets nobody through")
+        community.wrapper = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+
+    def test_started_by_an_ordinary_user(self):
+        owner = os.stat(f"/proc/{self.workers()[0]}").st_uid
+        self.assertEqual(pwd.getpwnam("nobody").pw_uid, owner)
+        self.scans()
+
+
+if __name__ == "__main__":
+    unittest.main()
