@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <mutex>
+#include <type_traits>
 
 namespace postern::mail {
 
@@ -160,6 +161,17 @@ GMimeContentEncoding gmime_encoding(Part::Encoding encoding)
     return GMIME_CONTENT_ENCODING_BINARY;
 }
 
+// Debian 13's GMime takes a function more, which frees the data.
+template <class Setter = decltype(&g_mime_parser_options_set_warning_callback)>
+void warn_by(GMimeParserOptions* options, GMimeParserWarningFunc function, gpointer data,
+             Setter set = &g_mime_parser_options_set_warning_callback)
+{
+    if constexpr (std::is_invocable_v<Setter, GMimeParserOptions*, GMimeParserWarningFunc, gpointer>)
+        set(options, function, data);
+    else
+        set(options, function, data, nullptr);
+}
+
 }  // namespace
 
 ContentValues read_content_fields(const ContentFields& fields, std::size_t longest_name)
@@ -172,7 +184,7 @@ ContentValues read_content_fields(const ContentFields& fields, std::size_t longe
     if (fields.type.empty() && fields.disposition.empty()) return values;
 
     const Options options(g_mime_parser_options_new());
-    g_mime_parser_options_set_warning_callback(options.get(), warned, &values.malformed);
+    warn_by(options.get(), warned, &values.malformed);
     std::string declared;
     std::string filename;
     if (!fields.type.empty()) read_type(fields, options.get(), values, declared);

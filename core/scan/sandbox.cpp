@@ -112,7 +112,8 @@ public:
         handled_ = all_of_version_1;
         if (version >= 2) handled_ |= refer;
         if (version >= 3) handled_ |= truncating;
-        const landlock_ruleset_attr attributes{handled_};
+        landlock_ruleset_attr attributes{};  // newer headers have more of them
+        attributes.handled_access_fs = handled_;
         rules_ = Descriptor(static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
     }
     void allow(const std::string& path, std::uint64_t access)
