@@ -47,6 +47,8 @@ class CompiledSnapshot final : public Snapshot {
 public:
     explicit CompiledSnapshot(std::unique_ptr<const Compiled> compiled) : c_(std::move(compiled)) {}
 
+    /// For policy/appliance_view.
+    [[nodiscard]] const Compiled& compiled() const noexcept { return *c_; }
     [[nodiscard]] std::uint64_t generation() const noexcept override { return c_->generation; }
     [[nodiscard]] const std::string& hash() const noexcept override { return c_->hash; }
     [[nodiscard]] const vocabulary::Node& node() const noexcept override { return c_->node->node; }

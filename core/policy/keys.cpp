@@ -523,6 +523,27 @@ Shape alerts_shape()
          {"keep", simple(Form::duration), "How long alerts stay in the list; 395 days where absent."}});
 }
 
+Shape machine_shape()
+{
+    return map(
+        {{"interfaces",
+          list(map({{"name", simple(Form::text),
+                     "As the kernel calls it (* and ? match), or its hardware address: \"en*\", \"52:54:00:12:34:56\".",
+                     required},
+                    {"addresses",
+                     {.form = Form::either, .items = {words({"dhcp"}), list(simple(Form::text))}},
+                     "dhcp, or addresses with the length of their network's prefix: \"192.0.2.10/24\".", required},
+                    {"routers", list(simple(Form::text)), "Default routes: at most one IPv4 and one IPv6 address."}})),
+          "Network cards and their addresses.", required},
+         {"time",
+          list(map({{"server", simple(Form::domain), "Its name.", required},
+                    {"authenticated", simple(Form::boolean),
+                     "By Network Time Security; a server that offers none is not believed then. false where absent."}})),
+          "Time servers; the clock of the hypervisor where absent."},
+         {"signatures", list(simple(Form::text)),
+          "Where virus signatures are fetched: URLs of databases, or mirrors of ClamAV by name."}});
+}
+
 Shape node_shape()
 {
     return map({
@@ -569,6 +590,8 @@ Shape node_shape()
                "Administration from elsewhere; none where absent."}}),
          "How the running gateway is asked and told.", required},
         {"metrics", simple(Form::loopback_port), "Prometheus, on loopback. Takes effect at a start."},
+        {"machine", machine_shape(),
+         "The appliance that Postern runs on; absent where somebody else looks after the machine."},
         {"user", simple(Form::text), "Run as this user when started as root."},
         {"log", simple(Form::path), "stderr (where absent) or a file."},
     });

@@ -8,6 +8,7 @@
 #include "policy/rule.hpp"
 #include "policy/source.hpp"
 #include "ports/scripting.hpp"
+#include "vocabulary/machine.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
 #include "vocabulary/organisation.hpp"
@@ -128,6 +129,7 @@ struct ContentFile {
 struct NodeFile {
     vocabulary::Node node;
     Place secrets;
+    std::optional<vocabulary::Machine> machine;  ///< the appliance below; absent where somebody else looks after it
     std::vector<NamedFile> named_files;
 };
 

@@ -248,6 +248,7 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     node.control_group = top.map("control").text("group");
     read_remote(source, top, directory, file);
     read_metrics(source, top, node);
+    if (top.has("machine")) file.machine = read_machine(source, top.map("machine"));
     node.user = top.text("user");
     const auto log = top.text("log");
     node.log = log.empty() || log == "stderr" ? "stderr" : read_path(top, "log", directory, nullptr);

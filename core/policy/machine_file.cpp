@@ -1,0 +1,103 @@
+#include "policy/readers.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <charconv>
+
+namespace postern::policy {
+
+namespace {
+
+using vocabulary::Interface;
+using vocabulary::Machine;
+
+bool is_word_of(const std::string& text, std::string_view beside)
+{
+    return !text.empty() && text.size() <= 200 && std::ranges::all_of(text, [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || beside.contains(c);
+    });
+}
+
+std::optional<vocabulary::InterfaceAddress> parse_interface_address(const std::string& text)
+{
+    const auto slash = text.find('/');
+    if (slash == text.npos) return std::nullopt;
+    const auto ip = vocabulary::parse_ip(text.substr(0, slash));
+    unsigned bits = 0;
+    const char* end = text.data() + text.size();
+    const auto read = std::from_chars(text.data() + slash + 1, end, bits);
+    if (!ip || read.ec != std::errc{} || read.ptr != end || bits == 0 || bits > (ip->is_v4() ? 32U : 128U))
+        return std::nullopt;
+    return vocabulary::InterfaceAddress{*ip, static_cast<std::uint8_t>(ip->is_v4() ? bits + 96 : bits)};
+}
+
+void read_addresses(Source& source, const Values& map, Interface& interface)
+{
+    if (map.text("addresses") == "dhcp") {
+        interface.dhcp = true;
+        if (map.has("routers"))
+            source.error(map.place("routers"), "routers come by DHCP as well", "take routers out");
+        return;
+    }
+    for (const auto& text : map.texts("addresses")) {
+        const auto address = parse_interface_address(text);
+        if (address)
+            interface.addresses.push_back(*address);
+        else
+            source.error(map.place("addresses"), fmt::format("\"{}\" is no address of an interface", text),
+                         "[192.0.2.10/24] or [\"2001:db8::10/64\"]");
+    }
+    for (const auto& text : map.texts("routers")) {
+        const auto router = vocabulary::parse_ip(text);
+        const auto same_family = [&](const vocabulary::Ip& other) { return other.is_v4() == router->is_v4(); };
+        if (!router)
+            source.error(map.place("routers"), fmt::format("\"{}\" is no address", text), "[192.0.2.1]");
+        else if (std::ranges::any_of(interface.routers, same_family))
+            source.error(map.place("routers"), "an interface has one default route for each family");
+        else
+            interface.routers.push_back(*router);
+    }
+}
+
+void read_interfaces(Source& source, const Values& map, Machine& machine)
+{
+    std::set<std::string> names;
+    for (const auto& node : map.items("interfaces")) {
+        const Values values(node);
+        Interface interface;
+        interface.name = values.text("name");
+        // They are written into files of the system, where a line break would be an order.
+        if (!is_word_of(interface.name, "-_.:*?"))
+            source.error(values.place("name"), fmt::format("\"{}\" is no interface", interface.name),
+                         "\"en*\" or \"52:54:00:12:34:56\"");
+        if (!names.insert(interface.name).second)
+            source.error(values.place("name"), fmt::format("two interfaces are called \"{}\"", interface.name));
+        read_addresses(source, values, interface);
+        machine.interfaces.push_back(std::move(interface));
+    }
+}
+
+void read_signatures(Source& source, const Values& map, Machine& machine)
+{
+    machine.signatures = map.texts("signatures");
+    for (const auto& text : machine.signatures)
+        if (!is_word_of(text, "-_.:/%?=&~+[]"))
+            source.error(map.place("signatures"), fmt::format("\"{}\" is neither a URL nor a mirror's name", text),
+                         "[\"https://signatures.example/main.cvd\"]");
+}
+
+}  // namespace
+
+Machine read_machine(Source& source, const Values& map)
+{
+    Machine machine;
+    read_interfaces(source, map, machine);
+    for (const auto& node : map.items("time")) {
+        const Values values(node);
+        machine.time.push_back({values.text("server"), values.boolean("authenticated", false)});
+    }
+    read_signatures(source, map, machine);
+    return machine;
+}
+
+}  // namespace postern::policy

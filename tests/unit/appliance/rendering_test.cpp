@@ -1,0 +1,135 @@
+// What the appliance's programs are told, from a policy.
+#include "appliance/rendering.hpp"
+#include "policy/loader.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+using namespace postern;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A policy of two members in a folder of its own, with this node.yaml behind what every one has.
+struct Folder {
+    fs::path root = fs::temp_directory_path() / "postern-appliance-test";
+    Folder()
+    {
+        fs::remove_all(root);
+        fs::create_directories(root / "organisations");
+        for (const auto* name : {"mx.pem", "mx.key", "staff.pem"}) std::ofstream(root / name) << "-\n";
+        write("routing.yaml",
+              "community: { suffix: secure.example, operator: postmaster@secure.example }\n"
+              "routes:\n  - { name: night, when: { recipient.organisation: court }, "
+              "then: { next_hop: [\"192.0.2.77:2525\"] } }\n");
+        member("chambers", "connects_from: { networks: [198.51.100.0/29] }", "mail.chambers.example:25");
+        member("court", "connects_from: { networks: [\"2001:db8:1::/48\"] }", "203.0.113.9:26");
+        node("");
+    }
+    ~Folder() { fs::remove_all(root); }
+    void write(const std::string& name, const std::string& text) const
+    {
+        std::ofstream(root / name, std::ios::binary | std::ios::trunc) << text;
+    }
+    void member(const std::string& id, const std::string& proof, const std::string& hop) const
+    {
+        write("organisations/" + id + ".yaml",
+              "organisation: " + id + "\nname: The " + id + "\nkind: server\nusers: any\ndomains: [" + id +
+                  ".example]\n" + proof + "\ndeliver_to: { hosts: [\"" + hop + "\"] }\n");
+    }
+    void node(const std::string& more) const
+    {
+        write("node.yaml",
+              "name: mx.example.org\nlisteners:\n"
+              "  - { name: members, address: \"0.0.0.0:25\", tls: { certificate: mx.pem, key: mx.key } }\n"
+              "  - { name: local, address: \"127.0.0.1:2525\", clear_text: true }\n"
+              "storage: { directory: /var/lib/postern }\nresolver: { servers: [192.0.2.53] }\n"
+              "control: { socket: /run/postern/control }\n" +
+                  more);
+    }
+    [[nodiscard]] appliance::Files files() const
+    {
+        policy::Loader loader(root);
+        const auto loaded = loader.load(1);
+        INFO(policy::render(loaded.diagnostics, root.string()));
+        REQUIRE(loaded.snapshot);
+        return appliance::render(*loaded.snapshot);
+    }
+    [[nodiscard]] std::string faults() const
+    {
+        policy::Loader loader(root);
+        return policy::render(loader.load(1).diagnostics, root.string());
+    }
+};
+
+bool has(const std::string& text, std::string_view part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("only declared members reach the listeners, and nobody the loopback's")
+{
+    const auto rules = Folder().files().at("nftables.conf");
+    CHECK(has(rules, "hook input priority filter; policy drop;"));
+    CHECK(has(rules, "ip saddr 198.51.100.0/29 tcp dport 25 accept"));
+    CHECK(has(rules, "ip6 saddr 2001:db8:1::/48 tcp dport 25 accept"));
+    CHECK_FALSE(has(rules, "        tcp dport 25 accept"));
+    CHECK_FALSE(has(rules, "dport 2525 accept\n        tcp"));
+}
+
+TEST_CASE("a member that comes from anywhere opens the port to all, at a rate")
+{
+    const Folder folder;
+    folder.member("chambers", "connects_from: { certificate: { name: mail.chambers.example } }", "mail.chambers.example:25");
+    folder.member("court", "connects_from: { certificate: { name: mail.court.example } }", "203.0.113.9:26");
+    folder.node("certificates: { members: staff.pem }\n");
+    const auto rules = folder.files().at("nftables.conf");
+    CHECK(has(rules, "        tcp dport 25 accept"));
+    CHECK(has(rules, "limit rate over 120/minute"));
+}
+
+TEST_CASE("the gateway gets out to its next hops and resolvers alone")
+{
+    const auto rules = Folder().files().at("nftables.conf");
+    CHECK(has(rules, "hook output priority filter; policy drop;"));
+    CHECK(has(rules, "ip daddr 203.0.113.9 meta skuid postern tcp dport 26 accept"));
+    CHECK(has(rules, "ip daddr 192.0.2.77 meta skuid postern tcp dport 2525 accept"));
+    CHECK(has(rules, "        meta skuid postern tcp dport 25 accept"));
+    CHECK(has(rules, "ip daddr 192.0.2.53 udp dport 53 accept"));
+    CHECK_FALSE(has(rules, "clamav"));
+    CHECK_FALSE(has(rules, "_chrony"));
+}
+
+TEST_CASE("interfaces, clock and signatures are made from machine:")
+{
+    const Folder folder;
+    folder.node("machine:\n  interfaces:\n    - { name: \"en*\", addresses: [192.0.2.10/24, \"2001:db8::10/64\"], routers: "
+                "[192.0.2.1] }\n  time: [{ server: time.example, authenticated: true }]\n  signatures: "
+                "[\"https://signatures.example:8443/main.cvd\"]\n");
+    const auto files = folder.files();
+    const auto& network = files.at("network/10-postern-0.network");
+    CHECK(has(network, "Name=en*"));
+    CHECK(has(network, "Address=192.0.2.10/24\nAddress=2001:db8::10/64\nGateway=192.0.2.1\n"));
+    CHECK(has(files.at("chrony.conf"), "server time.example iburst nts"));
+    CHECK(has(files.at("freshclam.conf"), "DatabaseCustomURL https://signatures.example:8443/main.cvd"));
+    CHECK(has(files.at("nftables.conf"), "meta skuid clamav tcp dport 8443 accept"));
+    CHECK(has(files.at("nftables.conf"), "meta skuid _chrony tcp dport 4460 accept"));
+    CHECK(has(files.at("resolv.conf"), "nameserver 192.0.2.53"));
+    CHECK(files.at("hostname") == "mx.example.org\n");
+}
+
+TEST_CASE("an address, a name or a source that could carry an order of its own is an error")
+{
+    const Folder folder;
+    folder.node("machine: { interfaces: [{ name: \"e*\", addresses: [192.0.2.10] }] }\n");
+    CHECK(has(folder.faults(), "is no address of an interface"));
+    folder.node("machine: { interfaces: [{ name: \"e*\\nDHCP=yes\", addresses: dhcp }] }\n");
+    CHECK(has(folder.faults(), "is no interface"));
+    folder.node("machine: { signatures: [\"https://x.example/a\\nDatabaseOwner root\"] }\n");
+    CHECK(has(folder.faults(), "neither a URL nor a mirror's name"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp, routers: [192.0.2.1] }] }\n");
+    CHECK(has(folder.faults(), "routers come by DHCP"));
+}
