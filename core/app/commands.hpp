@@ -32,6 +32,8 @@ void add_rehearsal_commands(CLI::App& app, Context& context);
 void add_difference_commands(CLI::App& app, Context& context);
 /// The messages of a trace, each decided again under the generation that decided it.
 void explain_traces(Context& context, const std::string& target, bool as_json);
+/// firmware install|status|restart|rollback.
+void add_firmware_commands(CLI::App& app, Context& context);
 /// quarantine list|show|release|delete.
 void add_quarantine_commands(CLI::App& app, Context& context);
 /// check.

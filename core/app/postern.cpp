@@ -42,6 +42,7 @@ int main(int count, char** arguments)
     postern::app::add_generation_commands(app, context);
     postern::app::add_queue_commands(app, context);
     postern::app::add_quarantine_commands(app, context);
+    postern::app::add_firmware_commands(app, context);
     postern::app::add_policy_commands(app, context);
     postern::app::add_rehearsal_commands(app, context);
     postern::app::add_difference_commands(app, context);

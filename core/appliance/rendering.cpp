@@ -58,9 +58,16 @@ std::string render_signatures(const Machine& machine)
     std::string text =
         "DatabaseDirectory /var/lib/clamav\nDatabaseOwner clamav\nForeground true\nLogSyslog false\n"
         "Checks 24\nMaxAttempts 3\nTestDatabases true\nScriptedUpdates true\nBytecode false\n";
-    for (const auto& source : machine.signatures)
-        text += source.find("://") == source.npos ? fmt::format("DatabaseMirror {}\n", source)
-                                                  : fmt::format("DatabaseCustomURL {}\n", source);
+    bool mirror = false;
+    for (const auto& source : machine.signatures) {
+        const bool url = source.find("://") != source.npos;
+        text += fmt::format("{} {}\n", url ? "DatabaseCustomURL" : "DatabaseMirror", source);
+        mirror = mirror || !url;
+    }
+    // freshclam wants a mirror even where it may not ask one: whoever declares URLs alone gets these alone.
+    if (!mirror)
+        text += "DatabaseMirror localhost\nDNSDatabaseInfo no\nExcludeDatabase main\nExcludeDatabase daily\n"
+                "ExcludeDatabase bytecode\n";
     return text;
 }
 

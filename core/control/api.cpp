@@ -93,6 +93,7 @@ Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& ale
       reload_(reload),
       generations_(services, reload),
       quarantine_(services),
+      firmware_(services),
       alerts_(alerts, services.generations),
       started_(started)
 {
@@ -107,6 +108,7 @@ Api::Answer Api::handle(Request request)
     if (AlertApi::is_for(request)) return alerts_.handle(std::move(request));
     if (GenerationsApi::knows(request)) return generations_.handle(std::move(request));
     if (QuarantineApi::is_mine(request)) return quarantine_.handle(std::move(request));
+    if (FirmwareApi::is_mine(request)) return firmware_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
     if (is("GET", "/v1/directory/entry")) return directory_entry(std::move(request));

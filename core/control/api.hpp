@@ -4,6 +4,7 @@
 //     /v1/generations... and orders       GET  /v1/queue?id= &from= &to= &organisation= &held= &older_than= &limit=
 //     GET  /v1/queue/ID                   POST /v1/queue/{retry,hold,release,remove,bounce}   body: the same as JSON
 //     /v1/quarantine...                   (control/quarantine)
+//     /v1/firmware...                     (control/firmware)
 //     POST /v1/directory/import?dry_run=  body: directory.yaml
 //     GET  /metrics                       (also on the metrics' listener, where nothing else is answered)
 //
@@ -12,6 +13,7 @@
 #pragma once
 
 #include "control/alert_api.hpp"
+#include "control/firmware.hpp"
 #include "control/generations.hpp"
 #include "control/http.hpp"
 #include "control/quarantine.hpp"
@@ -44,6 +46,7 @@ private:
     gateway::Reload& reload_;
     GenerationsApi generations_;
     QuarantineApi quarantine_;
+    FirmwareApi firmware_;
     AlertApi alerts_;
     Instant started_;
 };

@@ -28,7 +28,6 @@ struct TimeServer {
     bool authenticated = false;  ///< by Network Time Security (RFC 8915)
 };
 
-
 struct Machine {
     std::vector<Interface> interfaces;
     std::vector<TimeServer> time;

@@ -1,0 +1,1 @@
+"""What image/test stands on: an appliance in qemu, and a community around it on this machine's loopback."""

@@ -1,0 +1,23 @@
+#!/bin/bash
+# Into the initrd: the disk's layout, what makes and checks the data partition, and the unit that fills it.
+check() { return 0; }
+depends() { echo systemd systemd-initrd systemd-udevd systemd-veritysetup systemd-repart dm; }
+install() {
+    inst_multiple cp cat mkdir mount umount sync sh ls rm mv chmod mkfs.ext4 e2fsck fsck fsck.ext4 resize2fs systemd-repart
+    inst_multiple systemd-id128
+    inst_simple /etc/mke2fs.conf
+    inst_simple /usr/lib/systemd/systemd-growfs
+    inst_simple /usr/lib/systemd/systemd-makefs
+    inst_simple /usr/lib/systemd/systemd-fsck
+    inst_multiple /usr/lib/systemd/system/{systemd-fsck@.service,systemd-fsck-root.service,systemd-growfs@.service,systemd-repart.service}
+    inst_simple "$moddir/postern-data.service" "$systemdsystemunitdir/postern-data.service"
+    inst_simple "$moddir/prepare-data" /usr/lib/postern/prepare-data
+    local rule
+    for rule in "$dracutsysrootdir"/usr/lib/repart.d/*.conf; do inst_simple "${rule#"$dracutsysrootdir"}"; done
+    inst_simple "$moddir/postern-repart.service" "$systemdsystemunitdir/postern-repart.service"
+    # systemd's own unit looks for the disk before the root is there.
+    ln -sf /dev/null "$initdir/etc/systemd/system/systemd-repart.service"
+    mkdir -p "$initdir/etc/systemd/system/initrd.target.wants" "$initdir/etc/systemd/system/initrd-root-fs.target.requires"
+    ln -sf "$systemdsystemunitdir/postern-data.service" "$initdir/etc/systemd/system/initrd.target.wants/postern-data.service"
+    ln -sf "$systemdsystemunitdir/postern-repart.service" "$initdir/etc/systemd/system/initrd-root-fs.target.requires/postern-repart.service"
+}
