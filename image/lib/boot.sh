@@ -50,27 +50,33 @@ make_keys() {
 
 tools() { in_tree tools --with "$cache/work:/work" --with "$keys:/keys" --with "$here:/image" --with "$root:/root-tree" "$@"; }
 
+# Signatures bear the time of their making: it is that of the tree's last commit.
+signing_tools() { tools faketime -f "$(date -u -d "@$SOURCE_DATE_EPOCH" '+%F %T')" "$@"; }
+
 make_kernel() {
     local hash=$1
     say "kernel image: root hash ${hash:0:16}..."
     command_line "$hash" >"$cache/work/cmdline"
     cp "$root/usr/lib/os-release" "$cache/work/os-release"
     cp "$cache/trees/base/boot"/vmlinuz-* "$cache/work/vmlinuz"
-    quietly ukify tools ukify build --linux=/work/vmlinuz --initrd=/work/initrd --cmdline=@/work/cmdline --os-release=@/work/os-release \
+    quietly ukify signing_tools ukify build --linux=/work/vmlinuz --initrd=/work/initrd --cmdline=@/work/cmdline --os-release=@/work/os-release \
         --uname="$(ls "$root/usr/lib/modules")" --stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub \
         --secureboot-private-key=/keys/db.key --secureboot-certificate=/keys/db.pem --output=/work/kernel.efi
-    quietly loader tools sbsign --key /keys/db.key --cert /keys/db.pem --output /work/loader.efi /usr/lib/systemd/boot/efi/systemd-bootx64.efi
+    quietly loader signing_tools sbsign --key /keys/db.key --cert /keys/db.pem --output /work/loader.efi \
+        /usr/lib/systemd/boot/efi/systemd-bootx64.efi
 }
 
-# Signed lists that a firmware in setup mode takes by itself.
+# Signed lists that a firmware in setup mode takes from the loader's menu. They bear the time of their making: made once,
+# they stay with the keys.
 make_enrolment() {
+    if [ -s "$keys/db.auth" ]; then return; fi
     quietly enrolment tools bash -euc '
-        owner=$(cat /keys/owner); stamp=$(date -u -d @$SOURCE_DATE_EPOCH +"%Y-%m-%d %H:%M:%S")
+        owner=$(cat /keys/owner)
         for name in PK KEK db; do
             openssl x509 -in /keys/$name.pem -outform DER -out /work/$name.der
             sbsiglist --owner "$owner" --type x509 --output /work/$name.esl /work/$name.der
         done
-        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /work/PK.auth PK /work/PK.esl
-        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /work/KEK.auth KEK /work/KEK.esl
-        sbvarsign --key /keys/KEK.key --cert /keys/KEK.pem --output /work/db.auth db /work/db.esl'
+        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /keys/PK.auth PK /work/PK.esl
+        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /keys/KEK.auth KEK /work/KEK.esl
+        sbvarsign --key /keys/KEK.key --cert /keys/KEK.pem --output /keys/db.auth db /work/db.esl'
 }

@@ -35,7 +35,7 @@ make_esp() {
     cp "$cache/work/loader.efi" "$esp/EFI/BOOT/BOOTX64.EFI"
     cp "$cache/work/loader.efi" "$esp/EFI/systemd/systemd-bootx64.efi"
     cp "$cache/work/kernel.efi" "$esp/EFI/Linux/postern_$version.efi"
-    cp "$cache/work"/{PK,KEK,db}.auth "$esp/loader/keys/postern/"
+    cp "$keys"/{PK,KEK,db}.auth "$esp/loader/keys/postern/"
     printf 'timeout 2\neditor no\nauto-firmware no\nauto-entries yes\nconsole-mode keep\nsecure-boot-enroll manual\n' >"$esp/loader/loader.conf"
     find "$esp" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
 }
