@@ -48,7 +48,7 @@ make_keys() {
     chmod 600 "$keys"/*.key
 }
 
-tools() { in_tree tools --with "$cache/work:/work" --with "$keys:/keys" --with "$here:/image" --with "$root:/root-tree" "$@"; }
+tools() { in_tree tools --with "$cache/work:/job" --with "$keys:/keys" --with "$here:/image" --with "$root:/root-tree" "$@"; }
 
 # Signatures bear the time of their making: it is that of the tree's last commit.
 signing_tools() { tools faketime -f "$(date -u -d "@$SOURCE_DATE_EPOCH" '+%F %T')" "$@"; }
@@ -59,10 +59,10 @@ make_kernel() {
     command_line "$hash" >"$cache/work/cmdline"
     cp "$root/usr/lib/os-release" "$cache/work/os-release"
     cp "$cache/trees/base/boot"/vmlinuz-* "$cache/work/vmlinuz"
-    quietly ukify signing_tools ukify build --linux=/work/vmlinuz --initrd=/work/initrd --cmdline=@/work/cmdline --os-release=@/work/os-release \
+    quietly ukify signing_tools ukify build --linux=/job/vmlinuz --initrd=/job/initrd --cmdline=@/job/cmdline --os-release=@/job/os-release \
         --uname="$(ls "$root/usr/lib/modules")" --stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub \
-        --secureboot-private-key=/keys/db.key --secureboot-certificate=/keys/db.pem --output=/work/kernel.efi
-    quietly loader signing_tools sbsign --key /keys/db.key --cert /keys/db.pem --output /work/loader.efi \
+        --secureboot-private-key=/keys/db.key --secureboot-certificate=/keys/db.pem --output=/job/kernel.efi
+    quietly loader signing_tools sbsign --key /keys/db.key --cert /keys/db.pem --output /job/loader.efi \
         /usr/lib/systemd/boot/efi/systemd-bootx64.efi
 }
 
@@ -73,10 +73,10 @@ make_enrolment() {
     quietly enrolment tools bash -euc '
         owner=$(cat /keys/owner)
         for name in PK KEK db; do
-            openssl x509 -in /keys/$name.pem -outform DER -out /work/$name.der
-            sbsiglist --owner "$owner" --type x509 --output /work/$name.esl /work/$name.der
+            openssl x509 -in /keys/$name.pem -outform DER -out /job/$name.der
+            sbsiglist --owner "$owner" --type x509 --output /job/$name.esl /job/$name.der
         done
-        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /keys/PK.auth PK /work/PK.esl
-        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /keys/KEK.auth KEK /work/KEK.esl
-        sbvarsign --key /keys/KEK.key --cert /keys/KEK.pem --output /keys/db.auth db /work/db.esl'
+        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /keys/PK.auth PK /job/PK.esl
+        sbvarsign --key /keys/PK.key --cert /keys/PK.pem --output /keys/KEK.auth KEK /job/KEK.esl
+        sbvarsign --key /keys/KEK.key --cert /keys/KEK.pem --output /keys/db.auth db /job/db.esl'
 }

@@ -5,13 +5,13 @@
 make_slot() {
     say "slot: erofs and dm-verity"
     find "$root" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-    quietly erofs tools mkfs.erofs ${POSTERN_IMAGE_COMPRESSION:--zzstd,9 -C131072} -T "$SOURCE_DATE_EPOCH" --all-time -U "$(uuid_of root)" -x -1 /work/root.erofs /root-tree
+    quietly erofs tools mkfs.erofs ${POSTERN_IMAGE_COMPRESSION:--zzstd,9 -C131072} -T "$SOURCE_DATE_EPOCH" --all-time -U "$(uuid_of root)" -x -1 /job/root.erofs /root-tree
     local size
     size=$(stat -c %s "$cache/work/root.erofs")
     [ "$size" -le $((250 * 1024 * 1024)) ] || die "the root has $size bytes, and may have 250 MiB" "take packages or modules out"
     : >"$cache/work/root.verity"
     quietly verity tools veritysetup format --uuid "$(uuid_of verity)" --salt "$(printf '%s' "salt $version" | digest_of)" \
-        --root-hash-file /work/root.hash /work/root.erofs /work/root.verity
+        --root-hash-file /job/root.hash /job/root.erofs /job/root.verity
     root_hash=$(cat "$cache/work/root.hash")
 }
 
@@ -46,11 +46,11 @@ make_disk() {
     local definitions=$cache/work/repart
     rm -rf "$definitions"
     mkdir -p "$definitions"
-    sed "s/%A/$version/; /^Format/a CopyFiles=/work/esp:/" "$here/repart/00-esp.conf" >"$definitions/00-esp.conf"
-    sed "s/%A/$version/; \$a CopyBlocks=/work/root.erofs\nUUID=$(half_of_hash "$root_hash" 0)" "$here/repart/10-root-a.conf" >"$definitions/10-root-a.conf"
-    sed "s/%A/$version/; \$a CopyBlocks=/work/root.verity\nUUID=$(half_of_hash "$root_hash" 32)" "$here/repart/11-verity-a.conf" >"$definitions/11-verity-a.conf"
+    sed "s/%A/$version/; /^Format/a CopyFiles=/job/esp:/" "$here/repart/00-esp.conf" >"$definitions/00-esp.conf"
+    sed "s/%A/$version/; \$a CopyBlocks=/job/root.erofs\nUUID=$(half_of_hash "$root_hash" 0)" "$here/repart/10-root-a.conf" >"$definitions/10-root-a.conf"
+    sed "s/%A/$version/; \$a CopyBlocks=/job/root.verity\nUUID=$(half_of_hash "$root_hash" 32)" "$here/repart/11-verity-a.conf" >"$definitions/11-verity-a.conf"
     cp "$here"/repart/2*.conf "$definitions/"
     rm -f "$cache/work/disk.raw"
     quietly repart tools systemd-repart --empty=create --offline=yes --sector-size=512 --size=auto --dry-run=no --no-pager \
-        --seed="$(uuid_of disk)" --definitions=/work/repart /work/disk.raw
+        --seed="$(uuid_of disk)" --definitions=/job/repart /job/disk.raw
 }
