@@ -94,6 +94,7 @@ Result<std::unique_ptr<ports::Inspector>> start_own_scanner(vocabulary::Scanner 
 {
     settings.workers = 1;
     settings.signatures.clear();
+    settings.wants_none = true;
     try {
         auto scanner = std::make_unique<OwnScanner>(settings);
         if (!scanner->is_ready()) return fault(Retry::later, "the scanner process did not become ready");

@@ -7,6 +7,7 @@
 #include "mail/header.hpp"
 #include "mail/mime.hpp"
 #include "policy/parse.hpp"
+#include "vocabulary/findings.hpp"
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -22,7 +23,7 @@ namespace {
 
 struct ExplainOptions {
     std::string message, from, connects_from, at, policy = "current", directory;
-    std::vector<std::string> to;
+    std::vector<std::string> to, viruses, unscannable;
     bool first_contact = false, known_contact = false, brief = false, json = false;
 };
 
@@ -103,6 +104,24 @@ Result<gateway::RehearsedMail> mail_of(const ExplainOptions& options, std::vecto
     return mail;
 }
 
+/// Viruses are not looked for: the scanner finds what the command line says, or nothing.
+Result<vocabulary::Inspection> findings_of(const ExplainOptions& options, const policy::Snapshot& policy,
+                                           std::vector<std::string>& notes)
+{
+    vocabulary::Inspection findings;
+    findings.signatures = "the command line";
+    for (const auto& signature : options.viruses) findings.viruses.push_back({signature, 0});
+    for (const auto& reason : options.unscannable) {
+        if (!vocabulary::find_obstacle(reason))
+            return fault(Retry::never, fmt::format("--unscannable: \"{}\" is no reason; reasons are {}", reason,
+                                                   fmt::join(vocabulary::obstacle_names, ", ")));
+        findings.unscannable.push_back(reason);
+    }
+    if (policy.needs().viruses && options.viruses.empty() && options.unscannable.empty())
+        notes.emplace_back("viruses were not looked for: none is taken to be found (--virus, --unscannable)");
+    return findings;
+}
+
 void explain(Context& context, const ExplainOptions& options)
 {
     std::vector<std::string> notes;
@@ -123,6 +142,9 @@ void explain(Context& context, const ExplainOptions& options)
     desk.directory = people->live.get();
     const auto inspector = scanner_for(*policy, notes);
     desk.inspector = inspector.get();
+    auto findings = findings_of(options, *policy, notes);
+    if (!findings) return fail(context, findings.error().describe());
+    desk.findings = std::move(*findings);
     auto rehearsed = gateway::rehearse(desk, *mail);
     rehearsed.notes.insert(rehearsed.notes.begin(), notes.begin(), notes.end());
     if (options.json)
@@ -171,6 +193,10 @@ void add_explain(CLI::App& app, Context& context)
                         "directory's own directory.yaml if there is one, for a generation `live`");
     auto* first = command->add_flag("--first-contact", o->first_contact, "the recipients never heard of this sender");
     command->add_flag("--known-contact", o->known_contact, "they did")->excludes(first);
+    command->add_option("--virus", o->viruses, "as if the scanner found this virus: the name of its signature");
+    command->add_option("--unscannable", o->unscannable,
+                        "as if the scanner could not look into it to the end: encrypted, broken, macros, depth, files, "
+                        "size or time");
     command->add_flag("--brief", o->brief, "of rules that did not hold, only the clause that decided");
     command->add_flag("--json", o->json, "print JSON");
     command->footer(

@@ -4,7 +4,7 @@
 #include "gateway/composition.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
-#include "gateway/virus_check.hpp"
+#include "gateway/virus_alarm.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -147,18 +147,14 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
     Judgement judgement(sources_);
     auto judged = co_await judgement.judge(transaction, *header, content, bounds.received_fields);
     if (!judged) co_return std::unexpected(judged.error());
-    auto notices = std::move(judged->notices);
+    if (judged->seen)
+        tell_of_viruses(services_, transaction, *header, *content, *judged->seen, judged->recipients);
     if (const auto* refusal = judged->answer()) {
         Fault why = *refusal;
-        if (why.retry() == Retry::never && !notices.empty()) {
-            auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
-                                   sources_.trace_key);
-            co_await tell_of_refusal(transaction.generation, std::move(message), std::move(notices));
-        }
+        if (why.retry() == Retry::never) co_await refuse(transaction, *header, content, std::move(*judged));
         co_return std::unexpected(std::move(why));
     }
-    auto checked = co_await check_for_viruses(services_, transaction, *header, content);
-    if (!checked) co_return std::unexpected(checked.error());
+    auto notices = std::move(judged->notices);
     for (const auto& recipient : judged->recipients) count(transaction, recipient);
     auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
                            sources_.trace_key);
@@ -229,7 +225,36 @@ std::vector<store::NewMessage> AcceptPath::tell_of_kept(const Generation& genera
     return make_reports(services_, generation, message.message, message.content, fates);
 }
 
-// The message is refused, and its notices go all the same; losing one to a storage error is no reason to take it.
+// Nothing of it is taken. That it came stays in the ledger where a virus was in it, and notices go all the same; losing
+// either to a storage error is no reason to take it.
+AcceptPath::Async<void> AcceptPath::refuse(const Transaction& transaction, const mail::Header& header,
+                                           store::Content content, Judged judged)
+{
+    const bool infected = judged.seen && !judged.seen->viruses.empty();
+    auto notices = std::move(judged.notices);
+    if (!infected && notices.empty()) co_return;
+    auto message = compose(transaction, connection_, header, std::move(content), std::move(judged),
+                           sources_.clock.now(), sources_.trace_key);
+    auto record = message;
+    if (infected) co_await remember_refusal(std::move(record));
+    if (!notices.empty()) co_await tell_of_refusal(transaction.generation, std::move(message), std::move(notices));
+}
+
+AcceptPath::Async<void> AcceptPath::remember_refusal(store::NewMessage message)
+{
+    for (auto& delivery : message.deliveries)
+        for (auto& recipient : delivery.recipients) {
+            recipient.state = store::State::refused;
+            message.refused.push_back(std::move(recipient));
+        }
+    message.deliveries.clear();
+    message.content.reset();
+    const std::string id = message.message.id;
+    const auto kept = co_await services_.store.commit(std::move(message), std::nullopt);
+    if (!kept)
+        services_.log.error("refusal of a virus not stored", {{"message", id}, {"reason", kept.error().describe()}});
+}
+
 AcceptPath::Async<void> AcceptPath::tell_of_refusal(GenerationPtr generation, store::NewMessage message,
                                                     std::vector<Notice> notices)
 {

@@ -40,6 +40,9 @@ private:
     void count(const Transaction& transaction, const PlannedRecipient& recipient);
     [[nodiscard]] static std::vector<vocabulary::EventFields> quarantine_fields(const store::NewMessage& message);
     [[nodiscard]] std::vector<store::NewMessage> tell_of_kept(const Generation& generation, store::NewMessage& message);
+    [[nodiscard]] Async<void> refuse(const Transaction& transaction, const mail::Header& header, store::Content content,
+                                     Judged judged);
+    [[nodiscard]] Async<void> remember_refusal(store::NewMessage message);
     [[nodiscard]] Async<void> tell_of_refusal(GenerationPtr generation, store::NewMessage message,
                                               std::vector<Notice> notices);
     [[nodiscard]] const vocabulary::IntakeLimits& limits(const Transaction& transaction) const;

@@ -138,12 +138,45 @@ vocabulary::Recorded::Fields fields_in(const json::object& sheet)
     return fields;
 }
 
+/// By which signatures it was looked into, and what they found.
+json::object scan_of(const vocabulary::Inspection& seen, std::string_view content)
+{
+    json::object scan{{"signatures", printable(seen.signatures, longest_value)}};
+    json::array viruses, unscannable;
+    for (const auto& virus : seen.viruses) viruses.emplace_back(printable(virus.signature, longest_value));
+    for (const auto& reason : seen.unscannable) unscannable.emplace_back(reason);
+    if (!viruses.empty()) {
+        scan["viruses"] = std::move(viruses);
+        scan["sha256"] = sha256_hex(content);
+    }
+    if (!unscannable.empty()) scan["unscannable"] = std::move(unscannable);
+    return scan;
+}
+
+/// What the scanner found is kept of every message that it looked into, whether a rule asks for it or not.
+void add_scan(const json::object& evidence, vocabulary::Recorded::Fields& fields)
+{
+    const auto* scan = evidence.if_contains("scan");
+    if (scan == nullptr || !scan->is_object()) return;
+    const auto take = [&](const char* field, const char* name) {
+        auto& values = fields[field];
+        values.clear();
+        const auto* list = scan->get_object().if_contains(name);
+        if (list == nullptr || !list->is_array()) return;
+        for (const auto& value : list->get_array())
+            if (value.is_string()) values.emplace_back(value.get_string());
+    };
+    take("message.virus", "viruses");
+    take("message.unscannable", "unscannable");
+}
+
 }  // namespace
 
 std::string evidence_of(const Transaction& transaction, const MessageView& view, Instant now)
 {
     const auto wanted = wanted_by(transaction.policy().keeping());
-    if (wanted.empty()) return {};
+    const bool scanned = view.inspection && !view.inspection->signatures.empty();
+    if (wanted.empty() && !scanned) return {};
     vocabulary::Facts facts;
     facts.stage = vocabulary::Stage::message;
     facts.time = now;
@@ -172,6 +205,7 @@ std::string evidence_of(const Transaction& transaction, const MessageView& view,
         evidence["attachments"] = attachments_of(wanted, values);
         if (values.has_unlisted_parts() || *values.attachments() > most_attachments) evidence["unlisted"] = true;
     }
+    if (scanned) evidence["scan"] = scan_of(*view.inspection, *view.content);
     return json::serialize(evidence);
 }
 
@@ -179,6 +213,7 @@ vocabulary::Recorded recorded_in(const json::object& evidence)
 {
     vocabulary::Recorded recorded;
     recorded.fields = fields_in(evidence);
+    add_scan(evidence, recorded.fields);
     recorded.unlisted = evidence.contains("unlisted");
     const auto* attachments = evidence.if_contains("attachments");
     if (attachments == nullptr || !attachments->is_array()) return recorded;

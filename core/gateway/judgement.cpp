@@ -72,17 +72,20 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
             if (auto agrees = transform::check_from(header, *transaction.organisation); !agrees)
                 co_return std::unexpected(agrees.error());
     }
-    co_await judge_recipients(transaction, header, std::move(content), token, judged);
+    auto decided = co_await judge_recipients(transaction, header, std::move(content), token, judged);
+    if (!decided) co_return std::unexpected(decided.error());
     co_return judged;
 }
 
-boost::asio::awaitable<void> Judgement::judge_recipients(const Transaction& transaction, const mail::Header& header,
-                                                         store::Content content,
-                                                         const std::optional<transform::TraceToken>& token,
-                                                         Judged& judged)
+// The message as a whole waits where it can't be scanned: its sender keeps it, and nothing of it is taken.
+boost::asio::awaitable<Result<void>> Judgement::judge_recipients(const Transaction& transaction,
+                                                                 const mail::Header& header, store::Content content,
+                                                                 const std::optional<transform::TraceToken>& token,
+                                                                 Judged& judged)
 {
-    const auto view =
+    auto view =
         co_await verdicts_.look_at(transaction.policy(), header, std::move(content), transaction.recipients.size());
+    if (view.unscanned) co_return std::unexpected(*view.unscanned);
     Decided decided;
     std::vector<const AcceptedRecipient*> once;  // said twice: delivered once
     for (const auto& recipient : transaction.recipients)
@@ -98,7 +101,9 @@ boost::asio::awaitable<void> Judgement::judge_recipients(const Transaction& tran
     }
     Verdicts::settle_redirects(decided);
     judged.evidence = evidence_of(transaction, view, sources_.clock.now());
+    judged.seen = std::move(view.inspection);
     add_to(judged, std::move(decided));
+    co_return Result<void>{};
 }
 
 void add_to(Judged& judged, Decided decided)

@@ -23,6 +23,7 @@ struct Judged {
     unsigned hops = 1;
     mail::ReversePath sender;  ///< in its form inside; of a redirect: the redirecting person
     std::string evidence{};    ///< for the ledger (gateway/evidence)
+    std::optional<vocabulary::Inspection> seen{};  ///< what the scanner found; nothing: it was not asked
 
     /// SMTP has one answer for all recipients: the fault of the first where all are refused, or all deferred; nothing
     /// where the message is taken.
@@ -37,7 +38,7 @@ public:
     explicit Judgement(Sources sources) : sources_(sources), verdicts_(sources) {}
 
     /// Fault: the whole message is refused (too many Received fields 5.4.6, From 5.7.1, null sender 5.7.1) or deferred
-    /// (the ledger is not available for a redirect). `header` is that of `content`.
+    /// (the ledger is not available for a redirect, or viruses can't be looked for now). `header` is that of `content`.
     [[nodiscard]] boost::asio::awaitable<Result<Judged>> judge(const Transaction& transaction,
                                                                const mail::Header& header, store::Content content,
                                                                unsigned received_at_most);
@@ -52,7 +53,7 @@ private:
                                                   const std::optional<transform::TraceToken>& token) const;
     [[nodiscard]] std::optional<Fault> loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
                                                const std::optional<transform::TraceToken>& token) const;
-    [[nodiscard]] boost::asio::awaitable<void> judge_recipients(const Transaction& transaction,
+    [[nodiscard]] boost::asio::awaitable<Result<void>> judge_recipients(const Transaction& transaction,
                                                                 const mail::Header& header, store::Content content,
                                                                 const std::optional<transform::TraceToken>& token,
                                                                 Judged& judged);

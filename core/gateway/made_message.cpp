@@ -155,6 +155,23 @@ vocabulary::Inspection taken_at_its_word(std::string_view content)
     return inspection;
 }
 
+/// What a test says that the scanner finds.
+void find(const policy::TestMessage& message, vocabulary::Inspection& seen)
+{
+    seen.signatures = "the test's own signatures";
+    for (const auto& signature : message.viruses) seen.viruses.push_back({signature, 0});
+    const auto add = [&seen](std::string_view reason, bool is_so) {
+        if (is_so && std::ranges::find(seen.unscannable, reason) == seen.unscannable.end())
+            seen.unscannable.emplace_back(reason);
+    };
+    for (const auto& reason : message.unscannable) add(reason, true);
+    for (const auto& part : seen.parts) {
+        add("encrypted", part.encrypted);
+        add("broken", part.broken);
+        add("macros", part.macros);
+    }
+}
+
 }  // namespace
 
 std::string as_carried(std::string_view bytes)
@@ -178,6 +195,7 @@ MadeMessage make_message(const policy::TestGiven& given, Instant at, std::string
     if (!given.message.file.empty()) {
         made.content = std::make_shared<const std::string>(as_carried(file_bytes));
         made.inspection = taken_at_its_word(*made.content);
+        find(given.message, made.inspection);
         return made;
     }
     const auto header = header_of(given, at);
@@ -186,6 +204,7 @@ MadeMessage make_message(const policy::TestGiven& given, Instant at, std::string
     for (const auto& attachment : given.message.attachments)
         made.inspection.parts.push_back(
             {attachment.detected_type, attachment.members, attachment.encrypted, attachment.broken, attachment.macros});
+    find(given.message, made.inspection);
     return made;
 }
 

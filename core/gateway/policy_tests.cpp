@@ -25,21 +25,6 @@ namespace {
 constexpr std::string_view folder = "tests/";
 constexpr std::size_t worth_a_second_thread = 50;  ///< tests
 
-/// Sees what a test says that a scanner would see.
-class DeclaredInspector final : public ports::Inspector {
-public:
-    explicit DeclaredInspector(vocabulary::Inspection inspection) : inspection_(std::move(inspection)) {}
-    [[nodiscard]] boost::asio::awaitable<Result<vocabulary::Inspection>> inspect(ports::InspectionOrder order) override
-    {
-        auto seen = inspection_;
-        seen.parts.resize(order.structure ? order.structure->parts.size() : seen.parts.size());
-        co_return seen;
-    }
-
-private:
-    vocabulary::Inspection inspection_;
-};
-
 struct ReadFile {
     policy::TestsFile tests;
     std::unique_ptr<PeopleIndex> people;  ///< null: those of directory.yaml
@@ -102,6 +87,12 @@ private:
                              fmt::format("test \"{}\": there is no organisation \"{}\"", printable(test.name),
                                          test.given.connects_from),
                              did_you_mean(test.given.connects_from));
+            const bool finds = !test.given.message.viruses.empty() || !test.given.message.unscannable.empty();
+            if (finds && !policy_->needs().viruses)
+                source.error(test.place,
+                             fmt::format("test \"{}\" says what the scanner finds, but nobody looks for viruses",
+                                         printable(test.name)),
+                             "declare scanner: { signatures: /var/lib/clamav } in node.yaml");
             if (!test.given.message.file.empty() && !message_file(file.file, test.given.message.file))
                 source.error(test.place, fmt::format("test \"{}\": there is no {}{}", printable(test.name), folder,
                                                      test.given.message.file));
@@ -168,7 +159,6 @@ private:
         const auto* bytes =
             test.given.message.file.empty() ? nullptr : message_file(test.file, test.given.message.file);
         auto made = make_message(test.given, at, bytes != nullptr ? *bytes : std::string_view{});
-        DeclaredInspector inspector(std::move(made.inspection));
         RehearsedMail mail{test.given.connects_from,
                            test.given.from,
                            test.given.to,
@@ -178,7 +168,7 @@ private:
                            {},
                            {}};
         auto* directory = people == nullptr ? options_.directory : nullptr;
-        const auto rehearsed = rehearse({policy_, people, directory, &inspector}, mail);
+        const auto rehearsed = rehearse({policy_, people, directory, nullptr, std::move(made.inspection)}, mail);
         for (const auto& recipient : rehearsed.recipients)
             for (const auto& rule : recipient.trail.rules)
                 if (rule.held == policy::Truth::yes || !rule.script.empty()) reached.insert(rule.rule);

@@ -4,7 +4,7 @@
 #include "gateway/judgement.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
-#include "gateway/virus_check.hpp"
+#include "gateway/virus_alarm.hpp"
 
 #include <algorithm>
 
@@ -98,17 +98,14 @@ boost::asio::awaitable<Result<Decided>> Reconsider::judge(const Undecided& what,
         co_return decided;
     }
     transaction.recipients.push_back(*accepted);
-    auto checked = co_await check_for_viruses(services_, transaction, header, what.content);
-    if (!checked) {
-        if (checked.error().retry() == Retry::later) co_return std::unexpected(checked.error());
-        decided.recipients.push_back(Verdicts::turned_away(*accepted, checked.error()));
-        co_return decided;
-    }
     Verdicts verdicts(sources_);
     const auto view = co_await verdicts.look_at(transaction.policy(), header, what.content, recipients);
+    if (view.unscanned) co_return std::unexpected(*view.unscanned);
     co_await verdicts.decide(transaction, *accepted, view, what.ruling, decided);
     for (const auto& recipient : decided.recipients)
         if (!recipient.added && recipient.verdict == Verdict::defer) co_return std::unexpected(*recipient.fault);
+    if (view.inspection)
+        tell_of_viruses(services_, transaction, header, *what.content, *view.inspection, decided.recipients);
     transaction.rates->keep();
     co_return decided;
 }

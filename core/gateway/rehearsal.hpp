@@ -10,6 +10,7 @@
 #include "policy/trail.hpp"
 #include "ports/inspector.hpp"
 #include "ports/people.hpp"
+#include "vocabulary/inspection.hpp"
 
 #include <memory>
 #include <optional>
@@ -36,7 +37,9 @@ struct RehearsalDesk {
     policy::SnapshotPtr policy;
     const PeopleIndex* people = nullptr;    ///< who is listed; null: see RehearsedPeople
     ports::People* directory = nullptr;     ///< asked instead of `people`, where given
-    ports::Inspector* inspector = nullptr;  ///< null: what a scanner would see is not known
+    ports::Inspector* inspector = nullptr;  ///< asked what attachments hold; null: as `findings` says
+    /// What a scanner is taken to find, viruses at any rate; without parts nothing is known of what attachments hold.
+    vocabulary::Inspection findings{};
 };
 
 struct FieldChange {

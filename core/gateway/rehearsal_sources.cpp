@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
@@ -16,11 +17,12 @@ RehearsalSources::RehearsalSources(const RehearsalDesk& desk, Instant at, std::o
       people_(desk.policy, desk.people, notes),
       history_(first_contact),
       servers_(notes),
+      inspector_(desk.findings, desk.inspector),
       sources_{clock_,   desk.directory != nullptr ? *desk.directory : static_cast<ports::People&>(people_),
                history_, servers_,
                metrics_, rehearsal_key()}
 {
-    sources_.inspector = desk.inspector;
+    sources_.inspector = &inspector_;
     sources_.trails = &book_;
     auto generation = std::make_shared<Generation>();
     generation->policy = desk.policy;
@@ -45,6 +47,22 @@ boost::asio::awaitable<Result<bool>> RehearsalSources::AssumedServers::knows(Gen
     notes_.push_back(fmt::format("its member's server was not asked: <{}> is taken to exist (users: ask)",
                                  printable(address.text())));
     co_return true;
+}
+
+boost::asio::awaitable<Result<vocabulary::Inspection>> RehearsalSources::AssumedInspector::inspect(
+    ports::InspectionOrder order)
+{
+    auto found = findings_;
+    if (order.structure && !found.parts.empty()) found.parts.resize(order.structure->parts.size());
+    if (asked_ == nullptr || !(order.types || order.members)) co_return found;
+    order.viruses = false;
+    auto seen = co_await asked_->inspect(std::move(order));
+    if (!seen) co_return found;  // nothing is known of its parts
+    found.parts = std::move(seen->parts);
+    for (auto& reason : seen->unscannable)
+        if (std::ranges::find(found.unscannable, reason) == found.unscannable.end())
+            found.unscannable.push_back(std::move(reason));
+    co_return found;
 }
 
 const transform::TraceKey& rehearsal_key()

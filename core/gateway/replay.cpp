@@ -26,6 +26,28 @@ std::string text_in(const json::object& object, std::string_view name)
     return found && found->is_string() ? std::string(found->get_string()) : std::string{};
 }
 
+std::vector<std::string> texts_in(const json::object& object, std::string_view name)
+{
+    std::vector<std::string> texts;
+    if (const auto* found = object.if_contains(name); found && found->is_array())
+        for (const auto& one : found->get_array())
+            if (one.is_string()) texts.emplace_back(one.get_string());
+    return texts;
+}
+
+/// What the scanner found then; nothing where that was not kept.
+std::optional<vocabulary::Inspection> scan_in(const json::object& message)
+{
+    const auto* evidence = message.if_contains("evidence");
+    const auto* scan = evidence && evidence->is_object() ? evidence->get_object().if_contains("scan") : nullptr;
+    if (!scan || !scan->is_object()) return {};
+    vocabulary::Inspection seen;
+    seen.signatures = text_in(scan->get_object(), "signatures");
+    for (auto& signature : texts_in(scan->get_object(), "viruses")) seen.viruses.push_back({std::move(signature), 0});
+    seen.unscannable = texts_in(scan->get_object(), "unscannable");
+    return seen;
+}
+
 std::uint64_t number_in(const json::object& object, std::string_view name)
 {
     const auto* found = object.if_contains(name);
@@ -124,6 +146,7 @@ private:
         facts.first_contact = recorded.first_contact;
         facts.recipients =
             static_cast<std::size_t>(std::ranges::count(mail_.recipients, false, &RecordedRecipient::added));
+        facts.inspection = mail_.scan ? &*mail_.scan : nullptr;
         auto* trail = props_.book().of(key);
         const auto content = desk_.policy->content(facts, {}, trail);
         take(recipient, content);
@@ -227,6 +250,7 @@ Result<RecordedMail> read_recorded(const json::object& trace)
     mail.size = number_in(object, "size");
     if (const auto* evidence = object.if_contains("evidence"); evidence && evidence->is_object())
         mail.content = recorded_in(evidence->get_object());
+    mail.scan = scan_in(object);
     for (const auto& recipient : recipients->get_array())
         if (recipient.is_object()) mail.recipients.push_back(read_recipient(recipient.get_object()));
     return mail;

@@ -10,6 +10,7 @@
 #include "vocabulary/recorded.hpp"
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct RecordedMail {
     std::uint64_t size = 0;
     vocabulary::Recorded content{};
     std::vector<RecordedRecipient> recipients;
+    std::optional<vocabulary::Inspection> scan;  ///< what the scanner found then, without parts; nothing: not kept
 };
 
 /// Fault (never): not what a trace says of a message that a member sent.

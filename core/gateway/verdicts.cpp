@@ -138,7 +138,7 @@ Verdicts::Async<MessageView> Verdicts::look_at(const policy::Snapshot& policy, c
 {
     MessageView view{header, std::move(content), recipients};
     const auto& needs = policy.needs();
-    const bool inside = needs.types || needs.members;
+    const bool inside = needs.types || needs.members || needs.viruses;
     if (needs.structure || needs.digests || inside)
         view.structure = std::make_shared<const mail::Structure>(mail::read_structure(*view.content, needs.digests));
     if (!inside || sources_.inspector == nullptr) co_return view;
@@ -147,8 +147,12 @@ Verdicts::Async<MessageView> Verdicts::look_at(const policy::Snapshot& policy, c
     order.structure = view.structure;
     order.types = needs.types;
     order.members = needs.members;
+    order.viruses = needs.viruses;
     auto seen = co_await sources_.inspector->inspect(std::move(order));
-    if (seen) view.inspection = std::move(*seen);
+    if (seen)
+        view.inspection = std::move(*seen);
+    else if (needs.viruses)
+        view.unscanned = seen.error();
     co_return view;
 }
 

@@ -155,6 +155,34 @@ std::string decision_text(const std::string& decision)
     return lines;
 }
 
+/// By which signatures it was looked into, and what they found; nothing where nobody looked.
+std::string scan_text(const std::string& evidence)
+{
+    boost::system::error_code malformed;
+    const auto value = boost::json::parse(evidence, malformed);
+    if (malformed || !value.is_object()) return {};
+    const auto* scan = value.get_object().if_contains("scan");
+    if (scan == nullptr || !scan->is_object()) return {};
+    const auto text = [&](const char* name) {
+        const auto* found = scan->get_object().if_contains(name);
+        return found != nullptr && found->is_string() ? clean(std::string_view(found->get_string())) : std::string{};
+    };
+    const auto list = [&](const char* name) {
+        std::vector<std::string> texts;
+        const auto* found = scan->get_object().if_contains(name);
+        if (found != nullptr && found->is_array())
+            for (const auto& one : found->get_array())
+                if (one.is_string()) texts.push_back(clean(std::string_view(one.get_string())));
+        return fmt::format("{}", fmt::join(texts, ", "));
+    };
+    std::string line = fmt::format("  looked into by {}", text("signatures"));
+    if (const auto viruses = list("viruses"); !viruses.empty())
+        line += fmt::format("; virus {}; SHA-256 {}", viruses, text("sha256"));
+    if (const auto reasons = list("unscannable"); !reasons.empty())
+        line += fmt::format("; not to the end: {}", reasons);
+    return line + "\n";
+}
+
 std::string event_line(const Event& event)
 {
     std::string line = fmt::format("  {}  ", to_iso8601(event.at));
@@ -243,6 +271,7 @@ std::string trace_text(const store::Trace& trace)
     if (!message.header_message_id.empty()) text += fmt::format("  Message-ID {}\n", clean(message.header_message_id));
     if (!message.rules.empty() && message.rules != "[]")
         text += fmt::format("  rules that held {}\n", clean(message.rules));
+    text += scan_text(message.evidence);
     for (const Event& event : trace.events) text += event_line(event);
     text += "  outcome\n";
     for (const RecipientRecord& recipient : trace.recipients)

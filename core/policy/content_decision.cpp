@@ -2,7 +2,8 @@
 //
 // In the file's order: the first rule with a verdict decides, and nothing behind it is considered. Edits, notices,
 // notes, limits and envelope actions of the rules up to and including that one add up. Of two redirects the later
-// counts, of limits the smallest. A rule that can't be decided defers, whatever stands behind it.
+// counts, of limits the smallest. A rule that can't be decided defers, whatever stands behind it. What the scanner found
+// comes last (policy/findings).
 #include "policy/compiled_snapshot.hpp"
 #include "policy/edit_orders.hpp"
 #include "policy/rule_walk.hpp"
@@ -23,7 +24,10 @@ using Verdict = ContentDecision::Verdict;
 
 class Decider {
 public:
-    Decider(RuleWalk& walk, std::string_view except) : walk_(walk), except_(except) {}
+    Decider(RuleWalk& walk, std::string_view except, const vocabulary::Inspection* seen) : walk_(walk), except_(except)
+    {
+        viruses_released_ = seen != nullptr && !seen->viruses.empty() && is_released(*seen, except);
+    }
 
     void consider(const ContentRule& rule)
     {
@@ -39,6 +43,13 @@ public:
 
     [[nodiscard]] bool is_decided() const noexcept { return decided_; }
     [[nodiscard]] const std::string& decided_by() const noexcept { return decision_.rule; }
+
+    void meet(const FindingVerdicts& declared, const vocabulary::Inspection& seen, Trail* trail)
+    {
+        const bool names_viruses = asked_.viruses && !seen.viruses.empty();
+        if (names_viruses && decision_.verdict == Verdict::quarantine) decision_.rule_name = release_name(seen);
+        meet_findings(declared, seen, asked_, except_, trail, decision_);
+    }
 
     [[nodiscard]] ContentDecision take()
     {
@@ -58,9 +69,20 @@ private:
         return orders;
     }
 
+    /// A release is for this rule's verdict: what the rule decides about is decided.
+    [[nodiscard]] bool is_excepted(const ContentRule& rule)
+    {
+        if (rule.name != except_ && !(viruses_released_ && rule.asked.viruses)) return false;
+        auto obstacles = rule.asked;
+        obstacles.viruses = false;
+        asked_.join(obstacles);
+        return true;
+    }
+
     void decide(const ContentRule& rule, Verdict verdict)
     {
         decided_ = true;
+        asked_.join(rule.asked);
         decision_.verdict = verdict;
         decision_.rule = rule.label;
         decision_.rule_name = rule.name;
@@ -68,7 +90,7 @@ private:
 
     void fail(const ContentRule& rule, const Fault& fault)
     {
-        if (rule.name == except_) return;
+        if (is_excepted(rule)) return;
         decide(rule, fault.retry() == Retry::never ? Verdict::reject : Verdict::defer);
         decision_.fault = fault;
     }
@@ -89,7 +111,7 @@ private:
 
     void give_verdict(const ContentRule& rule, const Order& order)
     {
-        if (rule.name == except_) return;
+        if (is_excepted(rule)) return;
         switch (order.action) {
             case ActionId::reject:
             case ActionId::defer: {
@@ -137,6 +159,8 @@ private:
 
     RuleWalk& walk_;
     std::string_view except_;
+    AskedFindings asked_;
+    bool viruses_released_ = false;
     ContentDecision decision_;
     bool decided_ = false;
 };
@@ -166,7 +190,7 @@ ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::s
 {
     RuleWalk walk(facts, vocabulary::RuleFile::content, c_->scripts.get(), trail,
                   [this](const vocabulary::Order& order) { return misplaced(order); });
-    Decider decider(walk, except);
+    Decider decider(walk, except, facts.inspection);
     for (const auto number : walk.numbers(c_->indexes.content)) {
         const auto& rule = c_->content->rules[number];
         if (decider.is_decided())
@@ -175,6 +199,8 @@ ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::s
             decider.consider(rule);
         if (decider.is_decided() && !walk.is_witnessed()) break;
     }
+    if (facts.inspection != nullptr && c_->needs.viruses)
+        decider.meet(c_->content->findings, *facts.inspection, trail);
     return decider.take();
 }
 

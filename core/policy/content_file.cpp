@@ -20,6 +20,41 @@ bool decides(const ContentRule& rule)
     });
 }
 
+bool lets_pass(vocabulary::ActionId action)
+{
+    using vocabulary::ActionId;
+    return action != ActionId::reject && action != ActionId::quarantine && action != ActionId::notify &&
+           action != ActionId::annotate;
+}
+
+/// A virus is refused or kept for people to decide, whatever a rule would like.
+void check_stops_viruses(Source& source, const ContentRule& rule)
+{
+    constexpr auto remedy = "a rule on message.virus may reject, quarantine, notify and annotate";
+    for (const auto& order : rule.then)
+        if (lets_pass(order.order.action))
+            source.error(order.place,
+                         fmt::format("\"{}\" would let a virus through", vocabulary::info(order.order.action).name),
+                         remedy);
+    if (!rule.script) return;
+    for (const auto& action : vocabulary::actions())
+        if (rule.script->may.has(action.id) && lets_pass(action.id))
+            source.error(rule.script->place,
+                         fmt::format("a script that may {} would let a virus through", action.name), remedy);
+}
+
+FindingVerdicts read_findings(const Values& top)
+{
+    FindingVerdicts findings;
+    findings.viruses = vocabulary::find_finding_verdict(top.text("viruses")).value_or(findings.viruses);
+    const auto map = top.map("unscannable");
+    for (std::size_t i = 0; i < vocabulary::obstacle_count; ++i)
+        if (const auto verdict = vocabulary::find_finding_verdict(map.text(vocabulary::obstacle_names[i])))
+            findings.unscannable[i] = *verdict;
+    if (map.has("prefix")) findings.prefix = map.text("prefix");
+    return findings;
+}
+
 ContentRule read_content_rule(Source& source, const YamlNode& node, std::set<std::string>& names)
 {
     const Values map(node);
@@ -27,6 +62,8 @@ ContentRule read_content_rule(Source& source, const YamlNode& node, std::set<std
     read_rule(source, map, Stage::message, RuleFile::content, names, rule);
     rule.then = read_orders(source, map.node("then"), Stage::message, RuleFile::content);
     check_ignore(source, map, rule, rule.then);
+    rule.asked = asked_by(rule.when);
+    if (rule.asked.viruses) check_stops_viruses(source, rule);
     if (!map.has("then") && !map.has("lua"))
         source.error(map.place(), "this rule orders nothing", "give it then: or lua:");
     return rule;
@@ -71,6 +108,9 @@ ContentFile read_content_file(Source& source, const YamlNode& tree)
     file.quarantine_keep = read_keep(source, top.map("quarantine"));
     file.hold_keep = read_keep(source, top.map("hold"));
     file.record = top.texts("record");
+    file.findings = read_findings(top);
+    for (const char* key : {"unscannable", "viruses"})
+        if (top.has(key)) file.declares_findings = top.key_place(key);
     return file;
 }
 

@@ -232,6 +232,12 @@ void FieldValues::fill(FieldId field, Texts& into)
             if (facts_.structure->too_deep) add("too_deep", into);
             if (facts_.structure->too_many) add("too_many", into);
             return into.empty() ? add("fine", into) : void();
+        case FieldId::message_virus:
+            for (const auto& virus : facts_.inspection->viruses) add(virus.signature, into);
+            return;
+        case FieldId::message_unscannable:
+            for (const auto& reason : facts_.inspection->unscannable) add(reason, into);
+            return;
         default:
             return;
     }
@@ -424,6 +430,9 @@ Reading FieldValues::read(const FieldInfo& field, std::string_view header)
             return facts_.recipients ? number_reading(*facts_.recipients) : Reading::unknown();
         case FieldId::message_structure:
             return facts_.structure == nullptr ? Reading::unknown() : texts(field.id);
+        case FieldId::message_virus:
+        case FieldId::message_unscannable:
+            return facts_.inspection == nullptr ? Reading::unknown() : texts(field.id);
         case FieldId::attachment_count:
             return !attachments() || has_unlisted_parts() ? Reading::unknown() : number_reading(*attachments());
         case FieldId::message_subject: {

@@ -4,6 +4,7 @@
 
 #include "vocabulary/events.hpp"
 #include "vocabulary/fields.hpp"
+#include "vocabulary/findings.hpp"
 
 #include <fmt/format.h>
 #include <array>
@@ -298,6 +299,23 @@ Shape permissions_shape()
           "Acts that need a second person."}});
 }
 
+Shape unscannable_shape()
+{
+    std::vector<Key> keys;
+    for (const auto& obstacle : vocabulary::obstacles())
+        keys.push_back({std::string(obstacle.name),
+                        meaning({{"accept", "It goes on."},
+                                 {"tag", "It goes on, and its subject says so."},
+                                 {"defer", "451: the sender's server tries again later."},
+                                 {"quarantine", "It is taken and kept for people to decide."},
+                                 {"reject", "Its sender is told why."}}),
+                        std::string(obstacle.description) + "; " + std::string(name_of(obstacle.meaning)) +
+                            " where absent."});
+    keys.push_back({"prefix", simple(Form::text),
+                    "What tag puts in front of the subject; \"NOT CHECKED: \" where absent."});
+    return map(std::move(keys));
+}
+
 Shape content_shape()
 {
     const auto keep = [](const char* what) { return map({{"keep", simple(Form::duration), what}}); };
@@ -309,6 +327,13 @@ Shape content_shape()
                     {{Kind::some_of, {"then", "lua"}}})),
           "What is decided about content, for each recipient, in order: the first verdict decides, and edits, notices "
           "and notes up to there add up."},
+         {"viruses",
+          meaning({{"reject", "Its sender reads the virus's name."},
+                   {"quarantine", "The message is taken and kept for people to decide."}}),
+          "What becomes of a message with a virus where no rule says; reject where absent. It never goes on."},
+         {"unscannable", unscannable_shape(),
+          "What becomes of messages that can't be looked into to the end, where no rule that asks for that reason "
+          "says; the strictest counts."},
          {"tables", simple(Form::tables), "Words that scripts look up: a list, or words with what they stand for."},
          {"quarantine", keep("How long where the rule says nothing; 30 days where absent. Then it is deleted."),
           "Messages in quarantine."},
@@ -355,15 +380,6 @@ Shape listener_shape()
 
 Shape scanner_shape()
 {
-    const auto verdict = [] { return words({"accept", "defer", "reject"}); };
-    std::vector<Key> unscannable{
-        {"encrypted", verdict(), "An archive or document with a password; accept where absent."},
-        {"broken", verdict(), "A file that is not what it says; accept where absent."},
-        {"macros", verdict(), "A document that carries macros; accept where absent."},
-        {"depth", verdict(), "Archives deeper than archive_depth, or parts deeper than 20; reject where absent."},
-        {"files", verdict(), "More files than archive_files, or more than 1000 parts; reject where absent."},
-        {"size", verdict(), "More unpacked than archive_size; reject where absent."},
-        {"time", verdict(), "It took too long to look into; reject where absent."}};
     return map(
         {{"workers", count(1, 32), "Messages that are looked at at one time; 2 where absent. Takes effect at a start."},
          {"deadline", simple(Form::duration),
@@ -373,13 +389,12 @@ Shape scanner_shape()
          {"temporary", simple(Form::size),
           "Temporary files of a worker; 256 MiB where absent. Takes effect at a start."},
          {"signatures", simple(Form::path),
-          "Directory of virus signatures, as freshclam keeps it. Without it viruses are not looked for. Takes effect "
+          "Directory of virus signatures, as freshclam keeps it; or none: then nobody looks for viruses. Takes effect "
           "at a start."},
          {"signatures_age", simple(Form::duration),
           "An older set raises an alarm; 3 days where absent. A set without a date has that of its newest file."},
          {"signatures_old", words({"accept", "defer"}),
           "What becomes of mail while the set is older; accept where absent."},
-         {"unscannable", map(std::move(unscannable)), "What becomes of messages that can't be looked into to the end."},
          {"archive_depth", count(1, 100),
           "Archives within each other; deeper ones can't be scanned. 16 where absent. Takes effect at a start."},
          {"archive_files", count(1, 1'000'000),

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "policy/document.hpp"
+#include "policy/findings.hpp"
 #include "policy/rule.hpp"
 #include "policy/source.hpp"
 #include "ports/scripting.hpp"
@@ -116,6 +117,7 @@ struct PermissionsFile {
 
 struct ContentRule : Rule {
     OrderTemplates then;
+    AskedFindings asked;
 };
 
 struct ContentFile {
@@ -124,6 +126,8 @@ struct ContentFile {
     std::optional<Duration> quarantine_keep;
     std::optional<Duration> hold_keep;
     std::vector<std::string> record;  ///< names of fields
+    FindingVerdicts findings;
+    std::optional<Place> declares_findings;  ///< where `viruses:` or `unscannable:` stands
 };
 
 struct NodeFile {

@@ -131,23 +131,6 @@ void read_mailboxes(Source& source, const Values& top, const std::filesystem::pa
     node.mailboxes = std::move(mailboxes);
 }
 
-void read_unscannable(const Values& map, vocabulary::Scanner::Unscannable& unscannable)
-{
-    using Verdict = vocabulary::Scanner::Verdict;
-    const auto read = [&map](const char* key, Verdict& verdict) {
-        const auto word = map.text(key);
-        if (word.empty()) return;
-        verdict = word == "accept" ? Verdict::accept : word == "defer" ? Verdict::defer : Verdict::reject;
-    };
-    read("encrypted", unscannable.encrypted);
-    read("broken", unscannable.broken);
-    read("macros", unscannable.macros);
-    read("depth", unscannable.depth);
-    read("files", unscannable.files);
-    read("size", unscannable.size);
-    read("time", unscannable.time);
-}
-
 void read_scanner(Source& source, const Values& top, const std::filesystem::path& directory,
                   vocabulary::Scanner& scanner)
 {
@@ -156,10 +139,10 @@ void read_scanner(Source& source, const Values& top, const std::filesystem::path
     scanner.deadline = map.duration("deadline", scanner.deadline);
     scanner.memory = map.size("memory").value_or(scanner.memory);
     scanner.temporary = map.size("temporary").value_or(scanner.temporary);
-    scanner.signatures = read_path(map, "signatures", directory, nullptr);
+    scanner.wants_none = map.text("signatures") == "none";
+    if (!scanner.wants_none) scanner.signatures = read_path(map, "signatures", directory, nullptr);
     scanner.signatures_age = map.duration("signatures_age", scanner.signatures_age);
     scanner.defer_when_old = map.text("signatures_old") == "defer";
-    read_unscannable(map.map("unscannable"), scanner.unscannable);
     scanner.archive_depth = map.small("archive_depth", scanner.archive_depth);
     scanner.archive_files = map.small("archive_files", scanner.archive_files);
     scanner.archive_size = map.size("archive_size").value_or(scanner.archive_size);
@@ -173,6 +156,10 @@ void read_scanner(Source& source, const Values& top, const std::filesystem::path
     within("memory", scanner.memory, 64ULL << 20, 1ULL << 40);
     within("temporary", scanner.temporary, 1ULL << 20, 1ULL << 40);
     within("archive_size", scanner.archive_size, 1ULL << 20, 4ULL << 30);
+    if (!map.has("signatures"))
+        source.warning(top.has("scanner") ? top.key_place("scanner") : Place{},
+                       "no signatures are declared: nobody looks for viruses in this mail",
+                       "scanner: { signatures: /var/lib/clamav }, or signatures: none where that is meant so");
 }
 
 void read_metrics(Source& source, const Values& top, vocabulary::Node& node)

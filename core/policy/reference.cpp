@@ -65,6 +65,12 @@ constexpr std::array notes = std::to_array<FieldNotes>({
     {FieldId::message_reply_to, "\"*@elsewhere.example\"", "Absent where the message has no Reply-To."},
     {FieldId::message_to, "\"everybody@*\"", "Absent where the message has neither To nor Cc."},
     {FieldId::message_structure, "[malformed, too_deep, too_many]", ""},
+    {FieldId::message_virus, "\"Heuristics.*\"",
+     "Absent where none was found. A rule that asks for it may reject, quarantine, notify and annotate: a virus never "
+     "goes on."},
+    {FieldId::message_unscannable, "[encrypted, macros]",
+     "Absent where it was looked into to the end. A rule with a verdict that asks for a reason decides about it, "
+     "instead of `unscannable:`."},
     {FieldId::attachment_count, "\"> 20\"", ""},
     {FieldId::attachment_name, "[\"*.iso\", \"*.img\"]", "Absent for an attachment without a name."},
     {FieldId::attachment_type, "\"application/x-*\"", ""},

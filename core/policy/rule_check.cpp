@@ -46,13 +46,19 @@ public:
         for (const auto& organisation : compiled.organisations)
             for (const auto& role : organisation.roles) roles_.insert(to_lower(role));
         if (files.routing.document) suffix_ = files.routing.document->community.suffix;
+        looks_for_viruses_ = !files.node.document || !files.node.document->node.scanner.signatures.empty();
     }
 
     void check()
     {
+        if (!looks_for_viruses_ && files_.content.document && files_.content.document->declares_findings)
+            source_of(files_.content, diagnostics_)
+                .error(*files_.content.document->declares_findings,
+                       "nothing is ever found: nobody looks for viruses", no_signatures);
         for_each_rule(files_, [&](const auto& file, const Rule& rule, const OrderTemplates& orders) {
             const auto source = [&] { return source_of(file, diagnostics_); };
             for (const auto& named : rule.when.names) check_name(source(), named);
+            check_looks_for_viruses(source, rule);
             if (rule.script) check_script(source(), *rule.script);
             for (const auto& order : orders)
                 for (std::size_t i = 0; i < order.where.size(); ++i)
@@ -64,6 +70,18 @@ public:
     }
 
 private:
+    /// What asks for findings of a scanner that looks for nothing would never hold.
+    template <class MakeSource>
+    void check_looks_for_viruses(const MakeSource& source, const Rule& rule)
+    {
+        if (looks_for_viruses_ || !rule.when.condition) return;
+        for_each_clause(*rule.when.condition, [&](const Clause& clause) {
+            if (clause.field->id == FieldId::message_virus || clause.field->id == FieldId::message_unscannable)
+                source().error(rule.place, fmt::format("{} is never found: nobody looks for viruses", clause.field->name),
+                               no_signatures);
+        });
+    }
+
     void check_name(Source source, const NamedIn& named)
     {
         const bool role = named.what == NamedIn::What::role;
@@ -118,8 +136,11 @@ private:
     const PolicyFiles& files_;
     const Compiled& compiled_;
     Diagnostics& diagnostics_;
+    static constexpr auto no_signatures = "declare scanner: { signatures: /var/lib/clamav } in node.yaml";
+
     std::set<std::string> roles_;
     std::optional<mail::Domain> suffix_;
+    bool looks_for_viruses_ = true;
 };
 
 void need(Needs& needs, FieldId field)
@@ -189,6 +210,7 @@ void check_rules(const PolicyFiles& files, const Compiled& compiled, Diagnostics
 Needs needs_of(const PolicyFiles& files)
 {
     Needs needs;
+    needs.viruses = files.node.document && !files.node.document->node.scanner.signatures.empty();
     const auto take = [&](const vocabulary::FieldInfo& field, const std::string&) { need(needs, field.id); };
     for_each_rule(files, [&](const auto&, const Rule& rule, const OrderTemplates& orders) {
         for_each_field(rule, orders, take);

@@ -88,7 +88,7 @@ struct ContentDecision {
     enum class Verdict : std::uint8_t { deliver, reject, defer, quarantine, hold };
     Verdict verdict = Verdict::deliver;
     std::string rule;                          ///< that decided; empty: none did
-    std::string rule_name;                     ///< its name alone: "no-programs"
+    std::string rule_name;                     ///< what a release names: "no-programs", "virus Eicar-Test-Signature"
     std::optional<Fault> fault;                ///< of reject and defer: what the peer reads
     std::string reason;                        ///< of quarantine and hold
     std::optional<Duration> lasts;             ///< of quarantine and hold: how long; absent: as declared for all
@@ -108,6 +108,7 @@ struct Needs {
     bool digests = false;        ///< attachment.sha256, or any such script
     bool types = false;          ///< attachment.detected_type
     bool members = false;        ///< attachment.member, .encrypted, .broken, .macros
+    bool viruses = false;        ///< node.yaml declares signatures: then nothing passes unscanned
     bool first_contact = false;  ///< recipient.first_contact
 };
 
@@ -164,8 +165,8 @@ public:
                                                                Trail* trail = nullptr) const = 0;
 
     [[nodiscard]] virtual const Needs& needs() const noexcept = 0;
-    /// content.yaml, for one recipient. `except`: name of a rule whose verdict does not count this time (a release).
-    /// Stage message.
+    /// content.yaml, for one recipient: its rules, then what the scanner found (policy/findings). `except`: rule_name of
+    /// a decision whose verdict does not count this time (a release). Stage message.
     [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::string_view except = {},
                                                   Trail* trail = nullptr) const = 0;
 

@@ -6,6 +6,7 @@
 #include "policy/parse.hpp"
 #include "policy/values.hpp"
 #include "policy/yaml_reader.hpp"
+#include "vocabulary/findings.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -72,6 +73,8 @@ TestMessage read_message(Source& source, const Values& map)
 {
     TestMessage message;
     message.file = map.text("file");
+    message.viruses = one_or_more(map, "virus");
+    message.unscannable = one_or_more(map, "unscannable");
     if (map.has("file")) {
         if (!is_safe_name(message.file))
             source.error(map.place("file"), "a test's message lies beside it", "file: message.eml");
@@ -157,9 +160,14 @@ Shape words(std::vector<std::string> allowed)
     return {.form = Form::word, .words = std::move(allowed)};
 }
 
+Shape one_or_list(const Shape& item)
+{
+    return {.form = Form::either, .items = {item, list_of(item)}};
+}
+
 Shape some(Form form)
 {
-    return {.form = Form::either, .items = {simple(form), list_of(simple(form))}};
+    return one_or_list(simple(form));
 }
 
 constexpr bool required = true;
@@ -179,12 +187,16 @@ Shape attachment_shape()
 
 Shape message_shape()
 {
+    constexpr auto& obstacles = vocabulary::obstacle_names;
     return map_of({{"subject", simple(Form::prose), "Subject, as people write it."},
                    {"size", simple(Form::size), "Of the whole message; filled up with text."},
                    {"headers", simple(Form::header_map),
                     "Fields that it has besides From, To, Date and Message-ID; these where given."},
                    {"text", simple(Form::prose), "What it says."},
                    {"attachments", list_of(attachment_shape()), "What hangs on it."},
+                   {"virus", some(Form::text), "Signatures of the viruses that the scanner finds."},
+                   {"unscannable", one_or_list(words({obstacles.begin(), obstacles.end()})),
+                    "What keeps the scanner from looking into it to the end; what attachments say counts as well."},
                    {"file", simple(Form::path), "A whole message instead, beside this file: message.eml."}});
 }
 

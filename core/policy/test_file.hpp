@@ -40,6 +40,8 @@ struct TestMessage {
     std::string text;
     std::optional<std::uint64_t> size;  ///< bytes of the whole message, at least; filled up with text
     std::vector<TestAttachment> attachments;
+    std::vector<std::string> viruses;      ///< signatures that the scanner finds, in a whole message too
+    std::vector<std::string> unscannable;  ///< names of vocabulary::obstacles()
 };
 
 struct TestGiven {

@@ -15,6 +15,8 @@ namespace {
 
 constexpr auto retry_without_a_set = 15s;
 constexpr auto longest_pause = std::chrono::seconds{30};
+constexpr std::string_view nobody_looks =
+    "no signatures are declared: nobody looks for viruses in this mail (node.yaml, scanner: signatures)";
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 
 Instant made(const Tree& tree)
@@ -42,6 +44,7 @@ Supervisor::Supervisor(asio::io_context& context, const Clock& clock, Log& log, 
 
 void Supervisor::start()
 {
+    if (looks_for_nothing()) log_.warning("scanner", {{"reason", std::string(nobody_looks)}});
     asio::co_spawn(io_, watch_keeper(shared_from_this()), asio::detached);
     asio::co_spawn(io_, tend(shared_from_this()), asio::detached);
 }
@@ -312,6 +315,7 @@ void Supervisor::publish_status()
     status.waiting = crew_.waiting();
     status.loading = growing_ || (next_ && !next_->answered);
     status.warnings = warnings_;
+    if (looks_for_nothing()) status.warnings.emplace_back(nobody_looks);
     status.trouble = trouble_;
     const std::lock_guard lock(mutex_);
     shown_ = std::move(status);

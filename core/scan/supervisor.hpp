@@ -79,6 +79,8 @@ private:
     void let_go(const TreePtr& tree);
     void reject_set(const std::string& why);
     void raise_down(const std::string& why);
+    /// For viruses, and nobody has declared that this is meant so.
+    [[nodiscard]] bool looks_for_nothing() const { return settings_.signatures.empty() && !settings_.wants_none; }
 
     // each second
     [[nodiscard]] boost::asio::awaitable<void> tend(Self self);

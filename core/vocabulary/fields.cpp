@@ -1,6 +1,7 @@
 #include "vocabulary/fields.hpp"
 
 #include "base/text.hpp"
+#include "vocabulary/findings.hpp"
 
 #include <algorithm>
 #include <array>
@@ -78,6 +79,10 @@ constexpr std::array table = std::to_array<FieldInfo>({
      "How the message is built: fine; malformed, which programs read differently; too_deep or too_many, whose parts "
      "were not all looked at",
      structures},
+    {FieldId::message_virus, "message.virus", FieldType::text, Stage::message,
+     "Signature of a virus that was found; with several, some signature"},
+    {FieldId::message_unscannable, "message.unscannable", FieldType::word, Stage::message,
+     "What kept the scanner from looking into it to the end; with several, some reason", obstacle_names},
     {FieldId::attachment_count, "attachment.count", FieldType::number, Stage::message,
      "How many attachments the message has"},
     {FieldId::attachment_name,

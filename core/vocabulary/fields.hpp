@@ -45,6 +45,8 @@ enum class FieldId {
     message_reply_to,
     message_to,
     message_structure,
+    message_virus,
+    message_unscannable,
     attachment_count,
     attachment_name,
     attachment_type,

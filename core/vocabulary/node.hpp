@@ -65,22 +65,12 @@ struct Scanner {
     std::uint64_t memory = 512ULL << 20;          ///< bytes that a worker may have beside the signatures
     std::uint64_t temporary = 256ULL << 20;       ///< bytes of a worker's temporary files
     std::string signatures;                       ///< directory of the signature set; empty: viruses are not looked for
+    bool wants_none = false;                      ///< that is meant so: `signatures: none`
     Duration signatures_age{std::chrono::hours{72}};  ///< an older set raises an alarm; follows a reload
     bool defer_when_old = false;                      ///< and mail is deferred meanwhile; follows a reload
-    /// What becomes of a message that can't be looked into to the end; follows a reload.
-    enum class Verdict : std::uint8_t { accept, defer, reject };
-    struct Unscannable {
-        Verdict encrypted = Verdict::accept;  ///< an archive or document with a password
-        Verdict broken = Verdict::accept;     ///< a file that is not what it says
-        Verdict macros = Verdict::accept;     ///< a document that carries macros
-        Verdict depth = Verdict::reject;      ///< archives deeper than archive_depth, or parts deeper than 20
-        Verdict files = Verdict::reject;      ///< more than archive_files, or more than 1000 parts
-        Verdict size = Verdict::reject;       ///< more than archive_size
-        Verdict time = Verdict::reject;       ///< libclamav gave up before the deadline
-    } unscannable;
-    unsigned archive_depth = 16;                ///< archives within each other
-    unsigned archive_files = 10'000;            ///< files in one message's archives
-    std::uint64_t archive_size = 400ULL << 20;  ///< bytes unpacked of one message
+    unsigned archive_depth = 16;                      ///< archives within each other
+    unsigned archive_files = 10'000;                  ///< files in one message's archives
+    std::uint64_t archive_size = 400ULL << 20;        ///< bytes unpacked of one message
 };
 
 struct Node {

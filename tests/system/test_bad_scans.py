@@ -22,6 +22,7 @@ from harness.tools import wait_until
 from test_scanner import ScannerTest, message, tarred, zipped
 
 DEADLINE = 10
+FOUND = "Eicar-Test-Signature.UNOFFICIAL"  # as libclamav calls what is in no official set
 HEAD = f"From: {ERIC}\r\nTo: {LISTING_INSIDE}\r\nMIME-Version: 1.0\r\n".encode()
 
 
@@ -48,7 +49,12 @@ def ten_thousand_parts(last):
 
 class BadScans(ScannerTest):
     scanner = f"workers: 2, deadline: {DEADLINE} seconds, archive_depth: 8, archive_files: 500, archive_size: 20 MiB"
-    scanner += ", unscannable: { encrypted: defer, broken: accept, depth: reject, files: reject, size: reject, time: defer }"
+    content = "unscannable: { encrypted: quarantine, broken: tag, depth: reject, files: reject, size: reject, time: defer }\n"
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.policy.write("content.yaml", cls.content)
 
     def send_whole(self, content):
         return self.community.send("greenstone", ERIC, [LISTING_INSIDE], content)
@@ -76,9 +82,15 @@ class BadScans(ScannerTest):
         cut = zipped(b"Good morning" * 500)[:60]
         self.timely(lambda: self.send("cut", cut, "cut.zip"), 250)
 
-    def test_what_is_locked_meets_its_declared_verdict(self):
-        self.timely(lambda: self.send("locked", locked_zip(), "locked.zip"), "451 4.7.1", "password")
+    def test_what_is_locked_waits_for_people_and_is_released_by_them(self):
+        reply = self.send("locked", locked_zip(), "locked.zip")
+        self.assertReply(reply, 250)
+        id = str(reply).split("Taken as ")[1].split()[0]
+        entry = next(d for d in self.community.postern("quarantine", "list")["deliveries"] if d["id"] == id)
+        self.assertIn("encrypted", str(entry))
         self.stays_away(self.court, "locked")
+        self.assertEqual(1, self.community.postern("quarantine", "release", id)["released"])
+        self.arrives(self.court, "locked")
 
     def test_ten_thousand_parts_are_answered_in_time(self):
         self.timely(lambda: self.send_whole(ten_thousand_parts(b"Good morning")), 554, "too many files")
@@ -113,6 +125,48 @@ class BadScans(ScannerTest):
             self.assertIn(reply.code, (250, 451, 554), f"{file.name}: {reply}")
             found += reply.code == 554 and "Clam.Test.File" in str(reply)
         self.assertGreater(found, 20)
+
+
+class Ledger(ScannerTest):
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.policy.write(
+            "content.yaml",
+            "viruses: quarantine\nrules:\n  - { name: police, when: { recipient.organisation: northshire-police, "
+            'message.virus: "*" }, then: { reject: "5.7.1 Not to us" } }\n',
+        )
+
+    def test_a_virus_is_kept_traced_and_released_for_what_it_was_kept_for(self):
+        reply = self.send("kept", EICAR, "a.com")
+        self.assertReply(reply, 250)
+        id = str(reply).split("Taken as ")[1].split()[0]
+        trace = self.community.trace(id)[0]
+        scan = trace["message"]["evidence"]["scan"]
+        self.assertEqual([FOUND], scan["viruses"])
+        self.assertEqual(64, len(scan["sha256"]))
+        self.assertIn("1 signatures of", scan["signatures"])
+        told = self.community.run("trace", id).stdout
+        self.assertIn("looked into by 1 signatures of", told)
+        self.assertIn(f"virus {FOUND}; SHA-256", told)
+        self.assertIn(f"virus {FOUND} found by 1 signatures", told)
+        self.assertIn("[generation 1]", told)
+        explained = self.community.run("trace", id, "--explain").stdout
+        self.assertIn("content.yaml viruses", explained)
+        self.assertIn("Eicar-Test-Signature", explained)
+        self.stays_away(self.court, "kept")
+        self.assertEqual(1, self.community.postern("quarantine", "release", id)["released"])
+        self.arrives(self.court, "kept")
+
+
+class Refused(ScannerTest):
+    def test_the_ledger_has_what_was_refused_and_why(self):
+        self.assertReply(self.send("refused", EICAR, "a.com"), 554)
+        trace = self.community.trace("--to", "listing@*")[0]
+        self.assertEqual([FOUND], trace["message"]["evidence"]["scan"]["viruses"])
+        self.assertEqual("refused", trace["recipients"][0]["state"])
+        self.assertGreaterEqual(trace["message"]["generation"], 1)
+        self.community.wait_empty()
 
 
 class Heavy(ScannerTest):

@@ -126,6 +126,7 @@ class Community:
                     f'mailboxes:\n  lmtp: "127.0.0.1:{self.mailboxes.port}"\n',
                     f"control:\n  socket: {self.socket}\n",
                     f'metrics: "127.0.0.1:{self.metrics_port}"\n',
+                    "" if "scanner:" in more else "scanner: { signatures: none }\n",
                     more,
                 )
             ),
