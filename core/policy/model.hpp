@@ -5,9 +5,11 @@
 #pragma once
 
 #include "policy/document.hpp"
+#include "policy/powers.hpp"
 #include "policy/rule.hpp"
 #include "policy/source.hpp"
 #include "ports/scripting.hpp"
+#include "vocabulary/login_rules.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
 #include "vocabulary/organisation.hpp"
@@ -39,6 +41,7 @@ struct OrganisationFile {
     std::vector<Place> administrators;  ///< of each of organisation.administrators
     std::vector<Place> networks;        ///< of each of connects_from.networks
     Place id;
+    Place part_of;
     Place proof;  ///< connects_from
     Place deliver_to;
     std::vector<NamedFile> named_files;
@@ -111,6 +114,10 @@ struct MailRule : Rule {
 struct PermissionsFile {
     std::vector<MailRule> mail;
     std::vector<std::string> dual_control;  ///< acts that need a second person
+    Powers powers;
+    vocabulary::LoginRules logins;
+    bool unnamed_may_send_as_group = false;  ///< `group_sender: { not_named: allow }`
+    std::vector<NamedFile> named_files;
 };
 
 struct ContentRule : Rule {
