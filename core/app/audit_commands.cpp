@@ -105,7 +105,8 @@ void verify(Context& context, const Options& o)
 
 void add_audit_commands(CLI::App& app, Context& context)
 {
-    auto* audit = app.add_subcommand("audit", "what people did, were denied and tried, in a chain that can be verified");
+    auto* audit =
+        app.add_subcommand("audit", "what people did, were denied and tried, in a chain that can be verified");
     audit->require_subcommand(1);
 
     auto searched = std::make_shared<Options>();
@@ -127,7 +128,8 @@ void add_audit_commands(CLI::App& app, Context& context)
     out->callback([&context, exported] { write_export(context, *exported); });
 
     auto headed = std::make_shared<Options>();
-    auto* head = audit->add_subcommand("head", "the end of the chain now, signed: keep it where this machine can't reach");
+    auto* head =
+        audit->add_subcommand("head", "the end of the chain now, signed: keep it where this machine can't reach");
     head->add_flag("--json", headed->as_json, "print JSON");
     head->callback([&context, headed] { ask_and_print(context, "GET", "/v1/audit/head", "", headed->as_json); });
 

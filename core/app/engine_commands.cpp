@@ -97,8 +97,8 @@ private:
         boost::system::error_code failed;
         const auto seen = boost::json::parse(answer->body, failed);
         if (failed || seen.at("phase").as_string().empty()) return;
-        std::cerr << seen.at("phase").as_string().c_str() << ": " << seen.at("done").to_number<std::uint64_t>() << " of "
-                  << seen.at("total").to_number<std::uint64_t>() << "\n";
+        std::cerr << seen.at("phase").as_string().c_str() << ": " << seen.at("done").to_number<std::uint64_t>()
+                  << " of " << seen.at("total").to_number<std::uint64_t>() << "\n";
     }
 
     std::binary_semaphore ends_{0};
@@ -107,9 +107,9 @@ private:
 
 void export_directory(Context& context, const ExportOptions& options)
 {
-    const auto text = ask(context, "GET",
-                          with_query("/v1/directory/export",
-                                     {{"format", options.format}, {"organisation", options.organisation}}));
+    const auto text =
+        ask(context, "GET",
+            with_query("/v1/directory/export", {{"format", options.format}, {"organisation", options.organisation}}));
     if (!text) return;
     if (options.out.empty()) {
         std::cout << *text;
@@ -132,10 +132,9 @@ void import_directory(Context& context, const ImportOptions& options)
         context.exit_code = refused;
         return;
     }
-    const auto target =
-        with_query("/v1/directory/import", {{"name", options.file},
-                                            {"organisation", options.organisation},
-                                            {"dry_run", options.dry_run ? "1" : ""}});
+    const auto target = with_query(
+        "/v1/directory/import",
+        {{"name", options.file}, {"organisation", options.organisation}, {"dry_run", options.dry_run ? "1" : ""}});
     std::optional<ShownProgress> shown;
     if (options.progress || isatty(STDERR_FILENO) != 0) shown.emplace(context.engine);
     ask_and_print(context, "POST", target, text.str(), options.json);
@@ -188,14 +187,15 @@ void add_engine_commands(CLI::App& app, Context& context)
     import->add_flag("--progress", import_options->progress, "say how far it is; so on a terminal");
     import->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
     import->add_flag("--json", import_options->json, "print JSON");
-    import->callback([&context, import_options] { import_directory(context, *import_options); });
+    import->callback([&context, import_options] { import_directory(context, *import_options);
+});
 
-    auto export_options = std::make_shared<ExportOptions>();
-    auto* exported = directory->add_subcommand("export", "what an import would read");
-    exported->add_option("--format", export_options->format, "yaml or csv")->check(CLI::IsMember({"yaml", "csv"}));
-    exported->add_option("--organisation", export_options->organisation, "id; all where absent");
-    exported->add_option("--out", export_options->out, "a file; standard output where absent");
-    exported->callback([&context, export_options] { export_directory(context, *export_options); });
-}
+auto export_options = std::make_shared<ExportOptions>();
+auto* exported = directory->add_subcommand("export", "what an import would read");
+exported->add_option("--format", export_options->format, "yaml or csv")->check(CLI::IsMember({"yaml", "csv"}));
+exported->add_option("--organisation", export_options->organisation, "id; all where absent");
+exported->add_option("--out", export_options->out, "a file; standard output where absent");
+exported->callback([&context, export_options] { export_directory(context, *export_options); });
+}  // namespace postern::app
 
 }  // namespace postern::app

@@ -155,16 +155,18 @@ void add_login_commands(CLI::App& app, Context& context)
     add(user, invited, "invite", "a login with a one-time password, for who has none", "ADDRESS")
         ->callback([&context, invited] { post(context, login_of(*invited, "invite"), {}, *invited); });
     auto unlocked = std::make_shared<Options>();
-    add(user, unlocked, "unlock", "take the lock of a login away", "ADDRESS")
-        ->callback([&context, unlocked] { post(context, login_of(*unlocked, "unlock"), {}, *unlocked); });
+    add(user, unlocked, "unlock", "take the lock of a login away", "ADDRESS")->callback([&context, unlocked] {
+        post(context, login_of(*unlocked, "unlock"), {}, *unlocked);
+    });
     auto reset = std::make_shared<Options>();
     add(user, reset, "reset-password", "a one-time password, when the answers to what is asked are right", "ADDRESS")
         ->callback([&context, reset] { reset_password(context, *reset); });
     auto factor = std::make_shared<Options>();
     auto* reset_factor = add(user, factor, "reset-second-factor", "take a second factor away; two people", "ADDRESS");
     reset_factor->add_option("--reason", factor->reason, "kept on record")->required();
-    reset_factor->callback(
-        [&context, factor] { post(context, login_of(*factor, "factor"), {{"reason", factor->reason}}, *factor); });
+    reset_factor->callback([&context, factor] {
+        post(context, login_of(*factor, "factor"), {{"reason", factor->reason}}, *factor);
+    });
 
     auto* cases = app.add_subcommand("case", "what people have to decide: resets that could not be confirmed, ...");
     cases->require_subcommand(1);

@@ -19,7 +19,8 @@ namespace {
 namespace json = boost::json;
 
 struct Options {
-    std::string address, name, organisation, function, owner, non_secure, moved_to, status, like, limit, reason, version;
+    std::string address, name, organisation, function, owner, non_secure, moved_to, status, like, limit, reason,
+        version;
     std::string senders, role, file, domain, letters, ex_directory;
     std::vector<std::string> details, addresses, may;
     bool as_json = false, remove = false, dry_run = false;
@@ -170,12 +171,13 @@ void add_changes(CLI::App& family, Context& context, const Kind& kind)
     const std::pair<const char*, const char*> statuses[] = {{"suspend", "suspended"}, {"activate", "active"}};
     for (const auto& [name, status] : statuses) {
         auto options = std::make_shared<Options>();
-        auto* command = add_command(family, options, name,
-                                    std::string(name) == "suspend" ? "no mail to or from it, until it is made active"
-                                                                   : "mail passes again");
+        auto* command = add_command(
+            family, options, name,
+            std::string(name) == "suspend" ? "no mail to or from it, until it is made active" : "mail passes again");
         command->add_option("--reason", options->reason, "kept on record");
-        command->callback(
-            [&context, options, to = std::string(status)] { order(context, *options, {{"status", to}}); });
+        command->callback([&context, options, to = std::string(status)] {
+            order(context, *options, {{"status", to}});
+        });
     }
     auto removed = std::make_shared<Options>();
     auto* remove = add_command(family, removed, "remove", "its address stays known as one that was");
@@ -250,7 +252,8 @@ void bulk_add(Context& context, const Options& options)
     const auto object = json::parse(answer->body).as_object();
     if (!answer->good()) {
         context.exit_code = refused;
-        if (const auto* error = object.if_contains("error")) std::cerr << "postern: " << error->as_string().c_str() << "\n";
+        if (const auto* error = object.if_contains("error"))
+            std::cerr << "postern: " << error->as_string().c_str() << "\n";
         if (const auto* problems = object.if_contains("problems"))
             for (const auto& problem : problems->as_array())
                 std::cerr << fmt::format("{}:{}: {}\n", options.file, problem.at("line").to_number<std::uint64_t>(),
@@ -276,7 +279,8 @@ void add_bulk(CLI::App& family, Context& context)
 {
     auto options = std::make_shared<Options>();
     auto* bulk = family.add_subcommand("bulk-add", "up to 500 people with user names and one-time passwords");
-    bulk->add_option("FILE", options->file, "a name on each line, or CSV with name, non_secure and details")->required();
+    bulk->add_option("FILE", options->file, "a name on each line, or CSV with name, non_secure and details")
+        ->required();
     bulk->add_option("--organisation", options->organisation, "id of their organisation")->required();
     bulk->add_option("--domain", options->domain, "of their addresses; its first where absent");
     bulk->add_option("--letters", options->letters, "a new file: a page to print for each of them");
@@ -293,7 +297,8 @@ void add_roles(CLI::App& family, Context& context)
                                     take ? "take a role from a user" : "give a user a role");
         command->add_option("ROLE", options->role, "organisation_administrator, helpdesk, service_manager, ...")
             ->required();
-        command->add_option("--organisation", options->organisation, "of an organisation_administrator; the user's own");
+        command->add_option("--organisation", options->organisation,
+                            "of an organisation_administrator; the user's own");
         command->callback([&context, options, take] {
             json::object said{{"who", options->address}, {"role", options->role}, {"take", take}};
             put(said, "organisation", options->organisation);

@@ -84,8 +84,8 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
     return options;
 }
 
-// The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and whether
-// those whom alerts.yaml names are in the directory.
+// The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and
+// whether those whom alerts.yaml names are in the directory.
 policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files,
                               ports::People& people)
 {

@@ -7,6 +7,7 @@
 #include "ledger/history.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 
@@ -21,6 +22,38 @@ Response unavailable(const Fault& fault, const Request& request)
     return Response::error(fault.retry() == Retry::later ? 503 : 400, fault.describe(), request.wants_text);
 }
 
+/// Whether the caller may see what became of mail that this address sent or got.
+bool may_see_mail_of(const Permits& permits, const Request& request, const std::string& address,
+                     const std::string& organisation)
+{
+    auto subject = permits.organisation_subject(organisation);
+    if (const auto parsed = mail::Address::parse(address)) subject.key = permits.own_form(*parsed).key();
+    return !subject.organisations.empty() && permits.may(request, vocabulary::Act::see_messages, subject);
+}
+
+/// Leaves of a trace what the caller may see: all of what they, or their organisation, sent; of other mail the
+/// recipients that are theirs, since others may have been named in secret. False: nothing.
+bool leave_own(const Permits& permits, const Request& request, store::Trace& trace)
+{
+    if (may_see_mail_of(permits, request, trace.message.sender, trace.message.organisation)) return true;
+    std::erase_if(trace.recipients, [&](const store::RecipientRecord& recipient) {
+        return !may_see_mail_of(permits, request, recipient.address, recipient.organisation);
+    });
+    std::erase_if(trace.events, [&](const store::Event& event) {
+        return !event.recipient.empty() &&
+               std::ranges::find(trace.recipients, event.recipient, &store::RecipientRecord::address) ==
+                   trace.recipients.end();
+    });
+    return !trace.recipients.empty();
+}
+
+/// Paths whose handlers ask for the act themselves, since it depends on what the request is about.
+bool asks_itself(const Request& request)
+{
+    return request.path == "/v1/trace" || EntriesApi::is_mine(request) || AuditApi::is_mine(request) ||
+           LoginsApi::is_mine(request) || OrganisationsApi::is_mine(request);
+}
+
 /// For the record: the path, and what stands in a short body.
 std::string what_is_asked(const Request& request)
 {
@@ -32,8 +65,8 @@ std::string what_is_asked(const Request& request)
 
 }  // namespace
 
-Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts, const directory::AuditKey& audit_key,
-         Instant started)
+Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts,
+         const directory::AuditKey& audit_key, Instant started)
     : services_(services),
       reload_(reload),
       permits_(services),
@@ -53,6 +86,9 @@ Api::Answer Api::handle(Request request)
 {
     if (auto known = co_await permits_.identify(request); !known) co_return denied(known.error(), request);
     const auto act = act_of(request);
+    if (!act && !asks_itself(request))
+        co_return Response::error(404, fmt::format("there is no {} {}", request.method, printable(request.path)),
+                                  request.wants_text);
     if (act) {
         auto permitted = co_await permits_.require(request, *act);
         if (!permitted) co_return denied(permitted.error(), request);
@@ -68,7 +104,8 @@ Api::Answer Api::handle(Request request)
     record.detail = response.status < 300 ? std::string{} : printable(response.body, 300);
     const bool done = response.status < 300;
     auto noted = co_await permits_.note(std::move(record));
-    if (!noted && done) co_return Response::error(503, "it was done, but could not be put on record: " + noted.error().describe());
+    if (!noted && done)
+        co_return Response::error(503, "it was done, but could not be put on record: " + noted.error().describe());
     co_return response;
 }
 
@@ -144,8 +181,22 @@ Api::Answer Api::trace(Request request)
 {
     auto filter = trace_filter(request.query, services_.clock.now());
     if (!filter) co_return Response::error(400, filter.error().describe(), request.wants_text);
+    // Who may not see all messages sees their own, or their organisation's.
+    policy::Subject service;
+    service.shown = "the service";
+    const bool sees_all = permits_.may(request, vocabulary::Act::see_messages, service);
+    const std::size_t limit = filter->limit;
+    if (!sees_all) {
+        auto permitted = co_await permits_.require(request, vocabulary::Act::see_messages, request.caller.key);
+        if (!permitted) co_return denied(permitted.error(), request);
+        filter->limit = std::max<std::size_t>(limit, 1000);
+    }
     auto traces = co_await services_.store.trace(std::move(*filter));
     if (!traces) co_return unavailable(traces.error(), request);
+    if (!sees_all) {
+        std::erase_if(*traces, [&](store::Trace& trace) { return !leave_own(permits_, request, trace); });
+        if (traces->size() > limit) traces->resize(limit);
+    }
     if (request.wants_text) {
         std::string text;
         for (const auto& found : *traces) text += (text.empty() ? "" : "\n") + ledger::trace_text(found);

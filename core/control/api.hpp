@@ -16,9 +16,9 @@
 #include "control/audit.hpp"
 #include "control/entries.hpp"
 #include "control/generations.hpp"
+#include "control/http.hpp"
 #include "control/logins.hpp"
 #include "control/organisations.hpp"
-#include "control/http.hpp"
 #include "control/quarantine.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/services.hpp"
@@ -28,8 +28,8 @@ namespace postern::control {
 
 class Api {
 public:
-    Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts, const directory::AuditKey& audit_key,
-        Instant started);
+    Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts,
+        const directory::AuditKey& audit_key, Instant started);
 
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
     /// What is due every hour (control/upkeep).

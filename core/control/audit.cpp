@@ -64,7 +64,8 @@ bool AuditApi::is_mine(const Request& request)
 AuditApi::Answer AuditApi::handle(Request request)
 {
     if (request.method == "GET" && request.path == "/v1/audit") co_return co_await search(std::move(request));
-    if (request.method == "GET" && request.path == "/v1/audit/export") co_return co_await export_all(std::move(request));
+    if (request.method == "GET" && request.path == "/v1/audit/export")
+        co_return co_await export_all(std::move(request));
     if (request.method == "GET" && request.path == "/v1/audit/head") co_return co_await show_head(std::move(request));
     if (request.method == "GET" && request.path == "/v1/may") co_return co_await may(std::move(request));
     if (request.method == "GET" && request.path == "/v1/audit/key") {

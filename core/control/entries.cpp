@@ -330,8 +330,9 @@ EntriesApi::Answer EntriesApi::show(Request request, std::string which)
         auto permitted = co_await permits_.require(request, Act::find_user, std::move(whose));
         if (!permitted) co_return denied(permitted.error(), request);
     }
-    const bool visible = standing->entry && (all || (standing->entry->status == directory::EntryStatus::active &&
-                                                     !standing->entry->ex_directory));
+    const bool visible =
+        standing->entry &&
+        (all || (standing->entry->status == directory::EntryStatus::active && !standing->entry->ex_directory));
     if (!visible) co_return wrong(request, fmt::format("there is no entry {}", printable(which, 100)), 404);
     const auto object = entry_json(*policy(), *standing, all);
     if (request.wants_text) co_return Response::text(entry_text(object));
@@ -354,8 +355,8 @@ EntriesApi::Answer EntriesApi::edit(Request request)
     const auto owner = snapshot->owner_of(edit.address.domain());
     if (organisation.empty() && owner && owner->organisation) organisation = owner->organisation->id;
     if (order->create && organisation.empty())
-        co_return wrong(request, fmt::format("{} is in no member's domain; say whose it is by organisation",
-                                             edit.address.text()));
+        co_return wrong(
+            request, fmt::format("{} is in no member's domain; say whose it is by organisation", edit.address.text()));
     if (!order->create) {
         auto standing = co_await administration().get(edit.address);
         if (!standing) co_return denied(standing.error(), request);
@@ -466,8 +467,7 @@ EntriesApi::Answer EntriesApi::bulk(Request request)
         result = std::move(*added);
     }
     if (!result.problems.empty()) {
-        if (request.wants_text)
-            co_return Response::text(problems_text(result.problems) + "nobody was added\n", 400);
+        if (request.wants_text) co_return Response::text(problems_text(result.problems) + "nobody was added\n", 400);
         co_return Response::json({{"applied", false}, {"problems", problems_json(result.problems)}}, 400);
     }
     for (auto& one : result.invited)
@@ -535,14 +535,16 @@ EntriesApi::Answer EntriesApi::grant(Request request)
             if (one.role != Role::user) names.push_back(one.name);
         co_return wrong(request, fmt::format("role is one of {}", fmt::join(names, ", ")));
     }
-    directory::Grant grant{.key = own.key(), .role = *role, .organisation = {}, .at = services_.clock.now(), .by = request.caller.name};
+    directory::Grant grant{
+        .key = own.key(), .role = *role, .organisation = {}, .at = services_.clock.now(), .by = request.caller.name};
     const auto* take = object->if_contains("take");
     const bool takes = take != nullptr && take->is_bool() && take->get_bool();
     auto whom = co_await permits_.subject(own.text());
     if (!whom) co_return denied(whom.error(), request);
     if (*role == Role::organisation_administrator) {
         grant.organisation = text_in(*object, "organisation");
-        if (grant.organisation.empty() && !whom->organisations.empty()) grant.organisation = whom->organisations.front();
+        if (grant.organisation.empty() && !whom->organisations.empty())
+            grant.organisation = whom->organisations.front();
         if (!policy()->organisation(grant.organisation))
             co_return wrong(request, fmt::format("there is no organisation \"{}\"", printable(grant.organisation, 80)));
         auto permitted = co_await permits_.require(request, Act::grant_role, grant.organisation);
@@ -552,8 +554,7 @@ EntriesApi::Answer EntriesApi::grant(Request request)
         auto permitted = co_await permits_.require(request, Act::grant_role);
         if (!permitted) co_return denied(permitted.error(), request);
     }
-    if (!takes && own.key() == request.caller.key)
-        co_return wrong(request, "nobody gives themselves a role", 403);
+    if (!takes && own.key() == request.caller.key) co_return wrong(request, "nobody gives themselves a role", 403);
     auto record = permits_.record(request, "grant_role", own.text(), "done",
                                   fmt::format("{} {}{}", takes ? "taken:" : "given:", name_of(*role),
                                               grant.organisation.empty() ? "" : " of " + grant.organisation));
@@ -620,8 +621,8 @@ EntriesApi::Answer EntriesApi::export_entries(Request request)
     if (!organisation.empty()) wanted.push_back(organisation);
     auto entries = co_await administration().all(std::move(wanted));
     if (!entries) co_return denied(entries.error(), request);
-    auto record = permits_.record(request, "export_directory", organisation, "done",
-                                  fmt::format("{} entries", entries->size()));
+    auto record =
+        permits_.record(request, "export_directory", organisation, "done", fmt::format("{} entries", entries->size()));
     auto noted = co_await permits_.note(std::move(record));
     if (!noted) co_return denied(noted.error(), request);
     if (format == "csv") co_return Response{200, "text/csv; charset=utf-8", directory::print_directory_csv(*entries)};

@@ -93,10 +93,11 @@ private:
             return wrong(printable(name, 60), "this is no field of an order");
         if (name == "kind" && !order_.kind) return wrong(name, "one of user, function, group, list");
         if (name == "status" && !order_.status) return wrong(name, "one of invited, active, suspended, removed");
-        if (name == "status") changes_.push_back([to = *order_.status](DirectoryEntry& entry) {
-            entry.status = to;
-            return Result<void>();
-        });
+        if (name == "status")
+            changes_.push_back([to = *order_.status](DirectoryEntry& entry) {
+                entry.status = to;
+                return Result<void>();
+            });
         return {};
     }
 

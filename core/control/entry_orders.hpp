@@ -22,9 +22,9 @@ struct EntryOrder {
     std::optional<vocabulary::EntryKind> kind;  ///< for `create`
     std::string organisation;                   ///< for `create`; empty: whose domain it is
     std::optional<vocabulary::EntryStatus> status;
-    bool sets_fields = false;        ///< anything in "set"
-    bool sets_office = false;        ///< of "set": what only an administrator may: owner, function, moved_to, ex_directory
-    bool sets_membership = false;    ///< members, senders
+    bool sets_fields = false;  ///< anything in "set"
+    bool sets_office = false;  ///< of "set": what only an administrator may: owner, function, moved_to, ex_directory
+    bool sets_membership = false;  ///< members, senders
     /// Makes the changes. Fault (never): they are not fit for this kind of entry.
     std::function<Result<void>(vocabulary::DirectoryEntry&)> change;
 };

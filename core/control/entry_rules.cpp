@@ -48,8 +48,7 @@ Result<void> fits_policy(const policy::Snapshot& policy, const DirectoryEntry& e
         if (auto why = misplaced(policy, entry, member.address); !why.empty())
             return fault(Retry::never, "the member " + why);
     for (const auto& sender : entry.named_senders)
-        if (auto why = misplaced(policy, entry, sender); !why.empty())
-            return fault(Retry::never, "the sender " + why);
+        if (auto why = misplaced(policy, entry, sender); !why.empty()) return fault(Retry::never, "the sender " + why);
     const auto owner = mail::Address::parse(entry.owner);
     if (owner && entry.kind == EntryKind::list)
         if (auto why = misplaced(policy, entry, entry.owner); !why.empty())
@@ -76,6 +75,15 @@ void to_own_form(const policy::Snapshot& policy, DirectoryEntry& entry)
     for (auto& member : entry.members) member.address = to_own_form(policy, member.address);
     for (auto& sender : entry.named_senders) sender = to_own_form(policy, sender);
     if (!entry.owner.empty()) entry.owner = to_own_form(policy, entry.owner);
+}
+
+ports::LoginOwner login_owner(const policy::Snapshot& policy, const DirectoryEntry& entry)
+{
+    ports::LoginOwner who{entry.address.text(), entry.organisation, entry.non_secure};
+    const auto owner = policy.owner_of(entry.address.domain());
+    if (!owner || !owner->organisation) return who;
+    if (const auto inside = transform::inside(entry.address, *owner->organisation)) who.user = inside->text();
+    return who;
 }
 
 }  // namespace postern::control

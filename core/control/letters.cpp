@@ -69,13 +69,11 @@ std::string print_letters(const std::vector<directory::Invited>& invited, const 
 {
     std::string page = fmt::format(fmt::runtime(head));
     for (const auto& one : invited)
-        page += fmt::format(fmt::runtime(letter), fmt::arg("service", html_text(facts.service)),
-                            fmt::arg("name", html_text(one.name)),
-                            fmt::arg("organisation", html_text(facts.organisation)),
-                            fmt::arg("address", html_text(one.address)),
-                            fmt::arg("user_name", html_text(one.user_name)),
-                            fmt::arg("password", html_text(one.one_time_password)),
-                            fmt::arg("until", fmt::format("{:.10}", to_iso8601(facts.valid_until))));
+        page += fmt::format(
+            fmt::runtime(letter), fmt::arg("service", html_text(facts.service)), fmt::arg("name", html_text(one.name)),
+            fmt::arg("organisation", html_text(facts.organisation)), fmt::arg("address", html_text(one.address)),
+            fmt::arg("user_name", html_text(one.user_name)), fmt::arg("password", html_text(one.one_time_password)),
+            fmt::arg("until", fmt::format("{:.10}", to_iso8601(facts.valid_until))));
     return page + "</body>\n</html>\n";
 }
 

@@ -1,6 +1,7 @@
 #include "control/logins.hpp"
 
 #include "base/text.hpp"
+#include "control/entry_rules.hpp"
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -173,8 +174,11 @@ LoginsApi::Answer LoginsApi::check(Request request, Credentials given)
     auto answer = co_await logins().check(std::move(given), std::move(declared), services_.clock.now());
     if (!answer) co_return denied(answer.error(), request);
     using Outcome = LoginAnswer::Outcome;
-    if (answer->locked_now)
+    if (answer->locked_now) {
+        const Instant until = services_.clock.now() + rules().locked_for;
         services_.log.warning("login locked", {{"recipient", answer->address}, {"reason", "wrong answers"}});
+        co_await tell_of_lock(answer->address, until);
+    }
     json::object object{{"outcome", std::string(name_of(answer->outcome))}};
     if (answer->outcome == Outcome::granted || answer->outcome == Outcome::must_change) {
         object["address"] = answer->address;
@@ -184,6 +188,17 @@ LoginsApi::Answer LoginsApi::check(Request request, Credentials given)
     const unsigned code = answer->outcome == Outcome::refused ? 403 : 200;
     if (request.wants_text) co_return Response::text(std::string(name_of(answer->outcome)) + "\n", code);
     co_return Response::json(object, code);
+}
+
+// Its owner is told, by who declared that in alerts.yaml: it may be somebody else who guesses.
+boost::asio::awaitable<void> LoginsApi::tell_of_lock(std::string address, std::optional<Instant> until)
+{
+    const auto own = mail::Address::parse(address);
+    if (!own) co_return;
+    auto entry = co_await services_.directory.find(*own);
+    if (!entry || !*entry) co_return;
+    const auto policy = services_.generations.current()->policy;
+    ports::tell_login_locked(services_.alarms, login_owner(*policy, **entry), until);
 }
 
 LoginsApi::Answer LoginsApi::one(Request request, std::string which, std::string what)
@@ -238,9 +253,9 @@ LoginsApi::Answer LoginsApi::state(Request request, mail::Address address)
     if (!request.wants_text) co_return Response::json(object);
     std::string text = address.text() + "\n";
     for (const auto& field : object)
-        text += fmt::format("  {:<18} {}\n", std::string_view(field.key()),
-                            field.value().is_string() ? std::string(field.value().get_string())
-                                                      : json::serialize(field.value()));
+        text += fmt::format(
+            "  {:<18} {}\n", std::string_view(field.key()),
+            field.value().is_string() ? std::string(field.value().get_string()) : json::serialize(field.value()));
     co_return Response::text(std::move(text));
 }
 
@@ -318,8 +333,8 @@ LoginsApi::Answer LoginsApi::cases(Request request)
     json::array all;
     std::string text;
     for (const auto& one : *found) {
-        text += fmt::format("{:>5}  {}  {:<14} {:<40} {} by {}{}{}\n", one.number, to_iso8601(one.at), one.kind, one.about,
-                            one.state, one.opened_by, one.text.empty() ? "" : ": " + one.text,
+        text += fmt::format("{:>5}  {}  {:<14} {:<40} {} by {}{}{}\n", one.number, to_iso8601(one.at), one.kind,
+                            one.about, one.state, one.opened_by, one.text.empty() ? "" : ": " + one.text,
                             one.outcome.empty() ? "" : fmt::format(" ({} by {})", one.outcome, one.closed_by));
         all.push_back({{"number", one.number},
                        {"at", to_iso8601(one.at)},
@@ -351,8 +366,7 @@ LoginsApi::Answer LoginsApi::decide(Request request, std::string which)
     auto declared = rules();
     auto reason = printable(text_in(said, "reason"), 500);
     const bool grants = grant->get_bool();
-    auto given =
-        co_await logins().decide(number, grants, std::move(reason), std::move(declared), std::move(record));
+    auto given = co_await logins().decide(number, grants, std::move(reason), std::move(declared), std::move(record));
     if (!given) co_return wrong(request, given.error().describe(), given.error().retry() == Retry::later ? 503 : 409);
     if (*given) co_return done(request, given_text(**given), given_json(**given));
     co_return done(request, "closed");

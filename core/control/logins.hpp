@@ -1,12 +1,11 @@
 // Logins and cases, asked for and ordered.
 //
-//     POST /v1/login                       {"user_name", "password", "code"}: granted, must_change, needs_code or refused
-//     POST /v1/login/{password,facts,factor,confirm}     the same, and "new", "facts", nothing, "secret"
-//     GET  /v1/logins/ADDRESS              state, without secrets
-//     POST /v1/logins/ADDRESS/{invite,unlock}
-//     GET  /v1/logins/ADDRESS/reset        the questions           POST {"answers": {question: answer}}
-//     POST /v1/logins/ADDRESS/factor       {"reason"}: takes the second factor away
-//     GET  /v1/cases?all=                  POST /v1/cases/NUMBER {"grant", "reason"}
+//     POST /v1/login                       {"user_name", "password", "code"}: granted, must_change, needs_code or
+//     refused POST /v1/login/{password,facts,factor,confirm}     the same, and "new", "facts", nothing, "secret" GET
+//     /v1/logins/ADDRESS              state, without secrets POST /v1/logins/ADDRESS/{invite,unlock} GET
+//     /v1/logins/ADDRESS/reset        the questions           POST {"answers": {question: answer}} POST
+//     /v1/logins/ADDRESS/factor       {"reason"}: takes the second factor away GET  /v1/cases?all= POST
+//     /v1/cases/NUMBER {"grant", "reason"}
 //
 // Who may ask for a login check is who may act for users: the portal, the mailbox server. A refusal never says why.
 #pragma once
@@ -29,6 +28,7 @@ private:
     using Answer = boost::asio::awaitable<Response>;
     [[nodiscard]] Answer login(Request request, std::string what);
     [[nodiscard]] Answer check(Request request, directory::Credentials given);
+    [[nodiscard]] boost::asio::awaitable<void> tell_of_lock(std::string address, std::optional<Instant> until);
     [[nodiscard]] Answer one(Request request, std::string which, std::string what);
     [[nodiscard]] Answer state(Request request, mail::Address address);
     [[nodiscard]] Answer invite(Request request, mail::Address address);
@@ -40,10 +40,7 @@ private:
     [[nodiscard]] Answer decide(Request request, std::string which);
 
     [[nodiscard]] directory::Logins& logins() const { return services_.directory.logins(); }
-    [[nodiscard]] vocabulary::LoginRules rules() const
-    {
-        return services_.generations.current()->policy->logins();
-    }
+    [[nodiscard]] vocabulary::LoginRules rules() const { return services_.generations.current()->policy->logins(); }
 
     gateway::Services services_;
     Permits& permits_;

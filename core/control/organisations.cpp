@@ -66,7 +66,8 @@ json::array texts(const auto& all)
 }
 
 /// What is to be done, with what stands in the way first.
-json::array tasks_of(const Organisation& organisation, const std::map<std::string, directory::TaskDone>& done, Instant now)
+json::array tasks_of(const Organisation& organisation, const std::map<std::string, directory::TaskDone>& done,
+                     Instant now)
 {
     json::array tasks;
     if (organisation.administrators.size() < 2)
@@ -76,7 +77,8 @@ json::array tasks_of(const Organisation& organisation, const std::map<std::strin
                                               "away",
                                               organisation.administrators.size())}});
     if (organisation.signatory.empty())
-        tasks.push_back({{"task", "signatory"}, {"due", true}, {"text", "it names no signatory, who accepts the terms"}});
+        tasks.push_back(
+            {{"task", "signatory"}, {"due", true}, {"text", "it names no signatory, who accepts the terms"}});
     for (const auto& task : yearly) {
         const auto found = done.find(std::string(task.name));
         const bool due = found == done.end() || now - found->second.at > a_year;
@@ -173,9 +175,9 @@ OrganisationsApi::Answer OrganisationsApi::list(Request request)
     std::string text;
     for (const auto& organisation : policy->organisations()) {
         const auto* suspension = organisation.suspension(now);
-        const char* state = suspension == nullptr                            ? ""
+        const char* state = suspension == nullptr                          ? ""
                             : suspension->kind == Suspension::Kind::outage ? "outage"
-                                                                            : "suspended";
+                                                                           : "suspended";
         text += fmt::format("{:<24} {:<8} {:<32} {:<20} {}\n", organisation.id,
                             organisation.kind == vocabulary::Kind::server ? "server" : "mailbox", organisation.name,
                             organisation.place, state);
@@ -212,11 +214,11 @@ OrganisationsApi::Answer OrganisationsApi::show(Request request, std::string id)
     }
     for (const auto& task : object["tasks"].as_array()) {
         const auto* when = task.as_object().if_contains("done");
-        text += fmt::format("  {:<5} {:<15} {}{}\n", task.at("due").as_bool() ? "due" : "done",
-                            task.at("task").as_string().c_str(), task.at("text").as_string().c_str(),
-                            when ? fmt::format(" ({} by {})", when->as_string().c_str(),
-                                               task.at("by").as_string().c_str())
-                                 : std::string{});
+        text +=
+            fmt::format("  {:<5} {:<15} {}{}\n", task.at("due").as_bool() ? "due" : "done",
+                        task.at("task").as_string().c_str(), task.at("text").as_string().c_str(),
+                        when ? fmt::format(" ({} by {})", when->as_string().c_str(), task.at("by").as_string().c_str())
+                             : std::string{});
     }
     co_return Response::text(std::move(text));
 }
@@ -270,13 +272,14 @@ OrganisationsApi::Answer OrganisationsApi::with_suspension(Request request, std:
                (behind == text.size() || text[behind] == '\n' || text[behind] == '\r' || text[behind] == ' ');
     });
     if (file == files->end())
-        co_return wrong(request, fmt::format("the file of {} does not begin a line with \"organisation: {}\"; change it "
-                                             "by hand",
-                                             id, id),
+        co_return wrong(request,
+                        fmt::format("the file of {} does not begin a line with \"organisation: {}\"; change it "
+                                    "by hand",
+                                    id, id),
                         409);
     file->second = with_top_level_key(file->second, "suspended", yaml);
-    auto record = permits_.record(request, yaml.empty() ? "resume_organisation" : "suspend_organisation", id, "done",
-                                  comment);
+    auto record =
+        permits_.record(request, yaml.empty() ? "resume_organisation" : "suspend_organisation", id, "done", comment);
     record.organisation = id;
     Request order = request;
     order.method = "POST";

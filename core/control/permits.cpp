@@ -28,6 +28,10 @@ struct Gate {
 constexpr Gate gates[] = {
     {"GET", "/v1/status", false, Act::see_status},
     {"GET", "/metrics", false, Act::see_status},
+    {"GET", "/v1/alerts", true, Act::see_status},
+    {"POST", "/v1/alerts", true, Act::manage_alerts},
+    {"GET", "/v1/maintenance", true, Act::see_status},
+    {"POST", "/v1/maintenance", true, Act::manage_alerts},
     {"POST", "/v1/check", false, Act::see_policy},
     {"GET", "/v1/generations", true, Act::see_policy},
     {"POST", "/v1/generations", true, Act::apply_policy},
@@ -35,7 +39,6 @@ constexpr Gate gates[] = {
     {"POST", "/v1/apply", false, Act::apply_policy},
     {"POST", "/v1/confirm", false, Act::apply_policy},
     {"POST", "/v1/revert", false, Act::apply_policy},
-    {"GET", "/v1/trace", false, Act::see_messages},
     {"GET", "/v1/queue", true, Act::see_queue},
     {"POST", "/v1/queue", true, Act::manage_queue},
     {"GET", "/v1/quarantine", true, Act::see_quarantine},
@@ -107,8 +110,8 @@ Permits::Async<Result<Caller>> Permits::person(mail::Address address)
     auto grants = co_await services_.directory.administration().grants_of(caller.key);
     if (!grants) co_return std::unexpected(grants.error());
     for (const auto& grant : *grants)
-        caller.roles.push_back({grant.role, grant.organisation,
-                                fmt::format("granted by {} on {:.10}", grant.by, to_iso8601(grant.at))});
+        caller.roles.push_back(
+            {grant.role, grant.organisation, fmt::format("granted by {} on {:.10}", grant.by, to_iso8601(grant.at))});
     co_return caller;
 }
 
@@ -194,8 +197,8 @@ Permits::Async<Result<void>> Permits::decide(const Request& request, Act act, Su
     co_return fault(Retry::never, std::string(not_permitted) + decision.reason);
 }
 
-directory::AuditRecord Permits::record(const Request& request, std::string act, std::string target,
-                                       std::string outcome, std::string detail) const
+directory::AuditRecord Permits::record(const Request& request, std::string act, std::string target, std::string outcome,
+                                       std::string detail) const
 {
     directory::AuditRecord record;
     record.at = services_.clock.now();

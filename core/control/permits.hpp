@@ -21,8 +21,8 @@ public:
 
     explicit Permits(gateway::Services services) : services_(services) {}
 
-    /// Fills in request.caller, and request.actor where it acts for somebody. Fault (never): it may not act for them, or
-    /// there is no such person; (later): the directory can't be asked.
+    /// Fills in request.caller, and request.actor where it acts for somebody. Fault (never): it may not act for them,
+    /// or there is no such person; (later): the directory can't be asked.
     [[nodiscard]] Async<Result<void>> identify(Request& request);
 
     /// Decides on an act that concerns the whole service; a fault (never) says why not and stands in the audit already.
@@ -53,7 +53,8 @@ private:
     gateway::Services services_;
 };
 
-/// What a request for a path needs on the whole service; nothing: its handler asks for itself, or there is no such path.
+/// What a request for a path needs on the whole service; nothing: its handler asks for itself, or there is no such
+/// path.
 [[nodiscard]] std::optional<vocabulary::Act> act_of(const Request& request);
 
 /// 403, 400 or 503, as the fault says.

@@ -7,8 +7,8 @@
 #include "directory/searching.hpp"
 
 #include <fmt/format.h>
-#include <boost/json.hpp>
 #include <algorithm>
+#include <boost/json.hpp>
 #include <set>
 
 namespace postern::directory {
@@ -93,8 +93,9 @@ Result<Edited> edit_entry(Database& database, const EntryEdit& edit)
 std::string local_part_of(std::string_view name)
 {
     static constexpr std::pair<std::string_view, std::string_view> plain[] = {
-        {"àáâãäåÀÁÂÃÄÅ", "a"}, {"èéêëÈÉÊË", "e"}, {"ìíîïÌÍÎÏ", "i"}, {"òóôõöøÒÓÔÕÖØ", "o"}, {"ùúûüÙÚÛÜ", "u"},
-        {"ýÿÝ", "y"},          {"çÇ", "c"},       {"ñÑ", "n"},       {"ß", "s"}};
+        {"àáâãäåÀÁÂÃÄÅ", "a"}, {"èéêëÈÉÊË", "e"}, {"ìíîïÌÍÎÏ", "i"},
+        {"òóôõöøÒÓÔÕÖØ", "o"}, {"ùúûüÙÚÛÜ", "u"}, {"ýÿÝ", "y"},
+        {"çÇ", "c"},           {"ñÑ", "n"},       {"ß", "s"}};
     std::string local;
     for (std::size_t i = 0; i < name.size(); ++i) {
         const char c = name[i];
@@ -259,9 +260,8 @@ Administration::Async<Result<std::vector<DirectoryEntry>>> Administration::all(s
             const auto begin = static_cast<std::ptrdiff_t>(entries.size());
             read_organisation(database, organisation,
                               [&](DirectoryEntry entry) { entries.push_back(std::move(entry)); });
-            std::sort(entries.begin() + begin, entries.end(), [](const auto& a, const auto& b) {
-                return a.address.key() < b.address.key();
-            });
+            std::sort(entries.begin() + begin, entries.end(),
+                      [](const auto& a, const auto& b) { return a.address.key() < b.address.key(); });
         }
         return Result<Entries>(std::move(entries));
     };
@@ -333,11 +333,12 @@ Administration::Async<Result<bool>> Administration::grant(Grant grant, AuditReco
 {
     std::function<Result<bool>(Database&)> work = [grant, audit](Database& database) {
         const auto standing = read_standing(database, grant.key);
-        if (!standing.entry || standing.entry->kind != EntryKind::user || standing.entry->status == EntryStatus::removed)
+        if (!standing.entry || standing.entry->kind != EntryKind::user ||
+            standing.entry->status == EntryStatus::removed)
             return Result<bool>(fault(Retry::never, "roles are held by users of the directory, and this is none"));
-        const bool fresh = database.run(
-                               "INSERT OR IGNORE INTO grants(key, role, organisation, at, by) VALUES(?, ?, ?, ?, ?)",
-                               grant.key, vocabulary::name_of(grant.role), grant.organisation, grant.at, grant.by) > 0;
+        const bool fresh =
+            database.run("INSERT OR IGNORE INTO grants(key, role, organisation, at, by) VALUES(?, ?, ?, ?, ?)",
+                         grant.key, vocabulary::name_of(grant.role), grant.organisation, grant.at, grant.by) > 0;
         if (fresh) append_audit(database, audit);
         return Result<bool>(fresh);
     };
@@ -371,8 +372,8 @@ Administration::Async<Result<void>> Administration::task_done(std::string organi
                                                               AuditRecord audit)
 {
     std::function<Result<void>(Database&)> work = [organisation, task, audit](Database& database) {
-        database.run("INSERT OR REPLACE INTO tasks(organisation, task, done, by) VALUES(?, ?, ?, ?)", organisation, task,
-                     audit.at, audit.actor);
+        database.run("INSERT OR REPLACE INTO tasks(organisation, task, done, by) VALUES(?, ?, ?, ?)", organisation,
+                     task, audit.at, audit.actor);
         append_audit(database, audit);
         return Result<void>();
     };

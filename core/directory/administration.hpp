@@ -1,8 +1,8 @@
 // What administrators and people do to single entries: find, add, change, many at once; roles; and the audit, to which
 // every change is added in its own transaction.
 //
-// Part of Directory, which makes it and outlives its calls; thread-safe; completes on the caller's executor. Whether the
-// caller may is asked before, of policy/powers.
+// Part of Directory, which makes it and outlives its calls; thread-safe; completes on the caller's executor. Whether
+// the caller may is asked before, of policy/powers.
 #pragma once
 
 #include "base/clock.hpp"
@@ -21,7 +21,8 @@
 namespace postern::directory {
 
 struct EntryFilter {
-    std::string like{};  ///< beginnings of words of name, local part, function, and of the organisation's id; empty: all
+    std::string
+        like{};  ///< beginnings of words of name, local part, function, and of the organisation's id; empty: all
     std::string organisation{};
     std::optional<EntryKind> kind{};
     std::optional<EntryStatus> status{};

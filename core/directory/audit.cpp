@@ -69,8 +69,7 @@ AuditRecord append_audit(Database& database, AuditRecord record)
 
 std::vector<AuditRecord> search_audit(Database& database, const AuditFilter& filter)
 {
-    std::string sql =
-        "SELECT number, at, actor, act, target, organisation, outcome, detail, hash FROM audit WHERE 1";
+    std::string sql = "SELECT number, at, actor, act, target, organisation, outcome, detail, hash FROM audit WHERE 1";
     const std::pair<const char*, const std::string*> texts[] = {{"actor", &filter.actor},
                                                                 {"act", &filter.act},
                                                                 {"target", &filter.target},
@@ -108,7 +107,8 @@ std::size_t purge_audit(Database& database, Instant until, std::size_t at_most)
     std::uint64_t number = 0;
     std::string hash;
     {
-        auto rows = database.query("SELECT number, hash FROM audit WHERE at < ? ORDER BY number LIMIT ?", until, at_most);
+        auto rows =
+            database.query("SELECT number, hash FROM audit WHERE at < ? ORDER BY number LIMIT ?", until, at_most);
         while (rows.next()) {
             number = static_cast<std::uint64_t>(rows.integer(0));
             hash = std::string(rows.blob(1));

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <unistd.h>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <fstream>
@@ -80,8 +81,8 @@ Result<std::string> make_key(const std::filesystem::path& file)
     const auto pem = text_in(bio.get());
     const int descriptor = open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) return unusable(file, "it can't be written; is the folder the engine's?");
-    const bool whole = write(descriptor, pem.data(), pem.size()) == static_cast<ssize_t>(pem.size()) &&
-                       fsync(descriptor) == 0;
+    const bool whole =
+        write(descriptor, pem.data(), pem.size()) == static_cast<ssize_t>(pem.size()) && fsync(descriptor) == 0;
     close(descriptor);
     if (!whole) return unusable(file, "it can't be written; is the disk full?");
     return pem;
@@ -91,8 +92,8 @@ Result<std::string> make_key(const std::filesystem::path& file)
 
 std::string hash_of(std::string_view before, const AuditRecord& record)
 {
-    const json::array fields{record.number,       to_micros(record.at), record.actor,   record.act, record.target,
-                             record.organisation, record.outcome,       record.detail};
+    const json::array fields{record.number, to_micros(record.at), record.actor,   record.act,
+                             record.target, record.organisation,  record.outcome, record.detail};
     return sha256_bytes(std::string(before) + json::serialize(fields));
 }
 

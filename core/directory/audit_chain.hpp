@@ -1,8 +1,8 @@
 // The audit as anybody can check it: records, each of whose hashes covers the one before, and heads that the gateway
 // signed (Ed25519).
 //
-// Pure; any thread. directory/audit keeps the records; `postern audit verify` holds an export against heads that left the
-// machine, with nothing but this and the public key.
+// Pure; any thread. directory/audit keeps the records; `postern audit verify` holds an export against heads that left
+// the machine, with nothing but this and the public key.
 #pragma once
 
 #include "base/clock.hpp"
@@ -71,11 +71,11 @@ private:
 
 struct AuditCheck {
     std::uint64_t records = 0, first = 0, last = 0;
-    std::size_t heads = 0;                 ///< that were held against the records
-    std::vector<std::string> problems;     ///< empty: everything holds
+    std::size_t heads = 0;              ///< that were held against the records
+    std::vector<std::string> problems;  ///< empty: everything holds
 };
-/// Reads an export and holds it against itself and the heads. `heads`: lines; those that are none are skipped, so that a
-/// log or a mail can be given as it is.
+/// Reads an export and holds it against itself and the heads. `heads`: lines; those that are none are skipped, so that
+/// a log or a mail can be given as it is.
 [[nodiscard]] AuditCheck verify_export(std::string_view exported, std::string_view heads,
                                        const std::string& public_key);
 

@@ -36,8 +36,8 @@ enum class Column {
     detail
 };
 
-constexpr std::array<std::string_view, 12> columns{"organisation", "kind",     "address",      "name",
-                                                   "status",       "function", "owner",        "moved_to",
+constexpr std::array<std::string_view, 12> columns{"organisation", "kind",       "address", "name",
+                                                   "status",       "function",   "owner",   "moved_to",
                                                    "ex_directory", "non_secure", "senders", "members"};
 
 std::vector<std::string> words_in(std::string_view text)
@@ -81,14 +81,16 @@ private:
             const std::string name = to_lower(trim(cell));
             const auto known = std::ranges::find(columns, std::string_view(name));
             if (name.empty()) {
-                wrong(row.line, fmt::format("column {} has no name; the first row names the columns", columns_.size() + 1));
+                wrong(row.line,
+                      fmt::format("column {} has no name; the first row names the columns", columns_.size() + 1));
                 fine = false;
             }
             if (known == columns.end()) {
                 const auto near = nearest(name, {columns.begin(), columns.end()});
                 const std::size_t slip = name.size() < 8 ? 1 : 2;  // "note" is a detail, "adress" is a slip
                 if (!near.empty() && edit_distance(name, near, slip) <= slip) {
-                    wrong(row.line, fmt::format("unknown column \"{}\"; did you mean \"{}\"?", printable(name, 60), near));
+                    wrong(row.line,
+                          fmt::format("unknown column \"{}\"; did you mean \"{}\"?", printable(name, 60), near));
                     fine = false;
                 }
                 columns_.push_back({Column::detail, std::string(trim(cell))});
@@ -137,8 +139,9 @@ private:
                 return;
         }
         auto parsed = mail::Address::parse(address);
-        if (!parsed) return wrong(row.line, fmt::format("\"{}\" is not an address: {}", printable(address, 100),
-                                                        parsed.error().detail()));
+        if (!parsed)
+            return wrong(row.line,
+                         fmt::format("\"{}\" is not an address: {}", printable(address, 100), parsed.error().detail()));
         made.entry.address = std::move(*parsed);
         made.entry.organisation = organisation;
         if (organisation.empty()) return wrong(row.line, "the row names no organisation");
@@ -187,7 +190,8 @@ private:
                     return refuse("true, false");
                 return true;
             case Column::senders:
-                if (const auto senders = vocabulary::list_senders_named(cell); senders && *senders != ListSenders::named)
+                if (const auto senders = vocabulary::list_senders_named(cell);
+                    senders && *senders != ListSenders::named)
                     entry.senders = *senders;
                 else {
                     entry.senders = ListSenders::named;
@@ -228,7 +232,8 @@ private:
             const auto colon = word.rfind(':');
             const std::string rights = colon == std::string::npos ? std::string{} : word.substr(colon + 1);
             if (rights.find_first_not_of("rwm") != std::string::npos) {
-                wrong(line, fmt::format("members: \"{}\" is not address:rwm (read, write, mail)", printable(word, 100)));
+                wrong(line,
+                      fmt::format("members: \"{}\" is not address:rwm (read, write, mail)", printable(word, 100)));
                 return false;
             }
             member.address = word.substr(0, colon);
@@ -341,7 +346,8 @@ CsvDocument parse_directory_csv(std::string_view text, std::string_view name, st
         return read;
     }
     auto rows = parse_csv(text, read.problems);
-    if (read.problems.empty()) read.document.organisations = Reader(std::move(rows), organisation, read.problems).read();
+    if (read.problems.empty())
+        read.document.organisations = Reader(std::move(rows), organisation, read.problems).read();
     return read;
 }
 

@@ -1,11 +1,12 @@
-// The directory as a spreadsheet writes it: CSV (RFC 4180), a row for each entry, the first row with the columns' names.
+// The directory as a spreadsheet writes it: CSV (RFC 4180), a row for each entry, the first row with the columns'
+// names.
 //
 //     organisation,kind,address,name,status,function,owner,moved_to,ex_directory,non_secure,senders,members,telephone
 //
 // Any other column is a detail of that name. `members` of a group are "address:rwm" with spaces between, of a list
-// addresses; `senders` is members, organisation, community, or addresses. Pure; any thread. All that is wrong comes back
-// at once, with the line: columns that nobody knows how to read, quotes that don't end, text that is not UTF-8, cells
-// that a spreadsheet would run as a formula.
+// addresses; `senders` is members, organisation, community, or addresses. Pure; any thread. All that is wrong comes
+// back at once, with the line: columns that nobody knows how to read, quotes that don't end, text that is not UTF-8,
+// cells that a spreadsheet would run as a formula.
 #pragma once
 
 #include "directory/import.hpp"
@@ -35,8 +36,8 @@ struct CsvRow {
 };
 [[nodiscard]] std::vector<CsvRow> parse_csv(std::string_view text, std::vector<ImportProblem>& problems);
 
-/// One cell as it stands in a file: quoted where it must be, and with ' in front where a spreadsheet would take it for a
-/// formula; parse_directory_csv takes that off.
+/// One cell as it stands in a file: quoted where it must be, and with ' in front where a spreadsheet would take it for
+/// a formula; parse_directory_csv takes that off.
 [[nodiscard]] std::string csv_cell(std::string_view text);
 
 /// Entries as CSV (with all details that any of them has) and as directory.yaml: what is read back is the same.

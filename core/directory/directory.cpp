@@ -281,7 +281,8 @@ Directory::Async<Result<std::vector<DirectoryEntry>>> Directory::active()
         Entries entries;
         for (const auto& organisation : organisations)
             read_organisation(database, organisation, [&entries](DirectoryEntry entry) {
-                if (entry.status == EntryStatus::active && entry.kind != EntryKind::group && entry.kind != EntryKind::list)
+                if (entry.status == EntryStatus::active && entry.kind != EntryKind::group &&
+                    entry.kind != EntryKind::list)
                     entries.push_back(std::move(entry));
             });
         return Result<Entries>(std::move(entries));

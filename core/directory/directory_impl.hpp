@@ -38,8 +38,7 @@ private:
 };
 
 /// For threads that hash: they need no database.
-struct NoState {
-};
+struct NoState {};
 
 // The threads stand last, so that they end before what their work touches.
 struct Directory::Impl {
@@ -52,8 +51,8 @@ struct Directory::Impl {
     Cache<bool> absent;
     Cache<Answer> answers;
     std::unique_ptr<store::Writer> writer;
-    std::unique_ptr<store::Readers> lookups;   ///< short questions, on which mail waits
-    std::unique_ptr<store::Readers> overview;  ///< long ones, on which only an administrator waits
+    std::unique_ptr<store::Readers> lookups;           ///< short questions, on which mail waits
+    std::unique_ptr<store::Readers> overview;          ///< long ones, on which only an administrator waits
     std::unique_ptr<store::Workers<NoState>> hashers;  ///< passwords: tens of milliseconds and 64 MiB each
     Progress progress;                                 ///< of the import that is under way
     std::unique_ptr<Administration> administration;

@@ -98,7 +98,8 @@ private:
             else if (entry_.kind == EntryKind::group && !member.read && !member.write && !member.mail)
                 wrong(fmt::format("{} has none of read, write and mail", member.address));
         }
-        if (entry_.kind != EntryKind::list && (entry_.senders != ListSenders::community || !entry_.named_senders.empty()))
+        if (entry_.kind != EntryKind::list &&
+            (entry_.senders != ListSenders::community || !entry_.named_senders.empty()))
             wrong("only a list says who may send to it");
         if (entry_.senders == ListSenders::named && entry_.named_senders.empty())
             wrong("senders: named needs those who are");
@@ -124,9 +125,10 @@ bool is_formula(std::string_view text) noexcept
     const char first = text.front();
     if (first == '=' || first == '@' || first == '\t' || first == '\r') return true;
     if (first != '+' && first != '-') return false;
-    const bool telephone = text.size() > 1 && std::ranges::all_of(text.substr(1), [](char c) {
-        return (c >= '0' && c <= '9') || c == ' ' || c == '-' || c == '(' || c == ')' || c == '.' || c == '/';
-    });
+    const bool telephone =
+        text.size() > 1 && std::ranges::all_of(text.substr(1), [](char c) {
+            return (c >= '0' && c <= '9') || c == ' ' || c == '-' || c == '(' || c == ')' || c == '.' || c == '/';
+        });
     return !telephone;
 }
 

@@ -172,7 +172,8 @@ Difference compare(Database& database, const ImportDocument& document, const Ent
 void write_difference(Database& database, const Difference& difference, const ImportDocument& document,
                       const std::string& actor, Instant at, Progress* progress)
 {
-    if (progress) progress->begin("writing", difference.added.size() + difference.changed.size() + difference.removed.size());
+    if (progress)
+        progress->begin("writing", difference.added.size() + difference.changed.size() + difference.removed.size());
     const auto step = [&] {
         if (progress) progress->step();
     };
@@ -187,7 +188,8 @@ void write_difference(Database& database, const Difference& difference, const Im
 std::int64_t newest_import(Database& database)
 {
     auto row = database.query(
-        "SELECT coalesce((SELECT max(number) FROM imports), 0) + coalesce((SELECT seq FROM sqlite_sequence WHERE name = "
+        "SELECT coalesce((SELECT max(number) FROM imports), 0) + coalesce((SELECT seq FROM sqlite_sequence WHERE name "
+        "= "
         "'edits'), 0)");
     return row.next() ? row.integer(0) : 0;
 }

@@ -72,16 +72,19 @@ Case case_of(const Query& row)
 
 std::optional<LoginRow> read_login(Database& database, const std::string& key)
 {
-    return login_of(database.query(
-        "SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, lock_reason, last_login, "
-        "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation FROM logins WHERE key = ?",
-        key));
+    return login_of(
+        database.query("SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, "
+                       "lock_reason, last_login, "
+                       "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation FROM "
+                       "logins WHERE key = ?",
+                       key));
 }
 
 std::optional<LoginRow> find_login(Database& database, const std::string& name)
 {
     auto login = login_of(database.query(
-        "SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, lock_reason, last_login, "
+        "SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, lock_reason, "
+        "last_login, "
         "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation FROM logins "
         "WHERE user_name = ?",
         name));
@@ -92,7 +95,8 @@ void write_login(Database& database, const LoginRow& login)
 {
     database.run(
         "INSERT OR REPLACE INTO logins(key, user_name, password, changed, one_time, valid_until, wrong, locked_until, "
-        "lock_reason, last_login, warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation) "
+        "lock_reason, last_login, warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, "
+        "generation) "
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         login.key, login.user_name, login.password, login.changed, login.one_time, login.valid_until, login.wrong,
         login.locked_until, login.lock_reason, login.last_login, login.warned, Blob{login.totp}, login.totp_step,

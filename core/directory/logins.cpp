@@ -282,8 +282,8 @@ Logins::Async<Result<void>> Logins::keep_activity()
     if (seen.empty()) co_return Result<void>{};
     std::function<Result<void>(Database&)> work = [&seen](Database& database) {
         for (const auto& [key, at] : seen)
-            database.run("INSERT INTO activity(key, at) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET at = excluded.at", key,
-                         at);
+            database.run("INSERT INTO activity(key, at) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET at = excluded.at",
+                         key, at);
         return Result<void>();
     };
     co_return co_await impl_->write<void>(std::move(work));
@@ -303,11 +303,13 @@ Logins::Async<Result<std::vector<ExpiryWarning>>> Logins::due_warnings(Rules rul
         std::vector<Candidate> candidates;
         {
             auto rows = database.query(
-                "SELECT l.key, e.address, e.non_secure, l.changed, l.warned FROM logins l JOIN entries e ON e.key = l.key "
+                "SELECT l.key, e.address, e.non_secure, l.changed, l.warned FROM logins l JOIN entries e ON e.key = "
+                "l.key "
                 "WHERE l.one_time = 0 AND e.status = 'active' AND l.changed <= ?",
                 now - *rules.password_age + rules.warn.front());
             while (rows.next())
-                candidates.push_back({rows.string(0), rows.string(1), rows.string(2), rows.instant(3), rows.integer(4)});
+                candidates.push_back(
+                    {rows.string(0), rows.string(1), rows.string(2), rows.instant(3), rows.integer(4)});
         }
         for (const auto& one : candidates) {
             const Instant runs_out = one.changed + *rules.password_age;

@@ -2,8 +2,9 @@
 // anew; second factors; cases that people decide. The web portal and hosted mailboxes ask here.
 //
 // Part of Directory, which makes it; thread-safe; completes on the caller's executor. argon2id runs on threads of its
-// own. A login's state never stops mail. Every outcome is in the audit; no password, answer or code is kept or shown but
-// as a hash. Somebody who does not exist, a wrong password and a locked login are answered alike, and cost the same.
+// own. A login's state never stops mail. Every outcome is in the audit; no password, answer or code is kept or shown
+// but as a hash. Somebody who does not exist, a wrong password and a locked login are answered alike, and cost the
+// same.
 #pragma once
 
 #include "base/clock.hpp"
@@ -32,10 +33,10 @@ struct LoginAnswer {
         needs_code,   ///< right so far; a code of the second factor is asked for
         refused       ///< anything else
     } outcome = Outcome::refused;
-    std::string address;            ///< own form
+    std::string address;  ///< own form
     std::string organisation;
-    std::uint64_t generation = 0;   ///< of the login: sessions of an older one have ended
-    bool locked_now = false;        ///< by this very attempt: somebody ought to be told
+    std::uint64_t generation = 0;  ///< of the login: sessions of an older one have ended
+    bool locked_now = false;       ///< by this very attempt: somebody ought to be told
 };
 
 /// What is known of a login, but for secrets.
@@ -58,7 +59,7 @@ struct GivenPassword {
 
 /// What came of answers that a helper typed.
 struct ResetAnswer {
-    std::optional<GivenPassword> given;  ///< nothing: no
+    std::optional<GivenPassword> given;       ///< nothing: no
     std::optional<std::int64_t> case_number;  ///< the service manager decides; no more answers are taken
 };
 
@@ -97,8 +98,8 @@ public:
     /// The login of an own address; nothing: there is none.
     [[nodiscard]] Async<Result<std::optional<LoginState>>> state(mail::Address address);
 
-    /// With the old one. Fault (never): refused, or what the rules say against the new one, all of it. The first one that
-    /// somebody chooses makes an invited entry active.
+    /// With the old one. Fault (never): refused, or what the rules say against the new one, all of it. The first one
+    /// that somebody chooses makes an invited entry active.
     [[nodiscard]] Async<Result<void>> change(Credentials given, std::string fresh, Rules rules, Instant now);
     /// What is wrong with a password for this person, in words.
     [[nodiscard]] Async<Result<std::vector<std::string>>> mistakes(mail::Address address, std::string password,
@@ -107,12 +108,12 @@ public:
     /// A login for who has none, or never used it. Fault (never): it is in use; no user of the directory.
     [[nodiscard]] Async<Result<GivenPassword>> invite(mail::Address address, Rules rules, AuditRecord audit);
     /// Questions and answers by which the helpdesk can know this person; they take the place of all before.
-    [[nodiscard]] Async<Result<void>> set_facts(Credentials given, std::map<std::string, std::string> facts, Rules rules,
-                                                Instant now);
+    [[nodiscard]] Async<Result<void>> set_facts(Credentials given, std::map<std::string, std::string> facts,
+                                                Rules rules, Instant now);
 
     // --- forgotten ---------------------------------------------------------------------------------------------------
-    /// Questions that the helper asks: the same until they are answered, so that nobody can choose. For an address without
-    /// a login as well.
+    /// Questions that the helper asks: the same until they are answered, so that nobody can choose. For an address
+    /// without a login as well.
     [[nodiscard]] Async<Result<std::vector<std::string>>> reset_questions(mail::Address address, Rules rules);
     /// All answers right: a one-time password, sessions end, the second factor stays. Else it counts, and says only no.
     [[nodiscard]] Async<Result<ResetAnswer>> reset(mail::Address address, std::map<std::string, std::string> answers,
@@ -121,7 +122,8 @@ public:
     [[nodiscard]] Async<Result<bool>> unlock(mail::Address address, AuditRecord audit);
 
     // --- second factor -----------------------------------------------------------------------------------------------
-    [[nodiscard]] Async<Result<NewFactor>> begin_factor(Credentials given, std::string issuer, Rules rules, Instant now);
+    [[nodiscard]] Async<Result<NewFactor>> begin_factor(Credentials given, std::string issuer, Rules rules,
+                                                        Instant now);
     /// `code` of the new secret. Recovery codes, each good once.
     [[nodiscard]] Async<Result<std::vector<std::string>>> confirm_factor(Credentials given, std::string secret,
                                                                          std::string code, Rules rules, Instant now);
@@ -133,8 +135,9 @@ public:
     [[nodiscard]] Async<Result<std::vector<Case>>> cases(bool closed_too);
     /// Decides: `grant` does what the case asks for. A one-time password, where it is one. Fault (never): no such open
     /// case; the one who asked can't be the second.
-    [[nodiscard]] Async<Result<std::optional<GivenPassword>>> decide(std::int64_t number, bool grant, std::string reason,
-                                                                     Rules rules, AuditRecord audit);
+    [[nodiscard]] Async<Result<std::optional<GivenPassword>>> decide(std::int64_t number, bool grant,
+                                                                     std::string reason, Rules rules,
+                                                                     AuditRecord audit);
 
     // --- in time -----------------------------------------------------------------------------------------------------
     /// Warnings that are due, each once.

@@ -17,11 +17,14 @@ namespace json = boost::json;
 using store::Database;
 
 /// What is asked where nothing is known, so that the questions tell nobody whether there is such a login.
-constexpr std::array<const char*, 8> usual_questions{
-    "What was the name of your first school?",     "In which town were you born?",
-    "What was your first car?",                    "What is the middle name of your oldest cousin?",
-    "Which was the first street that you lived in?", "What was the name of your first pet?",
-    "Who was your favourite teacher?",             "What was your first job?"};
+constexpr std::array<const char*, 8> usual_questions{"What was the name of your first school?",
+                                                     "In which town were you born?",
+                                                     "What was your first car?",
+                                                     "What is the middle name of your oldest cousin?",
+                                                     "Which was the first street that you lived in?",
+                                                     "What was the name of your first pet?",
+                                                     "Who was your favourite teacher?",
+                                                     "What was your first job?"};
 
 std::vector<std::string> texts_in(const std::string& text)
 {
@@ -56,7 +59,8 @@ struct Made {
 };
 
 /// Puts a one-time password in the place of what was; sessions end.
-GivenPassword give(Database& database, LoginRow login, const Made& made, const vocabulary::LoginRules& rules, Instant now)
+GivenPassword give(Database& database, LoginRow login, const Made& made, const vocabulary::LoginRules& rules,
+                   Instant now)
 {
     if (!login.one_time && !login.password.empty())
         add_former(database, login.key, now, login.password, rules.password_history);
@@ -137,9 +141,10 @@ Logins::Async<Result<void>> Logins::set_facts(Credentials given, std::map<std::s
         co_return fault(Retry::never, "the user name, the password or the code is wrong, or the login is locked");
     const std::size_t least = rules.reset_facts + 1;
     if (facts.size() < least || facts.size() > 20)
-        co_return fault(Retry::never, fmt::format("from {} to 20 questions and answers, so that not always the same are "
-                                                  "asked",
-                                                  least));
+        co_return fault(Retry::never,
+                        fmt::format("from {} to 20 questions and answers, so that not always the same are "
+                                    "asked",
+                                    least));
     std::map<std::string, std::string> normal;
     for (const auto& [question, typed] : facts) {
         auto kept = normal_answer(typed);
@@ -162,7 +167,8 @@ Logins::Async<Result<void>> Logins::set_facts(Credentials given, std::map<std::s
         for (const auto& [question, kept] : hashed)
             database.run("INSERT INTO facts(key, question, answer) VALUES(?, ?, ?)", key, question, kept);
         database.run("UPDATE logins SET reset_asks = '' WHERE key = ?", key);
-        append_audit(database, login_record(who, "set_facts", who, "done", now, fmt::format("{} facts", hashed.size())));
+        append_audit(database,
+                     login_record(who, "set_facts", who, "done", now, fmt::format("{} facts", hashed.size())));
         return Result<void>();
     };
     co_return co_await impl_->write<void>(std::move(work));
@@ -175,7 +181,8 @@ Logins::Async<Result<std::vector<std::string>>> Logins::reset_questions(mail::Ad
     std::function<Result<Questions>(Database&)> work = [key = address.key(), rules](Database& database) {
         auto login = read_login(database, key);
         const auto facts = login ? read_facts(database, key) : std::map<std::string, std::string>{};
-        if (facts.size() < rules.reset_facts) return Result<Questions>(made_up_questions(key, secret, rules.reset_facts));
+        if (facts.size() < rules.reset_facts)
+            return Result<Questions>(made_up_questions(key, secret, rules.reset_facts));
         if (!login->reset_asks.empty()) return Result<Questions>(texts_in(login->reset_asks));
         Questions all;
         for (const auto& [question, kept] : facts) all.push_back(question);
@@ -289,7 +296,8 @@ Logins::Async<Result<NewFactor>> Logins::begin_factor(Credentials given, std::st
         co_return fault(Retry::never, "log in with a password of your own first");
     NewFactor factor;
     factor.secret = to_base32(random_bytes(20));
-    factor.uri = fmt::format("otpauth://totp/{}:{}?secret={}&issuer={}", issuer, answer->address, factor.secret, issuer);
+    factor.uri =
+        fmt::format("otpauth://totp/{}:{}?secret={}&issuer={}", issuer, answer->address, factor.secret, issuer);
     co_return factor;
 }
 
@@ -384,7 +392,8 @@ Logins::Async<Result<std::optional<std::int64_t>>> Logins::reset_factor(mail::Ad
                                                                         std::string reason, AuditRecord audit)
 {
     using Number = std::optional<std::int64_t>;
-    std::function<Result<Number>(Database&)> work = [address, two, reason, audit](Database& database) -> Result<Number> {
+    std::function<Result<Number>(Database&)> work = [address, two, reason,
+                                                     audit](Database& database) -> Result<Number> {
         auto record = audit;
         record.target = address.text();
         Number number;
@@ -432,7 +441,8 @@ Logins::Async<Result<std::optional<GivenPassword>>> Logins::decide(std::int64_t 
     std::function<Result<Given>(Database&)> work = [number, grant, reason, rules, audit,
                                                     made = *made](Database& database) -> Result<Given> {
         auto found = read_case(database, number);
-        if (!found || found->state != "open") return fault(Retry::never, fmt::format("there is no open case {}", number));
+        if (!found || found->state != "open")
+            return fault(Retry::never, fmt::format("there is no open case {}", number));
         // Who asked for what needs two can withdraw it, and no more.
         if (grant && !found->first_by.empty() && found->first_by == audit.actor)
             return fault(Retry::never, "you asked for this; a second person must agree");

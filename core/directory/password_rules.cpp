@@ -36,7 +36,8 @@ std::shared_ptr<const RefusedWords> RefusedWordsFile::at(const std::string& path
 {
     const std::lock_guard lock(mutex_);
     std::error_code failed;
-    const auto written = path.empty() ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(path, failed);
+    const auto written =
+        path.empty() ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(path, failed);
     if (path == path_ && written == written_) return words_;
     auto words = std::make_shared<RefusedWords>();
     std::ifstream file(path);
@@ -55,8 +56,8 @@ std::vector<std::string> password_mistakes(std::string_view password, const voca
     if (!is_utf8(password) || printable(password, longest_password) != password)
         mistakes.emplace_back("it holds control characters, or is longer than 256 bytes");
     if (characters_of(password) < rules.password_length)
-        mistakes.push_back(fmt::format("it is shorter than {} characters; several words are easy to remember",
-                                       rules.password_length));
+        mistakes.push_back(
+            fmt::format("it is shorter than {} characters; several words are easy to remember", rules.password_length));
     const auto lower = to_lower(password);
     if (std::ranges::any_of(own, [&](const std::string& word) {
             return word.size() >= 4 && lower.find(to_lower(word)) != std::string::npos;

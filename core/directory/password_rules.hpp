@@ -30,8 +30,7 @@ private:
 
 /// Sentences about a password, none of which repeats it. `own`: words about the person, such as the parts of their name
 /// and address, that it must not hold.
-[[nodiscard]] std::vector<std::string> password_mistakes(std::string_view password,
-                                                         const vocabulary::LoginRules& rules,
+[[nodiscard]] std::vector<std::string> password_mistakes(std::string_view password, const vocabulary::LoginRules& rules,
                                                          const std::vector<std::string>& own,
                                                          const RefusedWords& refused);
 

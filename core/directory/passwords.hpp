@@ -1,7 +1,8 @@
-// Passwords, answers and codes as they are kept: argon2id by libsodium, in the usual printed form that says its own cost.
+// Passwords, answers and codes as they are kept: argon2id by libsodium, in the usual printed form that says its own
+// cost.
 //
-// Thread-safe. Hashing blocks for tens of milliseconds and takes tens of MiB: on Directory's own threads, never on an I/O
-// thread.
+// Thread-safe. Hashing blocks for tens of milliseconds and takes tens of MiB: on Directory's own threads, never on an
+// I/O thread.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,8 @@
 
 namespace postern::directory {
 
-/// What guessing shall cost: `chosen` by people (64 MiB, about 60 ms), or `given` by us with 79 random bits, which nobody
-/// guesses at any speed.
+/// What guessing shall cost: `chosen` by people (64 MiB, about 60 ms), or `given` by us with 79 random bits, which
+/// nobody guesses at any speed.
 enum class Strength { chosen, given };
 
 /// "$argon2id$v=19$m=65536,t=2,p=1$...". Throws std::bad_alloc without memory.

@@ -148,9 +148,9 @@ std::string print_directory_csv(const std::vector<DirectoryEntry>& entries)
 std::string print_directory_yaml(const std::vector<DirectoryEntry>& entries)
 {
     constexpr std::pair<EntryKind, std::string_view> sections[] = {{EntryKind::user, "users"},
-                                                                    {EntryKind::function, "functions"},
-                                                                    {EntryKind::group, "groups"},
-                                                                    {EntryKind::list, "lists"}};
+                                                                   {EntryKind::function, "functions"},
+                                                                   {EntryKind::group, "groups"},
+                                                                   {EntryKind::list, "lists"}};
     std::map<std::string, std::vector<const DirectoryEntry*>> organisations;
     for (const auto& entry : entries) organisations[entry.organisation].push_back(&entry);
     std::string text = organisations.empty() ? "organisations: {}\n" : "organisations:\n";

@@ -67,9 +67,9 @@ bool has_members(const DirectoryEntry& entry) noexcept
 void read_members(Database& database, DirectoryEntry& entry)
 {
     if (!has_members(entry)) return;
-    Query rows = database.query(
-        "SELECT address, can_read, can_write, can_mail FROM members WHERE entry = ? ORDER BY member",
-        entry.address.key());
+    Query rows =
+        database.query("SELECT address, can_read, can_write, can_mail FROM members WHERE entry = ? ORDER BY member",
+                       entry.address.key());
     while (rows.next()) entry.members.push_back({rows.string(0), rows.flag(1), rows.flag(2), rows.flag(3)});
 }
 

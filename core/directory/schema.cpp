@@ -8,7 +8,8 @@ namespace {
 
 // entries.backwards is the local part's bytes from last to first: neighbours in its order share their ends, as
 // neighbours by key share their beginnings. Suggestions read both; the partial indexes hold only who may be suggested.
-constexpr std::array<store::Migration, 2> steps{{{1, "entries, remembered answers, record of imports", R"(
+constexpr std::array<store::Migration, 2> steps{
+    {{1, "entries, remembered answers, record of imports", R"(
 CREATE TABLE entries(
   key          TEXT NOT NULL PRIMARY KEY,
   address      TEXT NOT NULL,
@@ -47,7 +48,7 @@ CREATE TABLE imports(
   unchanged INTEGER NOT NULL
 );
 )"},
-                                                  {2, "lists, members, logins, roles, cases, the audit; words to search", R"(
+     {2, "lists, members, logins, roles, cases, the audit; words to search", R"(
 CREATE TABLE entries_now(
   key           TEXT NOT NULL PRIMARY KEY,
   address       TEXT NOT NULL,

@@ -79,13 +79,13 @@ private:
         for (const auto& word : longest) {
             std::vector<std::string> keys;
             {
-                auto rows =
-                    filter_.organisation.empty()
-                        ? database_.query("SELECT key FROM words WHERE word >= ? AND word < ? LIMIT ?", word,
-                                          end_of(word), most_candidates)
-                        : database_.query("SELECT w.key FROM words w JOIN entries e ON e.key = w.key WHERE w.word >= ? "
-                                          "AND w.word < ? AND e.organisation = ? LIMIT ?",
-                                          word, end_of(word), filter_.organisation, most_candidates);
+                auto rows = filter_.organisation.empty()
+                                ? database_.query("SELECT key FROM words WHERE word >= ? AND word < ? LIMIT ?", word,
+                                                  end_of(word), most_candidates)
+                                : database_.query(
+                                      "SELECT w.key FROM words w JOIN entries e ON e.key = w.key WHERE w.word >= ? "
+                                      "AND w.word < ? AND e.organisation = ? LIMIT ?",
+                                      word, end_of(word), filter_.organisation, most_candidates);
                 while (rows.next()) keys.push_back(rows.string(0));
             }
             for (const auto& key : keys) {

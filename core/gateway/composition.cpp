@@ -36,8 +36,7 @@ store::MessageRecord record_of(const Transaction& transaction, const ConnectionF
     record.generation = transaction.policy().generation();
     record.organisation = transaction.organisation->id;
     record.sender = judged.sender ? judged.sender->text() : std::string{};
-    if (const auto* field = header.find("Message-ID"))
-        record.header_message_id = trim(field->value).substr(0, 998);
+    if (const auto* field = header.find("Message-ID")) record.header_message_id = trim(field->value).substr(0, 998);
     record.peer = vocabulary::print_ip(connection.peer.ip);
     record.helo = connection.hello;
     record.tls = connection.tls ? connection.tls->description : std::string{};

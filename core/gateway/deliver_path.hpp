@@ -23,7 +23,10 @@ namespace postern::gateway {
 class DeliverPath final : public queue::Courier {
 public:
     explicit DeliverPath(Services services)
-        : services_(services), sources_(services), reconsider_(services, sources_.sources()), list_copies_(sources_.sources())
+        : services_(services),
+          sources_(services),
+          reconsider_(services, sources_.sources()),
+          list_copies_(sources_.sources())
     {
     }
 

@@ -62,11 +62,12 @@ boost::asio::awaitable<Result<std::optional<GroupUse>>> group_use(ports::People&
                                          fmt::format("<{}> may not send as <{}>; its owner <{}> can permit it",
                                                      printable(person->text()), group.address.text(), group.owner));
     } else if (!transaction.policy().unnamed_may_send_as_group()) {
-        use.refusal = fault(Retry::never, "nobody is named who sends as the group")
-                          .about(group.address.text())
-                          .tell_peer(50, {7, 1},
-                                     fmt::format("Mail from the group <{}> must name the person who sends it in Sender:",
-                                                 group.address.text()));
+        use.refusal =
+            fault(Retry::never, "nobody is named who sends as the group")
+                .about(group.address.text())
+                .tell_peer(50, {7, 1},
+                           fmt::format("Mail from the group <{}> must name the person who sends it in Sender:",
+                                       group.address.text()));
     }
     co_return use;
 }

@@ -1,9 +1,9 @@
 // Mail in a group's name: who may send it.
 //
-// A member's server proves the member and not the person. So who sends as a group is the person whom Sender names, or the
-// envelope sender where that is a person; they need Mail of the group. Where neither names a person, permissions.yaml
-// `group_sender: not_named` decides, and the audit says that no person was proved. That nobody of another organisation
-// uses the address is what From must agree with already.
+// A member's server proves the member and not the person. So who sends as a group is the person whom Sender names, or
+// the envelope sender where that is a person; they need Mail of the group. Where neither names a person,
+// permissions.yaml `group_sender: not_named` decides, and the audit says that no person was proved. That nobody of
+// another organisation uses the address is what From must agree with already.
 #pragma once
 
 #include "gateway/sources.hpp"

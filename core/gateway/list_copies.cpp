@@ -60,10 +60,11 @@ ListCopies::Async<Result<vocabulary::DirectoryEntryPtr>> ListCopies::list_named(
     if (!own) co_return std::unexpected(own.error());
     auto entry = co_await sources_.people.find(std::move(*own));
     if (!entry) co_return std::unexpected(entry.error());
-    const bool stands = *entry && (*entry)->kind == vocabulary::EntryKind::list &&
-                        (*entry)->status == vocabulary::EntryStatus::active;
+    const bool stands =
+        *entry && (*entry)->kind == vocabulary::EntryKind::list && (*entry)->status == vocabulary::EntryStatus::active;
     if (!stands)
-        co_return fault(Retry::never, "the list is no longer there").tell_peer(50, {1, 1}, "The list is no longer there");
+        co_return fault(Retry::never, "the list is no longer there")
+            .tell_peer(50, {1, 1}, "The list is no longer there");
     co_return *entry;
 }
 
@@ -89,8 +90,7 @@ ListCopies::Async<Result<std::set<std::string>>> ListCopies::served(const Transa
         if (!list) continue;
         auto first = co_await expand_list(sources_.people, **list, &transaction);
         if (!first) continue;
-        for (const auto& member : first->members)
-            keys.insert(inside_form(transaction.policy(), member.own).key());
+        for (const auto& member : first->members) keys.insert(inside_form(transaction.policy(), member.own).key());
     }
     co_return keys;
 }
@@ -108,7 +108,8 @@ ListCopies::Async<Result<void>> ListCopies::decide(const Transaction& transactio
     if (!accepted) {
         // Only this member waits: its server can't be asked now.
         const auto owner = transaction.policy().owner_of(again.address.domain());
-        AcceptedRecipient waits{again, again.address, member.own.text(), owner ? owner->organisation : nullptr, {}, {}, {}};
+        AcceptedRecipient waits{again, again.address, member.own.text(), owner ? owner->organisation : nullptr, {}, {},
+                                {}};
         decided.recipients.push_back(Verdicts::turned_away(waits, accepted.error()));
         ++copy.members;
         co_return Result<void>{};
@@ -148,8 +149,7 @@ ListCopies::Async<Result<ListCopy>> ListCopies::make(GenerationPtr generation,
     copy.left_out = expansion->left_out;
     Decided decided;
     decided.seen = *already;
-    const auto view =
-        co_await verdicts_.look_at(transaction->policy(), *header, content, expansion->members.size());
+    const auto view = co_await verdicts_.look_at(transaction->policy(), *header, content, expansion->members.size());
     for (const auto& member : expansion->members) {
         if (decided.seen.contains(inside_form(transaction->policy(), member.own).key())) continue;
         auto done = co_await decide(*transaction, member, view, decided, copy);
@@ -171,8 +171,7 @@ ListCopies::Async<Result<ListCopy>> ListCopies::make(GenerationPtr generation,
                            sources_.clock.now(), sources_.trace_key, std::string{}, std::move(fields));
     // From here on it is the list's: reports go to its owner's member, and what is decided later is decided so.
     const auto home = owner ? transaction->policy().owner_of(owner->domain()) : std::nullopt;
-    copy.message->message.organisation =
-        home && home->organisation ? home->organisation->id : (*list)->organisation;
+    copy.message->message.organisation = home && home->organisation ? home->organisation->id : (*list)->organisation;
     copy.message->message.origin = message->origin;
     copy.message->message.ret = mail::Return::unspecified;
     copy.message->message.envelope_id.clear();

@@ -1,9 +1,9 @@
 // The copy of a message that a list makes: for its members, each once, with the list's fields and its owner as envelope
 // sender, so that bounces go there and never to whoever wrote.
 //
-// Each member passes the checks at RCPT and the content rules as if the writer had named them. Who is a recipient of the
-// message already, or of another list of the same message that comes first, gets no second copy. Runs in the caller's
-// coroutine; stores nothing: the copy is stored in the commit that says the list was expanded.
+// Each member passes the checks at RCPT and the content rules as if the writer had named them. Who is a recipient of
+// the message already, or of another list of the same message that comes first, gets no second copy. Runs in the
+// caller's coroutine; stores nothing: the copy is stored in the commit that says the list was expanded.
 #pragma once
 
 #include "gateway/generations.hpp"

@@ -30,8 +30,9 @@ bool names(const std::vector<std::string>& addresses, const std::string& key)
 std::string sender_key(const Transaction& transaction)
 {
     if (!transaction.inside_sender) return {};
-    const auto own = transaction.organisation ? transform::outside(*transaction.inside_sender, *transaction.organisation)
-                                              : std::nullopt;
+    const auto own = transaction.organisation
+                         ? transform::outside(*transaction.inside_sender, *transaction.organisation)
+                         : std::nullopt;
     return own ? own->key() : transaction.inside_sender->key();
 }
 
@@ -91,8 +92,8 @@ boost::asio::awaitable<Result<void>> may_write_to_list(ports::People& people, co
     }
     auto expansion = co_await expand_list(people, list, nullptr);
     if (!expansion) co_return std::unexpected(expansion.error());
-    const bool member = std::ranges::any_of(expansion->members,
-                                            [&](const ListMember& one) { return one.own.key() == sender; });
+    const bool member =
+        std::ranges::any_of(expansion->members, [&](const ListMember& one) { return one.own.key() == sender; });
     if (member) co_return Result<void>{};
     co_return not_for_you(list, "its members");
 }

@@ -57,7 +57,8 @@ RehearsedPeople::Async<Result<std::vector<DirectoryEntryPtr>>> RehearsedPeople::
     std::vector<mail::Address> addresses)
 {
     std::vector<DirectoryEntryPtr> entries;
-    for (const auto& address : addresses) entries.push_back(index_ != nullptr ? index_->find(address.key()) : assumed(address));
+    for (const auto& address : addresses)
+        entries.push_back(index_ != nullptr ? index_->find(address.key()) : assumed(address));
     co_return entries;
 }
 

@@ -25,8 +25,10 @@ struct Section {
     const char* key;
     EntryKind kind;
 };
-constexpr Section sections[] = {
-    {"users", EntryKind::user}, {"functions", EntryKind::function}, {"groups", EntryKind::group}, {"lists", EntryKind::list}};
+constexpr Section sections[] = {{"users", EntryKind::user},
+                                {"functions", EntryKind::function},
+                                {"groups", EntryKind::group},
+                                {"lists", EntryKind::list}};
 
 Key key_of(const char* name, Form form, bool required = false)
 {
@@ -109,8 +111,9 @@ public:
         std::vector<ImportOrganisation> read;
         const YamlNode* organisations = root.find("organisations");
         if (!root.is_map() || organisations == nullptr || !organisations->is_map()) {
-            source_.error(root.place, "the file has no map \"organisations\"",
-                          "write organisations: { ID: { users: [...], functions: [...], groups: [...], lists: [...] } }");
+            source_.error(
+                root.place, "the file has no map \"organisations\"",
+                "write organisations: { ID: { users: [...], functions: [...], groups: [...], lists: [...] } }");
             return read;
         }
         for (const auto& entry : root.entries)

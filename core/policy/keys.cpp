@@ -185,7 +185,8 @@ Shape organisation_shape()
              "For users: ask."},
             {"domains", list(domain_entry()), "Its domains; inside the community they end in the suffix.", required},
             {"administrators", list(simple(Form::address)), "Who answers for it: addresses in its own domains."},
-            {"part_of", simple(Form::id), "The organisation that it is a part of, whose administrators are its own too."},
+            {"part_of", simple(Form::id),
+             "The organisation that it is a part of, whose administrators are its own too."},
             {"signatory", simple(Form::text), "Who accepts the service's terms for it each year."},
             {"connects_from",
              map({{"networks", list(simple(Form::network)), "Where its server connects from."},
@@ -293,15 +294,15 @@ Shape roles_shape()
 {
     std::vector<std::pair<std::string, std::string>> acts;
     for (const auto& act : vocabulary::acts()) acts.emplace_back(act.name, act.description);
-    const auto power = map(
-        {{"may", list(meaning(std::move(acts))), "What it may do.", required},
-         {"on",
-          meaning({{"self", "Their own data."},
-                   {"own_organisation", "Their organisation's, and that of its parts."},
-                   {"any_organisation", "Everybody's, and what concerns the whole service."}}),
-          "On whose data.", required},
-         {"except", map({{"holds_role", simple(Form::boolean), "true: but not on those who hold a role."}}),
-          "Whose data it does not reach."}});
+    const auto power =
+        map({{"may", list(meaning(std::move(acts))), "What it may do.", required},
+             {"on",
+              meaning({{"self", "Their own data."},
+                       {"own_organisation", "Their organisation's, and that of its parts."},
+                       {"any_organisation", "Everybody's, and what concerns the whole service."}}),
+              "On whose data.", required},
+             {"except", map({{"holds_role", simple(Form::boolean), "true: but not on those who hold a role."}}),
+              "Whose data it does not reach."}});
     std::vector<Key> keys;
     for (const auto& role : vocabulary::roles())
         keys.push_back({std::string(role.name),
@@ -329,7 +330,6 @@ Shape logins_shape()
           map({{"length", count(8, 128), "Characters, at least; 12 where absent."},
                {"age", simple(Form::duration), "Then it must be changed; it never runs out where absent."},
                {"history", count(0, 100), "Former passwords that can't come back; 5 where absent."},
-               {"warn", list(simple(Form::duration)), "Before the age is reached, to both addresses."},
                {"refused_words", simple(Form::path),
                 "A text file, a word or a breached password on each line, that none may be or hold."}}),
           "What a password must be."},
@@ -362,8 +362,8 @@ Shape permissions_shape()
           "directory hold roles that were granted."},
          {"group_sender",
           map({{"not_named",
-                meaning({{"allow", "It passes; the audit says that no person was proved."},
-                         {"refuse", "It is refused."}}),
+                meaning(
+                    {{"allow", "It passes; the audit says that no person was proved."}, {"refuse", "It is refused."}}),
                 "Mail in a group's name whose Sender names nobody. refuse where absent.", required}}),
           "A member's server proves the member, not the person: who sends as a group is named in Sender."},
          {"logins", logins_shape(), "Passwords, locks, second factors, resets."},

@@ -2,8 +2,6 @@
 #include "policy/readers.hpp"
 
 #include <fmt/format.h>
-#include <algorithm>
-#include <functional>
 
 namespace postern::policy {
 
@@ -60,7 +58,7 @@ Powers read_powers(Source& source, const Values& top)
     return {std::move(grants), std::move(holders), top.has("roles"), top.has("holders")};
 }
 
-vocabulary::LoginRules read_logins(Source& source, const Values& map, const std::filesystem::path& directory,
+vocabulary::LoginRules read_logins(const Values& map, const std::filesystem::path& directory,
                                    std::vector<NamedFile>& named_files)
 {
     vocabulary::LoginRules rules;
@@ -68,12 +66,6 @@ vocabulary::LoginRules read_logins(Source& source, const Values& map, const std:
     rules.password_length = password.small("length", rules.password_length);
     rules.password_history = password.small("history", rules.password_history);
     if (password.has("age")) rules.password_age = password.duration("age", {});
-    for (const auto& item : password.items("warn"))
-        if (const auto before = vocabulary::parse_duration(item.text)) rules.warn.push_back(*before);
-    std::ranges::sort(rules.warn, std::greater<>());
-    if (!rules.warn.empty() && !rules.password_age)
-        source.error(password.key_place("warn"), "there is nothing to warn of: no age is declared",
-                     "say age: 365 days, or leave warn out");
     rules.refused_words = read_path(password, "refused_words", directory, &named_files);
     const auto lock = map.map("lock");
     rules.wrong_answers = lock.small("wrong_answers", rules.wrong_answers);
@@ -100,7 +92,7 @@ PermissionsFile read_permissions_file(Source& source, const YamlNode& tree, cons
     file.dual_control = top.texts("dual_control");
     file.unnamed_may_send_as_group = top.map("group_sender").text("not_named") == "allow";
     file.powers = read_powers(source, top);
-    file.logins = read_logins(source, top.map("logins"), directory, file.named_files);
+    file.logins = read_logins(top.map("logins"), directory, file.named_files);
     return file;
 }
 

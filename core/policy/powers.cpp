@@ -58,14 +58,16 @@ PowerDecision Powers::may(const Caller& caller, Act act, const Subject& subject,
         if (!roles_declared_ && held.role == Role::service_administrator) {
             decision.allowed = true;
             decision.rule = "no roles are declared";
-            decision.reason = fmt::format("{} administers the service, and permissions.yaml declares no roles", caller.name);
+            decision.reason =
+                fmt::format("{} administers the service, and permissions.yaml declares no roles", caller.name);
             return decision;
         }
         for (const auto& grant : grants_) {
             if (grant.role != held.role) continue;
             if (!grant.acts.test(static_cast<std::size_t>(act))) {
-                if (explain) note(fmt::format("permissions.yaml:{} {}: {} is not among its acts", grant.line,
-                                              name_of(grant.role), name));
+                if (explain)
+                    note(fmt::format("permissions.yaml:{} {}: {} is not among its acts", grant.line,
+                                     name_of(grant.role), name));
                 continue;
             }
             auto why_not = obstacle(grant, held, caller, subject);

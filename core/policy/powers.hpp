@@ -1,5 +1,5 @@
-// permissions.yaml `roles:` and `holders:`: who may do what to whose data. One function decides, and everything asks it:
-// the control protocol, the command line's `may`, the paths of mail that ask for a person's permission.
+// permissions.yaml `roles:` and `holders:`: who may do what to whose data. One function decides, and everything asks
+// it: the control protocol, the command line's `may`, the paths of mail that ask for a person's permission.
 //
 // Values and a pure function; immutable once compiled; all threads. Nothing is allowed unless a role says so.
 #pragma once
@@ -47,10 +47,11 @@ struct Caller {
 
 /// Whose data it is.
 struct Subject {
-    std::string shown;                       ///< for texts: an address, an organisation, "the service"
-    std::string key;                         ///< Address::key() of a person or desk; empty: of none
-    std::vector<std::string> organisations;  ///< its organisation, then those that this is a part of; empty: the service
-    bool holds_role = false;                 ///< a role other than user
+    std::string shown;  ///< for texts: an address, an organisation, "the service"
+    std::string key;    ///< Address::key() of a person or desk; empty: of none
+    std::vector<std::string>
+        organisations;        ///< its organisation, then those that this is a part of; empty: the service
+    bool holds_role = false;  ///< a role other than user
 };
 
 struct PowerDecision {
@@ -64,8 +65,7 @@ class Powers {
 public:
     /// Nothing declared: who control lets in may everything, and nobody else anything.
     Powers() = default;
-    Powers(std::vector<PowerGrant> grants, std::vector<PowerHolder> holders, bool roles_declared,
-           bool holders_declared)
+    Powers(std::vector<PowerGrant> grants, std::vector<PowerHolder> holders, bool roles_declared, bool holders_declared)
         : grants_(std::move(grants)),
           holders_(std::move(holders)),
           roles_declared_(roles_declared),

@@ -44,6 +44,7 @@ constexpr std::array all_acts{
     ActInfo{Act::release_quarantine, "release_quarantine", "Let a message in quarantine go on.", changes},
     ActInfo{Act::delete_quarantine, "delete_quarantine", "Take a message in quarantine out for good.", changes},
     ActInfo{Act::see_status, "see_status", "See how the engine is doing.", looks},
+    ActInfo{Act::manage_alerts, "manage_alerts", "Acknowledge and test alerts; announce maintenance.", changes},
     ActInfo{Act::see_policy, "see_policy", "See the policy and its generations, and check another.", looks},
     ActInfo{Act::apply_policy, "apply_policy", "Reload, apply, confirm, revert and roll back the policy.", changes},
     ActInfo{Act::see_audit, "see_audit", "Search, export and verify the audit.", looks},

@@ -39,6 +39,7 @@ enum class Act : std::uint8_t {
     release_quarantine,
     delete_quarantine,
     see_status,
+    manage_alerts,
     see_policy,
     apply_policy,
     see_audit,

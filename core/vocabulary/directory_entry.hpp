@@ -51,9 +51,9 @@ struct DirectoryEntry {
     std::string owner;          ///< address of who answers for a function, group or list; empty for a user
     std::string moved_to;       ///< told to whoever writes to a removed entry; may be empty
     bool ex_directory = false;  ///< reachable, but never shown or suggested to anybody but administrators
-    std::map<std::string, std::string> details;  ///< telephone, place, ...: free names and texts
-    std::string non_secure;                      ///< address outside the community, for alerts without content
-    std::vector<EntryMember> members;            ///< of a group or a list, by address
+    std::map<std::string, std::string> details;    ///< telephone, place, ...: free names and texts
+    std::string non_secure;                        ///< address outside the community, for alerts without content
+    std::vector<EntryMember> members;              ///< of a group or a list, by address
     ListSenders senders = ListSenders::community;  ///< of a list
     std::vector<std::string> named_senders;        ///< addresses, where `senders` is named
 

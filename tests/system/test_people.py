@@ -3,7 +3,7 @@ import re
 import subprocess
 import unittest
 
-from harness import CommunityTest, wait_until
+from harness import CommunityTest, make_message, wait_until
 from harness.tools import source_root
 
 EMMA = "emma.green@greenstonechambers.co.uk"
@@ -175,6 +175,22 @@ class People(CommunityTest):
         told = self.refused("--for", ordinary, "function", "show", hidden)
         self.assertEqual(told.replace("nobody-here", "safety"), self.refused("--for", ordinary, "function", "show", "nobody-here@victimcare.example").replace("nobody-here", "safety"))
         self.assertEqual([], self.community.postern("--for", ordinary, "function", "list", "safety")["entries"])
+
+    def test_people_see_what_became_of_their_own_mail_and_administrators_their_organisations(self):
+        eric, other = "eric.brown@greenstonechambers.co.uk", "other@greenstonechambers.co.uk"
+        clerk = "clerks@greenstonechambers.co.uk"
+        self.accepted("user", "add", other, "--name", "Other")
+        listing = "listing@crowncourt.example.cjsm.net"
+        self.community.send("greenstone", eric, listing, make_message(eric, listing, "Mine"))
+        self.community.send("greenstone", other, listing, make_message(other, listing, "Not mine"))
+        self.community.wait_empty()
+        senders = lambda *who: {t["sender"] for t in self.community.trace(*who)}
+        self.assertEqual({eric + ".cjsm.net", other + ".cjsm.net"}, senders())
+        self.assertEqual({eric + ".cjsm.net"}, {t["sender"] for t in self.community.postern("--for", eric, "trace")["messages"]})
+        seen = {t["sender"] for t in self.community.postern("--for", clerk, "trace")["messages"]}
+        self.assertEqual({eric + ".cjsm.net", other + ".cjsm.net"}, seen)
+        control = self.community.postern("--for", "control@northshire.police.example", "trace")["messages"]
+        self.assertEqual([], control)
 
     # --- the audit ---
     def test_the_audit_holds_and_forgery_is_found_out(self):

@@ -49,14 +49,16 @@ TEST_CASE("a row is an entry; a column that nobody knows is a detail of that nam
 
 TEST_CASE("groups say who may what, lists who may send")
 {
-    const auto group = parsed("organisation,kind,address,name,owner,members\ns,group,admin@s.example,Admin,o@s.example,"
-                              "o@s.example:rwm a@s.example:r\n");
+    const auto group = parsed(
+        "organisation,kind,address,name,owner,members\ns,group,admin@s.example,Admin,o@s.example,"
+        "o@s.example:rwm a@s.example:r\n");
     REQUIRE(only(group).members.size() == 2);
     CHECK(only(group).members[0].address == "a@s.example");
     CHECK_FALSE(only(group).members[0].mail);
     CHECK(only(group).members[1].mail);
-    const auto list = parsed("organisation,kind,address,name,owner,members,senders\ns,list,all@s.example,All,o@s.example,"
-                             "x@s.example y@t.example,o@s.example z@s.example\n");
+    const auto list = parsed(
+        "organisation,kind,address,name,owner,members,senders\ns,list,all@s.example,All,o@s.example,"
+        "x@s.example y@t.example,o@s.example z@s.example\n");
     CHECK(only(list).senders == ListSenders::named);
     CHECK(only(list).named_senders == std::vector<std::string>{"o@s.example", "z@s.example"});
 }
@@ -84,7 +86,8 @@ TEST_CASE("what is printed is read back the same, formulas among it")
 
 TEST_CASE("a cell that a spreadsheet would run is refused with its place and the way out")
 {
-    for (const char* evil : {"=cmd|' /C calc'!A0", "@SUM(1)", "+1+cmd", "-2+3+cmd", "\"=HYPERLINK(\"\"http://x\"\")\""}) {
+    for (const char* evil :
+         {"=cmd|' /C calc'!A0", "@SUM(1)", "+1+cmd", "-2+3+cmd", "\"=HYPERLINK(\"\"http://x\"\")\""}) {
         const auto read = parsed(std::string("organisation,address,name\ng,a@g.example,") + evil + "\n");
         REQUIRE(read.problems.size() == 1);
         CHECK(read.problems[0].line == 2);

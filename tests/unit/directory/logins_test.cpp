@@ -48,7 +48,8 @@ struct Scene {
         REQUIRE(invited);
         given = *invited;
     }
-    LoginAnswer check(const std::string& password, const std::string& code = {}, const std::string& name = "eric.brown@g.example")
+    LoginAnswer check(const std::string& password, const std::string& code = {},
+                      const std::string& name = "eric.brown@g.example")
     {
         auto answer = wait_for(logins.check({name, password, code}, rules, now));
         REQUIRE(answer);
@@ -60,10 +61,7 @@ struct Scene {
         return changed ? std::string{} : changed.error().describe();
     }
     void settle() { REQUIRE(change(given.password, good).empty()); }
-    std::string last_act()
-    {
-        return wait_for(directory->administration().search({})).value().front().detail;
-    }
+    std::string last_act() { return wait_for(directory->administration().search({})).value().front().detail; }
 };
 
 }  // namespace
@@ -130,7 +128,8 @@ TEST_CASE("who is not there, a wrong password and a suspended entry are answered
         for (int i = 0; i < 3; ++i) CHECK(scene.check("wrong", {}, name).outcome == Outcome::refused);
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
-    const double there = time("eric.brown@g.example"), absent = time("nobody@g.example"), loginless = time("anna@g.example");
+    const double there = time("eric.brown@g.example"), absent = time("nobody@g.example"),
+                 loginless = time("anna@g.example");
     INFO(there << " s, " << absent << " s, " << loginless << " s");
     CHECK(absent > there * 0.4);
     CHECK(absent < there * 2.5);
@@ -177,7 +176,8 @@ TEST_CASE("a second factor is asked for when it is set up, each code is good onc
         if ((held += 5) >= 8) raw += static_cast<char>((bits >> (held -= 8)) & 0xFFU);
     }
     const auto code = [&] { return totp_code(raw, static_cast<std::uint64_t>(to_micros(scene.now) / 30'000'000)); };
-    const auto codes = wait_for(scene.logins.confirm_factor(own, factor.secret, code(), scene.rules, scene.now)).value();
+    const auto codes =
+        wait_for(scene.logins.confirm_factor(own, factor.secret, code(), scene.rules, scene.now)).value();
     CHECK(codes.size() == 10);
     CHECK(scene.check(good).outcome == Outcome::needs_code);
     CHECK(scene.check(good, code()).outcome == Outcome::refused);  // it confirmed the factor, and is used up
@@ -196,9 +196,8 @@ TEST_CASE("RFC 6238's codes come out")
 
 namespace {
 
-const std::map<std::string, std::string> facts{{"Name of the first school?", "St. Mary's"},
-                                               {"Town of birth?", "York"},
-                                               {"First car?", "Mini  Cooper"}};
+const std::map<std::string, std::string> facts{
+    {"Name of the first school?", "St. Mary's"}, {"Town of birth?", "York"}, {"First car?", "Mini  Cooper"}};
 
 std::map<std::string, std::string> answers_to(const std::vector<std::string>& questions)
 {
@@ -250,7 +249,8 @@ TEST_CASE("wrong answers count, lock the reset alone, and open a case that the s
                     .given);
     CHECK(wait_for(scene.logins.cases(false)).value().size() == 1);
     const auto given =
-        wait_for(scene.logins.decide(*number, true, "known by telephone", scene.rules, by("manager", scene.now))).value();
+        wait_for(scene.logins.decide(*number, true, "known by telephone", scene.rules, by("manager", scene.now)))
+            .value();
     REQUIRE(given);
     CHECK(scene.check(given->password).outcome == Outcome::must_change);
     CHECK_FALSE(wait_for(scene.logins.decide(*number, true, "again", scene.rules, by("manager", scene.now))));
@@ -263,7 +263,9 @@ TEST_CASE("who has no login is asked questions too, always the same, and no answ
     const auto questions = wait_for(scene.logins.reset_questions(nobody, scene.rules)).value();
     CHECK(questions.size() == scene.rules.reset_facts);
     CHECK(wait_for(scene.logins.reset_questions(nobody, scene.rules)).value() == questions);
-    CHECK_FALSE(wait_for(scene.logins.reset(nobody, {{questions[0], "x"}}, scene.rules, by("helper", scene.now))).value().given);
+    CHECK_FALSE(wait_for(scene.logins.reset(nobody, {{questions[0], "x"}}, scene.rules, by("helper", scene.now)))
+                    .value()
+                    .given);
 }
 
 TEST_CASE("to take a second factor away needs two people where that is declared")
@@ -315,7 +317,8 @@ TEST_CASE("no password, answer or code stands in the database or in the audit")
     REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
     (void)scene.check("a wrong password in clear");
     const auto exported = wait_for(scene.directory->administration().export_all("x")).value();
-    for (const std::string& secret : {good, scene.given.password, std::string("a wrong password in clear"), std::string("st mary")})
+    for (const std::string& secret :
+         {good, scene.given.password, std::string("a wrong password in clear"), std::string("st mary")})
         CHECK(exported.find(secret) == std::string::npos);
     scene.directory.reset();
     std::ifstream file(scene.folder.file(), std::ios::binary);

@@ -80,7 +80,8 @@ TEST_CASE("an auditor reads and changes nothing")
 TEST_CASE("a decision names its line; who holds nothing may nothing; without roles who is let in may everything")
 {
     const auto powers = demo();
-    const auto clerk = somebody("clerk@g.example", "greenstone", {{Role::organisation_administrator, "greenstone", "x"}});
+    const auto clerk =
+        somebody("clerk@g.example", "greenstone", {{Role::organisation_administrator, "greenstone", "x"}});
     const auto decision = powers.may(clerk, Act::manage_list, entry("duty@g.example", {"greenstone"}), true);
     CHECK(decision.rule.starts_with("permissions.yaml:"));
     CHECK(decision.rule.ends_with("organisation_administrator"));
@@ -106,8 +107,9 @@ TEST_CASE("holders are named; the machine's owner is a service administrator bes
 TEST_CASE("a decision takes at most 10 microseconds")
 {
     const auto powers = demo();
-    const auto clerk = somebody("clerk@g.example", "greenstone",
-                                {{Role::helpdesk, {}, "granted"}, {Role::organisation_administrator, "greenstone", "x"}});
+    const auto clerk =
+        somebody("clerk@g.example", "greenstone",
+                 {{Role::helpdesk, {}, "granted"}, {Role::organisation_administrator, "greenstone", "x"}});
     const auto subject = entry("eric@g.example", {"greenstone-york", "greenstone"});
     constexpr int times = 20'000;
     int allowed = 0;
