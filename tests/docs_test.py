@@ -74,7 +74,7 @@ class Reference(unittest.TestCase):
         text = self.help_of(*command)
         yield command, text
         listed = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.M)
-        for name in re.findall(r"^  (\w+)", listed[1], re.M) if listed else ():
+        for name in re.findall(r"^  ([\w-]+)", listed[1], re.M) if listed else ():
             yield from self.walk(*command, name)
 
     def test_every_command_and_option_is_named(self):

@@ -20,7 +20,7 @@ struct Context {
     int exit_code = 0;
 };
 
-/// status, reload, trace, directory import.
+/// status, reload, trace, directory import|export.
 void add_engine_commands(CLI::App& app, Context& context);
 /// apply, confirm, revert, rollback, generations list|show, get.
 void add_generation_commands(CLI::App& app, Context& context);
@@ -36,6 +36,14 @@ void explain_traces(Context& context, const std::string& target, bool as_json);
 void add_firmware_commands(CLI::App& app, Context& context);
 /// quarantine list|show|release|delete.
 void add_quarantine_commands(CLI::App& app, Context& context);
+/// user, function, group, list, may.
+void add_people_commands(CLI::App& app, Context& context);
+/// user login|invite|password|..., case list|decide. After add_people_commands, whose `user` it adds to.
+void add_login_commands(CLI::App& app, Context& context);
+/// organisation list|show|outage|suspend|resume|done.
+void add_organisation_commands(CLI::App& app, Context& context);
+/// audit search|export|head|key|verify.
+void add_audit_commands(CLI::App& app, Context& context);
 /// check.
 void add_policy_commands(CLI::App& app, Context& context);
 /// lua.

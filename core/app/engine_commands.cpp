@@ -2,11 +2,15 @@
 #include "control/client.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 #include <boost/json.hpp>
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <semaphore>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 namespace postern::app {
@@ -60,9 +64,63 @@ struct TraceOptions {
 };
 
 struct ImportOptions {
-    std::string file;
-    bool dry_run = false, json = false;
+    std::string file, organisation;
+    bool dry_run = false, json = false, progress = false;
 };
+
+struct ExportOptions {
+    std::string out, format = "yaml", organisation;
+};
+
+/// Says on standard error how far the import is, as long as it lives.
+class ShownProgress {
+public:
+    explicit ShownProgress(const control::EngineAddress& engine)
+        : thread_([this, engine] {
+              while (!ends_.try_acquire_for(std::chrono::milliseconds{500})) show(engine);
+          })
+    {
+    }
+    ShownProgress(const ShownProgress&) = delete;
+    ShownProgress& operator=(const ShownProgress&) = delete;
+    ~ShownProgress()
+    {
+        ends_.release();
+        thread_.join();
+    }
+
+private:
+    static void show(const control::EngineAddress& engine)
+    {
+        const auto answer = control::ask(engine, "GET", "/v1/directory/import", "", false);
+        if (!answer || !answer->good()) return;
+        boost::system::error_code failed;
+        const auto seen = boost::json::parse(answer->body, failed);
+        if (failed || seen.at("phase").as_string().empty()) return;
+        std::cerr << seen.at("phase").as_string().c_str() << ": " << seen.at("done").to_number<std::uint64_t>()
+                  << " of " << seen.at("total").to_number<std::uint64_t>() << "\n";
+    }
+
+    std::binary_semaphore ends_{0};
+    std::thread thread_;
+};
+
+void export_directory(Context& context, const ExportOptions& options)
+{
+    const auto text =
+        ask(context, "GET",
+            with_query("/v1/directory/export", {{"format", options.format}, {"organisation", options.organisation}}));
+    if (!text) return;
+    if (options.out.empty()) {
+        std::cout << *text;
+        return;
+    }
+    std::ofstream file(options.out, std::ios::binary);
+    file << *text;
+    if (file.flush()) return;
+    std::cerr << "postern: " << options.out << ": can't be written\n";
+    context.exit_code = refused;
+}
 
 void import_directory(Context& context, const ImportOptions& options)
 {
@@ -74,8 +132,11 @@ void import_directory(Context& context, const ImportOptions& options)
         context.exit_code = refused;
         return;
     }
-    const auto target =
-        with_query("/v1/directory/import", {{"name", options.file}, {"dry_run", options.dry_run ? "1" : ""}});
+    const auto target = with_query(
+        "/v1/directory/import",
+        {{"name", options.file}, {"organisation", options.organisation}, {"dry_run", options.dry_run ? "1" : ""}});
+    std::optional<ShownProgress> shown;
+    if (options.progress || isatty(STDERR_FILENO) != 0) shown.emplace(context.engine);
     ask_and_print(context, "POST", target, text.str(), options.json);
 }
 
@@ -121,11 +182,20 @@ void add_engine_commands(CLI::App& app, Context& context)
     directory->require_subcommand(1);
     auto import_options = std::make_shared<ImportOptions>();
     auto* import = directory->add_subcommand("import", "make the directory what a file says, all or nothing");
-    import->add_option("FILE", import_options->file, "directory.yaml")->required();
+    import->add_option("FILE", import_options->file, "directory.yaml, or a file that ends in .csv")->required();
+    import->add_option("--organisation", import_options->organisation, "of rows in CSV that name none");
+    import->add_flag("--progress", import_options->progress, "say how far it is; so on a terminal");
     import->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
     import->add_flag("--json", import_options->json, "print JSON");
     import->callback([&context, import_options] { import_directory(context, *import_options);
 });
+
+auto export_options = std::make_shared<ExportOptions>();
+auto* exported = directory->add_subcommand("export", "what an import would read");
+exported->add_option("--format", export_options->format, "yaml or csv")->check(CLI::IsMember({"yaml", "csv"}));
+exported->add_option("--organisation", export_options->organisation, "id; all where absent");
+exported->add_option("--out", export_options->out, "a file; standard output where absent");
+exported->callback([&context, export_options] { export_directory(context, *export_options); });
 }  // namespace postern::app
 
 }  // namespace postern::app

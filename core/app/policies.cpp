@@ -34,6 +34,18 @@ public:
         co_return entry_of(answer->body, address);
     }
 
+    [[nodiscard]] Async<Result<std::vector<vocabulary::DirectoryEntryPtr>>> find_all(
+        std::vector<mail::Address> addresses) override
+    {
+        std::vector<vocabulary::DirectoryEntryPtr> entries;
+        for (auto& address : addresses) {
+            auto entry = co_await find(std::move(address));
+            if (!entry) co_return std::unexpected(entry.error());
+            entries.push_back(std::move(*entry));
+        }
+        co_return entries;
+    }
+
     [[nodiscard]] Async<Result<std::vector<std::string>>> similar(mail::Address, std::string, std::size_t) override
     {
         co_return std::vector<std::string>{};

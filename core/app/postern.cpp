@@ -30,6 +30,7 @@ int main(int count, char** arguments)
     app.add_option("--authority", gateway.authority,
                    "PEM: who vouches for the gateway, for --at; the system's where absent")
         ->envname("POSTERN_AUTHORITY");
+    app.add_option("--for", context.engine.acting_for, "ADDRESS: in the name of a person of the directory");
     // Commands run while the line is parsed, after the options before them.
     app.parse_complete_callback([&] {
         if (gateway.at.empty()) return;
@@ -43,6 +44,10 @@ int main(int count, char** arguments)
     postern::app::add_queue_commands(app, context);
     postern::app::add_quarantine_commands(app, context);
     postern::app::add_firmware_commands(app, context);
+    postern::app::add_people_commands(app, context);
+    postern::app::add_login_commands(app, context);
+    postern::app::add_organisation_commands(app, context);
+    postern::app::add_audit_commands(app, context);
     postern::app::add_policy_commands(app, context);
     postern::app::add_rehearsal_commands(app, context);
     postern::app::add_difference_commands(app, context);

@@ -84,8 +84,8 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
     return options;
 }
 
-// The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and whether
-// those whom alerts.yaml names are in the directory.
+// The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and
+// whether those whom alerts.yaml names are in the directory.
 policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files,
                               ports::People& people)
 {
@@ -103,6 +103,18 @@ boost::asio::awaitable<void> every_half_minute(gateway::DeliverPath* path)
         timer.expires_after(std::chrono::seconds{30});
         co_await timer.async_wait(boost::asio::use_awaitable);
         co_await path->release_after_outages();
+    }
+}
+
+// A head of the audit leaves the machine with the log, so that nobody who owns the machine can make the chain anew; and
+// what else is due in time.
+boost::asio::awaitable<void> every_hour(control::Api* api)
+{
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+    for (;;) {
+        co_await api->keep_house();
+        timer.expires_after(std::chrono::hours{1});
+        co_await timer.async_wait(boost::asio::use_awaitable);
     }
 }
 
@@ -159,7 +171,8 @@ private:
                   return run_tests(directory, policy, files, *people_);
               },
               &scripts_),
-          api_(services_, reload_, alerts_engine_, clock_.now()),
+          audit_key_(or_throw(directory::AuditKey::load_or_create(std::filesystem::path(node.storage) / "audit.key"))),
+          api_(services_, reload_, alerts_engine_, audit_key_, clock_.now()),
           control_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           remote_(reactors_, log_, [this](control::Request request) { return api_.handle(std::move(request)); }),
           metrics_page_(reactors_, log_,
@@ -180,6 +193,7 @@ private:
         process::drop(node_.user);
         boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
+        boost::asio::co_spawn(reactors_.context(0), every_hour(&api_), boost::asio::detached);
         remote_.start();
         scanner_.start();
         reload_.watch([this] {
@@ -277,6 +291,7 @@ private:
     session::Sessions sessions_;
     gateway::Intake intake_;
     gateway::Reload reload_;
+    directory::AuditKey audit_key_;
     control::Api api_;
     control::HttpServer control_;
     control::RemoteControl remote_;

@@ -3,11 +3,11 @@
 #include "base/text.hpp"
 #include "control/queries.hpp"
 #include "control/status.hpp"
+#include "control/upkeep.hpp"
 #include "ledger/history.hpp"
-#include "policy/directory_file.hpp"
-#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 
@@ -22,84 +22,95 @@ Response unavailable(const Fault& fault, const Request& request)
     return Response::error(fault.retry() == Retry::later ? 503 : 400, fault.describe(), request.wants_text);
 }
 
-// An address belongs to the organisation whose domain it bears; only mailbox members have addresses at the suffix
-// itself.
-Result<void> belongs(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry)
+/// Whether the caller may see what became of mail that this address sent or got.
+bool may_see_mail_of(const Permits& permits, const Request& request, const std::string& address,
+                     const std::string& organisation)
 {
-    const auto* organisation = policy.organisation(entry.organisation);
-    if (!organisation) return fault(Retry::never, fmt::format("there is no organisation \"{}\"", entry.organisation));
-    const auto owner = policy.owner_of(entry.address.domain());
-    if (owner && owner->organisation == organisation) return {};
-    if (owner && !owner->organisation && organisation->kind == vocabulary::Kind::mailbox) return {};
-    std::string domains;
-    for (const auto& mapped : organisation->domains) domains += (domains.empty() ? "" : ", ") + mapped.domain.text();
-    return fault(Retry::never,
-                 fmt::format("{} is not in a domain of {} ({})", entry.address.text(), organisation->name, domains));
+    auto subject = permits.organisation_subject(organisation);
+    if (const auto parsed = mail::Address::parse(address)) subject.key = permits.own_form(*parsed).key();
+    return !subject.organisations.empty() && permits.may(request, vocabulary::Act::see_messages, subject);
 }
 
-json::value difference_json(const directory::Difference& difference, bool applied)
+/// Leaves of a trace what the caller may see: all of what they, or their organisation, sent; of other mail the
+/// recipients that are theirs, since others may have been named in secret. False: nothing.
+bool leave_own(const Permits& permits, const Request& request, store::Trace& trace)
 {
-    const auto addresses = [](const auto& entries) {
-        json::array all;
-        for (const auto& entry : entries) all.emplace_back(entry.address.text());
-        return all;
-    };
-    json::array changed, problems;
-    for (const auto& change : difference.changed) {
-        json::array fields;
-        for (const auto& field : change.fields)
-            fields.push_back({{"field", field.field}, {"before", field.before}, {"after", field.after}});
-        changed.push_back({{"address", change.entry.address.text()}, {"fields", std::move(fields)}});
-    }
-    for (const auto& problem : difference.problems)
-        problems.push_back({{"line", problem.line}, {"what", problem.what}});
-    return {{"applied", applied},
-            {"added", addresses(difference.added)},
-            {"changed", std::move(changed)},
-            {"removed", addresses(difference.removed)},
-            {"unchanged", difference.unchanged},
-            {"problems", std::move(problems)}};
+    if (may_see_mail_of(permits, request, trace.message.sender, trace.message.organisation)) return true;
+    std::erase_if(trace.recipients, [&](const store::RecipientRecord& recipient) {
+        return !may_see_mail_of(permits, request, recipient.address, recipient.organisation);
+    });
+    std::erase_if(trace.events, [&](const store::Event& event) {
+        return !event.recipient.empty() &&
+               std::ranges::find(trace.recipients, event.recipient, &store::RecipientRecord::address) ==
+                   trace.recipients.end();
+    });
+    return !trace.recipients.empty();
 }
 
-std::string difference_text(const directory::Difference& difference, bool dry_run)
+/// Paths whose handlers ask for the act themselves, since it depends on what the request is about.
+bool asks_itself(const Request& request)
 {
-    std::string text;
-    for (const auto& entry : difference.added)
-        text += fmt::format("+ {} ({})\n", entry.address.text(), entry.organisation);
-    for (const auto& change : difference.changed)
-        for (const auto& field : change.fields)
-            text += fmt::format("~ {}: {} \"{}\" becomes \"{}\"\n", change.entry.address.text(), field.field,
-                                field.before, field.after);
-    for (const auto& entry : difference.removed)
-        text += fmt::format("- {} ({})\n", entry.address.text(), entry.organisation);
-    for (const auto& problem : difference.problems) text += fmt::format("line {}: {}\n", problem.line, problem.what);
-    if (!difference.valid())
-        return text + fmt::format("nothing was imported: {} problems\n", difference.problems.size());
-    return text + fmt::format("{}: {} added, {} changed, {} removed, {} as they were\n",
-                              dry_run ? "would be imported" : "imported", difference.added.size(),
-                              difference.changed.size(), difference.removed.size(), difference.unchanged);
+    return request.path == "/v1/trace" || EntriesApi::is_mine(request) || AuditApi::is_mine(request) ||
+           LoginsApi::is_mine(request) || OrganisationsApi::is_mine(request);
 }
 
-bool is_true(const Request& request, const char* name)
+/// For the record: the path, and what stands in a short body.
+std::string what_is_asked(const Request& request)
 {
-    const auto value = request.query.find(name);
-    return value != request.query.end() && value->second != "0" && value->second != "false";
+    constexpr std::string_view version = "/v1/";
+    std::string text = request.path.starts_with(version) ? request.path.substr(version.size()) : request.path;
+    if (!request.body.empty() && request.body.size() <= 300) text += " " + request.body;
+    return printable(text, 400);
 }
 
 }  // namespace
 
-Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts, Instant started)
+Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts,
+         const directory::AuditKey& audit_key, Instant started)
     : services_(services),
       reload_(reload),
+      permits_(services),
       generations_(services, reload),
       quarantine_(services),
       firmware_(services),
       alerts_(alerts, services.generations),
+      entries_(services, permits_),
+      audit_(services, permits_, audit_key),
+      logins_(services, permits_),
+      organisations_(services, permits_, generations_),
       started_(started)
 {
 }
 
+// Who asks, whether they may, what they get, and the record of it: in this order for every request.
 Api::Answer Api::handle(Request request)
+{
+    if (auto known = co_await permits_.identify(request); !known) co_return denied(known.error(), request);
+    const auto act = act_of(request);
+    if (!act && !asks_itself(request))
+        co_return Response::error(404, fmt::format("there is no {} {}", request.method, printable(request.path)),
+                                  request.wants_text);
+    if (act) {
+        auto permitted = co_await permits_.require(request, *act);
+        if (!permitted) co_return denied(permitted.error(), request);
+    }
+    // What is looked at leaves no trace, but for the audit itself and what is about a person's mail.
+    const bool kept = act && (vocabulary::info(*act).changes || *act == vocabulary::Act::see_audit) &&
+                      request.path != "/v1/directory/import";
+    directory::AuditRecord record;
+    if (kept) record = permits_.record(request, std::string(vocabulary::info(*act).name), what_is_asked(request));
+    auto response = co_await dispatch(std::move(request));
+    if (!kept) co_return response;
+    record.outcome = response.status < 300 ? "done" : "failed";
+    record.detail = response.status < 300 ? std::string{} : printable(response.body, 300);
+    const bool done = response.status < 300;
+    auto noted = co_await permits_.note(std::move(record));
+    if (!noted && done)
+        co_return Response::error(503, "it was done, but could not be put on record: " + noted.error().describe());
+    co_return response;
+}
+
+Api::Answer Api::dispatch(Request request)
 {
     const auto is = [&request](std::string_view method, std::string_view path) {
         return request.method == method && request.path == path;
@@ -111,8 +122,10 @@ Api::Answer Api::handle(Request request)
     if (FirmwareApi::is_mine(request)) return firmware_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
-    if (is("GET", "/v1/directory/entry")) return directory_entry(std::move(request));
-    if (is("POST", "/v1/directory/import")) return import_directory(std::move(request));
+    if (EntriesApi::is_mine(request)) return entries_.handle(std::move(request));
+    if (LoginsApi::is_mine(request)) return logins_.handle(std::move(request));
+    if (OrganisationsApi::is_mine(request)) return organisations_.handle(std::move(request));
+    if (AuditApi::is_mine(request)) return audit_.handle(std::move(request));
     if (is("GET", "/metrics")) return metrics(std::move(request));
     if (request.method == "GET" && request.path.starts_with("/v1/queue/")) return queue_show(std::move(request));
     if (request.method == "POST" && request.path.starts_with("/v1/queue/")) return queue_act(std::move(request));
@@ -120,6 +133,11 @@ Api::Answer Api::handle(Request request)
         co_return Response::error(404, fmt::format("there is no {} {}", unknown.method, unknown.path),
                                   unknown.wants_text);
     }(std::move(request));
+}
+
+boost::asio::awaitable<void> Api::keep_house()
+{
+    return upkeep(services_, audit_);
 }
 
 Api::Answer Api::handle_metrics(Request request)
@@ -165,8 +183,22 @@ Api::Answer Api::trace(Request request)
 {
     auto filter = trace_filter(request.query, services_.clock.now());
     if (!filter) co_return Response::error(400, filter.error().describe(), request.wants_text);
+    // Who may not see all messages sees their own, or their organisation's.
+    policy::Subject service;
+    service.shown = "the service";
+    const bool sees_all = permits_.may(request, vocabulary::Act::see_messages, service);
+    const std::size_t limit = filter->limit;
+    if (!sees_all) {
+        auto permitted = co_await permits_.require(request, vocabulary::Act::see_messages, request.caller.key);
+        if (!permitted) co_return denied(permitted.error(), request);
+        filter->limit = std::max<std::size_t>(limit, 1000);
+    }
     auto traces = co_await services_.store.trace(std::move(*filter));
     if (!traces) co_return unavailable(traces.error(), request);
+    if (!sees_all) {
+        std::erase_if(*traces, [&](store::Trace& trace) { return !leave_own(permits_, request, trace); });
+        if (traces->size() > limit) traces->resize(limit);
+    }
     if (request.wants_text) {
         std::string text;
         for (const auto& found : *traces) text += (text.empty() ? "" : "\n") + ledger::trace_text(found);
@@ -240,58 +272,6 @@ Api::Answer Api::queue_act(Request request)
                                   request.wants_text);
     co_return request.wants_text ? Response::text(fmt::format("{}: {} deliveries\n", act, *changed))
                                  : Response::json({{"act", act}, {"deliveries", *changed}});
-}
-
-// One entry, for rehearsals that ask the live directory.
-Api::Answer Api::directory_entry(Request request)
-{
-    const auto said = request.query.find("address");
-    const auto address = mail::Address::parse(said == request.query.end() ? std::string{} : said->second);
-    if (!address) co_return Response::error(400, "say ?address=ADDRESS", request.wants_text);
-    auto entry = co_await services_.directory.find(*address);
-    if (!entry) co_return unavailable(entry.error(), request);
-    if (!*entry)
-        co_return Response::error(404, fmt::format("there is no entry for <{}>", printable(address->text())),
-                                  request.wants_text);
-    const auto& found = **entry;
-    json::object object{{"address", found.address.text()},
-                        {"organisation", found.organisation},
-                        {"kind", std::string(vocabulary::name_of(found.kind))},
-                        {"status", std::string(vocabulary::name_of(found.status))}};
-    if (!found.function.empty()) object["function"] = found.function;
-    if (!found.moved_to.empty()) object["moved_to"] = found.moved_to;
-    co_return Response::json(std::move(object));
-}
-
-Api::Answer Api::import_directory(Request request)
-{
-    const bool dry_run = is_true(request, "dry_run");
-    const auto name = request.query.contains("name") ? request.query["name"] : std::string("directory.yaml");
-    auto file = policy::parse_directory_file(request.body, name);
-    if (policy::has_errors(file.diagnostics)) {
-        if (request.wants_text) co_return Response::text(policy::render(file.diagnostics, ""), 400);
-        co_return Response::json(
-            {{"applied", false}, {"diagnostics", json::parse(policy::render_json(file.diagnostics))}}, 400);
-    }
-    const auto policy = services_.generations.current()->policy;
-    directory::EntryCheck check = [policy](const vocabulary::DirectoryEntry& entry) { return belongs(*policy, entry); };
-    // Two statements: g++ 12 destroys the arguments of a co_await inside ?: twice.
-    Result<directory::Difference> difference = directory::Difference{};
-    if (dry_run)
-        difference = co_await services_.directory.plan(std::move(file.document), check);
-    else
-        difference =
-            co_await services_.directory.apply(std::move(file.document), check, request.actor, services_.clock.now());
-    if (!difference) co_return unavailable(difference.error(), request);
-    const unsigned code = difference->valid() ? 200 : 400;
-    services_.log.info(
-        "directory import",
-        {{"actor", request.actor},
-         {"dry_run", dry_run},
-         {"outcome", difference->valid() ? "valid" : "refused"},
-         {"count", std::uint64_t{difference->added.size() + difference->changed.size() + difference->removed.size()}}});
-    co_return request.wants_text ? Response::text(difference_text(*difference, dry_run), code)
-                                 : Response::json(difference_json(*difference, difference->valid() && !dry_run), code);
 }
 
 }  // namespace postern::control

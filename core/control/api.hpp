@@ -5,7 +5,8 @@
 //     GET  /v1/queue/ID                   POST /v1/queue/{retry,hold,release,remove,bounce}   body: the same as JSON
 //     /v1/quarantine...                   (control/quarantine)
 //     /v1/firmware...                     (control/firmware)
-//     POST /v1/directory/import?dry_run=  body: directory.yaml
+//     /v1/entries..., /v1/grants, /v1/directory...   (control/entries)      /v1/audit..., /v1/may   (control/audit)
+//     /v1/login..., /v1/logins..., /v1/cases...   (control/logins)       /v1/organisations...   (control/organisations)
 //     GET  /metrics                       (also on the metrics' listener, where nothing else is answered)
 //
 // Answers are JSON, or text where the caller accepts text/plain. Errors: 400 with what is wrong, 404, 503 when a
@@ -13,9 +14,13 @@
 #pragma once
 
 #include "control/alert_api.hpp"
+#include "control/audit.hpp"
+#include "control/entries.hpp"
 #include "control/firmware.hpp"
 #include "control/generations.hpp"
 #include "control/http.hpp"
+#include "control/logins.hpp"
+#include "control/organisations.hpp"
 #include "control/quarantine.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/services.hpp"
@@ -25,29 +30,36 @@ namespace postern::control {
 
 class Api {
 public:
-    Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts, Instant started);
+    Api(gateway::Services services, gateway::Reload& reload, alert::Engine& alerts,
+        const directory::AuditKey& audit_key, Instant started);
 
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
+    /// What is due every hour (control/upkeep).
+    [[nodiscard]] boost::asio::awaitable<void> keep_house();
     /// Only GET /metrics.
     [[nodiscard]] boost::asio::awaitable<Response> handle_metrics(Request request);
 
 private:
     using Answer = boost::asio::awaitable<Response>;
+    [[nodiscard]] Answer dispatch(Request request);
     [[nodiscard]] Answer status(Request request);
     [[nodiscard]] Answer trace(Request request);
     [[nodiscard]] Answer queue_list(Request request);
     [[nodiscard]] Answer queue_show(Request request);
     [[nodiscard]] Answer queue_act(Request request);
-    [[nodiscard]] Answer directory_entry(Request request);
-    [[nodiscard]] Answer import_directory(Request request);
     [[nodiscard]] Answer metrics(Request request);
 
     gateway::Services services_;
     gateway::Reload& reload_;
+    Permits permits_;
     GenerationsApi generations_;
     QuarantineApi quarantine_;
     FirmwareApi firmware_;
     AlertApi alerts_;
+    EntriesApi entries_;
+    AuditApi audit_;
+    LoginsApi logins_;
+    OrganisationsApi organisations_;
     Instant started_;
 };
 

@@ -168,7 +168,8 @@ Result<Answer> ask_remote(const RemoteEngine& engine, const http::request<http::
 Result<Answer> ask(const EngineAddress& engine, const std::string& method, const std::string& target,
                    const std::string& body, bool as_text)
 {
-    const auto request = make_request(engine.remote ? engine.remote->host : "postern", method, target, body, as_text);
+    auto request = make_request(engine.remote ? engine.remote->host : "postern", method, target, body, as_text);
+    if (!engine.acting_for.empty()) request.set("Postern-For", engine.acting_for);
     return engine.remote ? ask_remote(*engine.remote, request) : ask_local(engine.socket, request);
 }
 

@@ -31,6 +31,7 @@ struct RemoteEngine {
 struct EngineAddress {
     std::string socket;
     std::optional<RemoteEngine> remote;  ///< goes before the socket
+    std::string acting_for{};            ///< the person in whose name is asked; empty: in one's own
 };
 
 /// Asks the engine. Fault: nobody answers there, no permission, not the gateway that it should be; says what to do.

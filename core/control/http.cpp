@@ -41,12 +41,14 @@ Response Response::error(unsigned status, const std::string& text, bool as_text)
     return as_text ? Response::text(text + "\n", status) : Response::json({{"error", text}}, status);
 }
 
-Request request_of(const HttpRequest& from, std::string actor)
+Request request_of(const HttpRequest& from, std::string actor, bool owner)
 {
     Request request;
     request.method = std::string(from.method_string());
     request.body = from.body();
     request.actor = std::move(actor);
+    request.owner = owner;
+    request.acting_for = std::string(from["Postern-For"]);
     request.wants_text = from[http::field::accept].find("text/plain") != boost::beast::string_view::npos;
     if (const auto target = boost::urls::parse_origin_form({from.target().data(), from.target().size()})) {
         request.path = target->path();
@@ -78,19 +80,25 @@ struct HttpServer::State {
 
 namespace {
 
-std::string actor_of(const asio::local::stream_protocol::socket& socket)
+/// Who is at the other end, by name, and whether that is who owns this machine's files anyway.
+struct Visitor {
+    std::string name;
+    bool owner = false;
+};
+
+Visitor visitor_at(const asio::local::stream_protocol::socket& socket)
 {
     ucred who{};
     socklen_t size = sizeof who;
     auto& native = const_cast<asio::local::stream_protocol::socket&>(socket);
-    if (getsockopt(native.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return "unknown";
+    if (getsockopt(native.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return {"unknown", false};
     std::array<char, 4096> buffer;
     passwd entry{}, *found = nullptr;
     getpwuid_r(who.uid, &entry, buffer.data(), buffer.size(), &found);
-    return found ? found->pw_name : fmt::format("uid {}", who.uid);
+    return {found ? found->pw_name : fmt::format("uid {}", who.uid), who.uid == 0 || who.uid == geteuid()};
 }
 
-std::string actor_of(const asio::ip::tcp::socket&)
+Visitor visitor_at(const asio::ip::tcp::socket&)
 {
     return {};
 }
@@ -98,13 +106,13 @@ std::string actor_of(const asio::ip::tcp::socket&)
 template <class Socket>
 asio::awaitable<void> converse(Socket socket, std::shared_ptr<HttpServer::State> state)
 try {
-    const std::string actor = actor_of(socket);
+    const Visitor visitor = visitor_at(socket);
     boost::beast::flat_buffer buffer;
     for (;;) {
         http::request_parser<http::string_body> parser;
         parser.body_limit(request_body_limit);
         co_await http::async_read(socket, buffer, parser, use_awaitable);
-        auto done = co_await answer(state->handler, request_of(parser.get(), actor), state->log);
+        auto done = co_await answer(state->handler, request_of(parser.get(), visitor.name, visitor.owner), state->log);
         http::response<http::string_body> response(static_cast<http::status>(done.status), parser.get().version());
         response.set(http::field::content_type, done.type);
         response.keep_alive(parser.get().keep_alive());

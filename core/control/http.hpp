@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "net/reactors.hpp"
+#include "policy/powers.hpp"
 #include "vocabulary/units.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -27,6 +28,9 @@ struct Request {
     std::string body;
     std::string actor;        ///< user name of the caller, or the name in an administrator's certificate
     bool wants_text = false;  ///< Accept: text/plain
+    bool owner = false;       ///< root, or the engine's own user, on this machine
+    std::string acting_for;   ///< Postern-For: the person of the directory in whose name it is asked; may be empty
+    policy::Caller caller{};  ///< who asks and their roles; filled in before any handler sees it
 };
 
 struct Response {
@@ -46,7 +50,7 @@ using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 inline constexpr std::uint64_t request_body_limit = std::uint64_t{64} << 20;
 /// A request as it was parsed.
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
-[[nodiscard]] Request request_of(const HttpRequest& from, std::string actor);
+[[nodiscard]] Request request_of(const HttpRequest& from, std::string actor, bool owner = false);
 /// What the handler answers; 500 where it throws.
 [[nodiscard]] boost::asio::awaitable<Response> answer(const Handler& handler, Request request, Log& log);
 

@@ -1,24 +1,17 @@
 #include "directory/directory.hpp"
 
-#include "directory/cache.hpp"
-#include "directory/importing.hpp"
-#include "directory/rows.hpp"
+#include "directory/audit.hpp"
+#include "directory/directory_impl.hpp"
 #include "directory/schema.hpp"
 #include "directory/suggestions.hpp"
-#include "store/workers.hpp"
-#include "store/writer.hpp"
+
+#include <fmt/format.h>
 
 namespace postern::directory {
 
 namespace {
 
 using store::Database;
-
-/// What a member's server said about one of its addresses.
-struct Answer {
-    bool exists = false;
-    Instant until{};
-};
 
 /// The third answer of a look-up: neither found nor absent.
 Fault unavailable(const mail::Address& address, Fault cause)
@@ -28,25 +21,6 @@ Fault unavailable(const mail::Address& address, Fault cause)
         .about(address.text())
         .because(std::move(cause));
 }
-
-/// Several queries that must see the same state of the database.
-class OneView {
-public:
-    explicit OneView(Database& database) : database_(database) { database_.run("BEGIN"); }
-    OneView(const OneView&) = delete;
-    OneView& operator=(const OneView&) = delete;
-    ~OneView()
-    {
-        try {
-            if (database_.in_transaction()) database_.run("ROLLBACK");
-        } catch (const store::StorageFailure&) {
-            // Nothing was written, so there is nothing to lose; the next BEGIN on this connection says what is wrong.
-        }
-    }
-
-private:
-    Database& database_;
-};
 
 std::optional<Answer> read_answer(Database& database, std::string_view key)
 {
@@ -65,6 +39,20 @@ void write_answer(Database& database, std::string_view key, const Answer& answer
                  answer.until);
 }
 
+AuditRecord import_record(const Difference& difference, const ImportDocument& document, const std::string& actor,
+                          Instant at)
+{
+    AuditRecord record;
+    record.at = at;
+    record.actor = actor;
+    record.act = "import_directory";
+    record.target = document.file;
+    record.outcome = "done";
+    record.detail = fmt::format("{} added, {} changed, {} removed", difference.added.size(), difference.changed.size(),
+                                difference.removed.size());
+    return record;
+}
+
 Counts read_counts(Database& database)
 {
     const OneView view(database);
@@ -75,7 +63,7 @@ Counts read_counts(Database& database)
         const auto status = vocabulary::entry_status_named(rows.text(0)).value_or(EntryStatus::removed);
         const auto kind = vocabulary::entry_kind_named(rows.text(1)).value_or(EntryKind::user);
         const std::array by_status{&counts.invited, &counts.active, &counts.suspended, &counts.removed};
-        const std::array by_kind{&counts.users, &counts.functions, &counts.groups};
+        const std::array by_kind{&counts.users, &counts.functions, &counts.groups, &counts.lists};
         counts.entries += number;
         *by_status.at(static_cast<std::size_t>(status)) += number;
         *by_kind.at(static_cast<std::size_t>(kind)) += number;
@@ -96,51 +84,16 @@ Counts read_counts(Database& database)
 
 }  // namespace
 
-// The threads stand last, so that they end before what their work touches.
-struct Directory::Impl {
-    explicit Impl(const DirectoryOptions& options)
-        : present(options.cached_entries), absent(options.cached_absent), answers(options.cached_answers)
-    {
-    }
-
-    Cache<DirectoryEntryPtr> present;
-    Cache<bool> absent;
-    Cache<Answer> answers;
-    std::unique_ptr<store::Writer> writer;
-    std::unique_ptr<store::Readers> lookups;   ///< short questions, on which mail waits
-    std::unique_ptr<store::Readers> overview;  ///< long ones, on which only an administrator waits
-
-    [[nodiscard]] DirectoryEntryPtr look_up(Database& database, const std::string& key)
-    {
-        const auto present_version = present.version();
-        const auto absent_version = absent.version();
-        auto entry = read_entry(database, key);
-        if (entry)
-            present.put(key, entry, present_version);
-        else
-            absent.put(key, true, absent_version);
-        return entry;
-    }
-
-    void entries_changed()
-    {
-        present.invalidate();
-        absent.invalidate();
-    }
-
-    /// What an import would do, and the state of the entries that this holds for.
-    struct Planned {
-        Difference difference;
-        std::int64_t after_import = 0;
-    };
-    [[nodiscard]] Async<Result<Planned>> plan(std::shared_ptr<const ImportDocument> document, EntryCheck check);
-};
-
 Result<std::unique_ptr<Directory>> Directory::open(DirectoryOptions options)
 {
     auto database = Database::open(options.file, {});
     if (!database) return std::unexpected(database.error());
     if (auto migrated = store::migrate(*database, migrations()); !migrated) return std::unexpected(migrated.error());
+    try {
+        index_words(*database);
+    } catch (const store::StorageFailure& failure) {
+        return std::unexpected(failure.fault());
+    }
     auto lookups = store::open_readers(options.file, 2, "directory");
     if (!lookups) return std::unexpected(lookups.error());
     auto overview = store::open_readers(options.file, 1, "directory-long");
@@ -152,6 +105,9 @@ Result<std::unique_ptr<Directory>> Directory::open(DirectoryOptions options)
     impl->writer = std::make_unique<store::Writer>(std::move(*database), std::move(writing));
     impl->lookups = std::move(*lookups);
     impl->overview = std::move(*overview);
+    impl->hashers = std::make_unique<store::Workers<NoState>>(std::vector<NoState>(2), "passwords", 256);
+    impl->administration.reset(new Administration(*impl));
+    impl->logins.reset(new Logins(*impl));
     return std::unique_ptr<Directory>(new Directory(std::move(impl)));
 }
 
@@ -172,6 +128,30 @@ Directory::Async<Result<DirectoryEntryPtr>> Directory::find(mail::Address addres
     auto found = co_await impl_->lookups->run<DirectoryEntryPtr>(std::move(work));
     if (!found) co_return std::unexpected(unavailable(address, std::move(found.error())));
     co_return found;
+}
+
+Directory::Async<Result<std::vector<DirectoryEntryPtr>>> Directory::find_all(std::vector<mail::Address> addresses)
+{
+    using Entries = std::vector<DirectoryEntryPtr>;
+    Entries entries(addresses.size());
+    std::vector<std::pair<std::size_t, std::string>> asked;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        if (auto known = cached(addresses[i].key()))
+            entries[i] = std::move(*known);
+        else
+            asked.emplace_back(i, addresses[i].key());
+    }
+    if (asked.empty()) co_return entries;
+    std::function<Result<Entries>(Database&)> work = [impl = impl_.get(), &asked](Database& database) {
+        const OneView view(database);
+        Entries found;
+        for (const auto& [place, key] : asked) found.push_back(impl->look_up(database, key));
+        return Result<Entries>(std::move(found));
+    };
+    auto found = co_await impl_->lookups->run<Entries>(std::move(work));
+    if (!found) co_return std::unexpected(unavailable(addresses[asked.front().first], std::move(found.error())));
+    for (std::size_t i = 0; i < asked.size(); ++i) entries[asked[i].first] = std::move((*found)[i]);
+    co_return entries;
 }
 
 Directory::Async<Result<std::vector<std::string>>> Directory::similar(mail::Address address, std::string organisation,
@@ -219,10 +199,10 @@ Directory::Async<Result<std::optional<bool>>> Directory::recalled(mail::Address 
 Directory::Async<Result<Directory::Impl::Planned>> Directory::Impl::plan(std::shared_ptr<const ImportDocument> document,
                                                                          EntryCheck check)
 {
-    std::function<Result<Planned>(Database&)> work = [document, check](Database& database) {
+    std::function<Result<Planned>(Database&)> work = [document, check, this](Database& database) {
         const OneView view(database);
         const std::int64_t newest = newest_import(database);
-        return Result<Planned>(Planned{compare(database, *document, check), newest});
+        return Result<Planned>(Planned{compare(database, *document, check, &progress), newest});
     };
     co_return co_await overview->run<Planned>(std::move(work));
 }
@@ -231,6 +211,7 @@ Directory::Async<Result<Difference>> Directory::plan(ImportDocument document, En
 {
     auto shared = std::make_shared<const ImportDocument>(std::move(document));
     auto planned = co_await impl_->plan(std::move(shared), std::move(check));
+    impl_->progress.end();
     if (!planned) co_return std::unexpected(std::move(planned.error()));
     co_return std::move(planned->difference);
 }
@@ -243,7 +224,10 @@ Directory::Async<Result<Difference>> Directory::apply(ImportDocument document, E
     const auto shared = std::make_shared<const ImportDocument>(std::move(document));
     auto planned = co_await impl_->plan(shared, check);
     if (!planned) co_return std::unexpected(std::move(planned.error()));
-    if (!planned->difference.valid()) co_return std::move(planned->difference);
+    if (!planned->difference.valid()) {
+        impl_->progress.end();
+        co_return std::move(planned->difference);
+    }
 
     const auto plan = std::make_shared<Impl::Planned>(std::move(*planned));
     std::function<Result<void>(Database&)> work = [impl = impl_.get(), shared, check, plan, actor,
@@ -251,13 +235,30 @@ Directory::Async<Result<Difference>> Directory::apply(ImportDocument document, E
         if (const auto newest = newest_import(database); newest != plan->after_import)
             *plan = {compare(database, *shared, check), newest};
         if (!plan->difference.valid()) return Result<void>();
-        write_difference(database, plan->difference, *shared, actor, at);
+        write_difference(database, plan->difference, *shared, actor, at, &impl->progress);
+        append_audit(database, import_record(plan->difference, *shared, actor, at));
         database.after_commit([impl] { impl->entries_changed(); });
         return Result<void>();
     };
     const auto written = co_await impl_->writer->run<void>(std::move(work));
+    impl_->progress.end();
     if (!written) co_return std::unexpected(written.error());
     co_return std::move(plan->difference);
+}
+
+Administration& Directory::administration() noexcept
+{
+    return *impl_->administration;
+}
+
+Logins& Directory::logins() noexcept
+{
+    return *impl_->logins;
+}
+
+Progress::Seen Directory::import_progress() const
+{
+    return impl_->progress.seen();
 }
 
 Directory::Async<Result<Counts>> Directory::counts()
@@ -280,7 +281,8 @@ Directory::Async<Result<std::vector<DirectoryEntry>>> Directory::active()
         Entries entries;
         for (const auto& organisation : organisations)
             read_organisation(database, organisation, [&entries](DirectoryEntry entry) {
-                if (entry.status == EntryStatus::active && entry.kind != EntryKind::group)
+                if (entry.status == EntryStatus::active && entry.kind != EntryKind::group &&
+                    entry.kind != EntryKind::list)
                     entries.push_back(std::move(entry));
             });
         return Result<Entries>(std::move(entries));

@@ -34,12 +34,15 @@ struct DirectoryOptions {
 struct Counts {
     std::uint64_t entries = 0;  ///< all, removed ones included
     std::uint64_t invited = 0, active = 0, suspended = 0, removed = 0;
-    std::uint64_t users = 0, functions = 0, groups = 0;
+    std::uint64_t users = 0, functions = 0, groups = 0, lists = 0;
     std::uint64_t organisations = 0;  ///< that have entries
     std::uint64_t remembered = 0;     ///< answers of members' servers
     std::optional<Instant> last_import;
     std::string last_import_by;
 };
+
+class Administration;
+class Logins;
 
 class Directory final : public ports::People {
 public:
@@ -55,6 +58,9 @@ public:
     /// The entry of an address in the member's own (outside) form, of any status; null: absent. The caller judges
     /// the status. Fault::later 4.3.0: unavailable.
     [[nodiscard]] Async<Result<DirectoryEntryPtr>> find(mail::Address address) override;
+
+    /// One question to the database for all that memory does not know.
+    [[nodiscard]] Async<Result<std::vector<DirectoryEntryPtr>>> find_all(std::vector<mail::Address> addresses) override;
 
     /// "Did you mean": at most `at_most` addresses (as written) of that organisation like this one, nearest first.
     /// Only active entries that are not ex-directory. Compares with 2,000 entries at most, those next to it in
@@ -77,11 +83,19 @@ public:
                                                   Instant at);
 
     [[nodiscard]] Async<Result<Counts>> counts();
-    /// Everybody and every desk that mail passes for, groups left out: for what concerns all of them.
+    /// Everybody and every desk that mail passes for, groups and lists left out: for what concerns all of them.
     [[nodiscard]] Async<Result<std::vector<DirectoryEntry>>> active();
+    /// How far the import that is under way has come.
+    [[nodiscard]] Progress::Seen import_progress() const;
+
+    /// Everything that people do to single entries, and who may, and the audit.
+    [[nodiscard]] Administration& administration() noexcept;
+    /// Passwords, second factors, resets, cases.
+    [[nodiscard]] Logins& logins() noexcept;
+
+    struct Impl;
 
 private:
-    struct Impl;
     explicit Directory(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

@@ -6,7 +6,9 @@
 #include "base/fault.hpp"
 #include "vocabulary/directory_entry.hpp"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -47,6 +49,32 @@ struct Difference {
 
     [[nodiscard]] bool valid() const noexcept { return problems.empty(); }
     [[nodiscard]] bool empty() const noexcept { return added.empty() && changed.empty() && removed.empty(); }
+};
+
+/// How far a long piece of work is, for whoever waits and looks. Thread-safe.
+class Progress {
+public:
+    struct Seen {
+        std::string phase;  ///< "comparing", "writing"; empty: none is under way
+        std::uint64_t done = 0, total = 0;
+    };
+    void begin(const char* phase, std::uint64_t total) noexcept
+    {
+        done_ = 0;
+        total_ = total;
+        phase_ = phase;
+    }
+    void step() noexcept { done_.fetch_add(1, std::memory_order_relaxed); }
+    void end() noexcept { phase_ = nullptr; }
+    [[nodiscard]] Seen seen() const
+    {
+        const char* phase = phase_;
+        return {phase ? phase : "", done_, total_};
+    }
+
+private:
+    std::atomic<const char*> phase_ = nullptr;
+    std::atomic<std::uint64_t> done_ = 0, total_ = 0;
 };
 
 /// Whether an entry may be: that its organisation exists and the address is in one of its domains. The fault's

@@ -1,6 +1,6 @@
 #include "directory/importing.hpp"
 
-#include "base/text.hpp"
+#include "directory/entry_check.hpp"
 #include "directory/rows.hpp"
 
 #include <fmt/format.h>
@@ -14,21 +14,25 @@ namespace {
 
 using store::Database;
 
-constexpr std::size_t longest_text = 200;
-constexpr std::size_t longest_function = 100;  // conditions ask for it
-constexpr std::size_t longest_detail = 1000;
-constexpr std::size_t most_details = 50;
-
-bool is_showable(std::string_view text, std::size_t longest)
+std::string print_members(const DirectoryEntry& entry)
 {
-    return text.size() <= longest && is_utf8(text) && printable(text, longest) == text;
+    constexpr std::size_t shown = 20;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(shown, entry.members.size()); ++i) {
+        const auto& member = entry.members[i];
+        text += (i == 0 ? "" : " ") + member.address;
+        if (entry.kind != EntryKind::group) continue;
+        text += fmt::format(":{}{}{}", member.read ? "r" : "", member.write ? "w" : "", member.mail ? "m" : "");
+    }
+    if (entry.members.size() > shown) text += fmt::format(" and {} more", entry.members.size() - shown);
+    return text;
 }
 
 /// One comparison: what stands, what was seen of it, and what is found.
 class Comparison {
 public:
-    Comparison(Database& database, const ImportDocument& document, const EntryCheck& check)
-        : database_(database), document_(document), check_(check)
+    Comparison(Database& database, const ImportDocument& document, const EntryCheck& check, Progress* progress)
+        : database_(database), document_(document), check_(check), progress_(progress)
     {
     }
 
@@ -41,8 +45,16 @@ public:
                 standing_.try_emplace(std::move(key), Standing{std::move(entry), false});
             });
         }
+        if (progress_) {
+            std::uint64_t entries = 0;
+            for (const auto& organisation : document_.organisations) entries += organisation.entries.size();
+            progress_->begin("comparing", entries);
+        }
         for (const auto& organisation : document_.organisations)
-            for (const auto& declared : organisation.entries) consider(organisation.id, declared);
+            for (const auto& declared : organisation.entries) {
+                consider(organisation.id, declared);
+                if (progress_) progress_->step();
+            }
         collect_removed();
         std::ranges::stable_sort(difference_.problems, {}, &ImportProblem::line);
         return std::move(difference_);
@@ -74,26 +86,8 @@ private:
 
     void check_texts(const vocabulary::ImportEntry& declared)
     {
-        const DirectoryEntry& entry = declared.entry;
-        const auto wrong = [&](std::string_view what) {
-            problem(declared.line, fmt::format("{}: {}", entry.address.text(), what));
-        };
-        if (!is_showable(entry.name, longest_text))
-            wrong("the name is longer than 200 bytes or holds control characters");
-        if (!is_showable(entry.function, longest_function))
-            wrong("the function is longer than 100 bytes or holds control characters");
-        if (entry.kind == EntryKind::function && entry.function.empty())
-            wrong("a function needs the name of its function");
-        if (entry.kind != EntryKind::function && !entry.function.empty()) wrong("only a function has a function");
-        if (entry.kind == EntryKind::user && !entry.owner.empty()) wrong("a user has no owner");
-        if (entry.kind != EntryKind::user && entry.owner.empty())
-            wrong("a function or group needs an owner, who answers for it");
-        if (!entry.owner.empty() && !mail::Address::parse(entry.owner)) wrong("the owner is not an address");
-        if (!entry.moved_to.empty() && !mail::Address::parse(entry.moved_to)) wrong("moved_to is not an address");
-        if (entry.details.size() > most_details) wrong("there are more than 50 details");
-        for (const auto& [name, value] : entry.details)
-            if (name.empty() || !is_showable(name, longest_text) || !is_showable(value, longest_detail))
-                wrong(fmt::format("the detail \"{}\" is too long or holds control characters", printable(name, 50)));
+        for (const auto& mistake : mistakes_of(declared.entry))
+            problem(declared.line, fmt::format("{}: {}", declared.entry.address.text(), mistake));
     }
 
     /// What stands under that key: in an organisation of the document, else anywhere.
@@ -118,26 +112,11 @@ private:
 
     void note_change(const DirectoryEntry& before, const DirectoryEntry& after)
     {
-        EntryChange change;
-        const auto compare = [&](const char* field, std::string_view was, std::string_view is) {
-            if (was != is) change.fields.push_back({field, std::string(was), std::string(is)});
-        };
-        compare("address", before.address.text(), after.address.text());
-        compare("organisation", before.organisation, after.organisation);
-        compare("kind", vocabulary::name_of(before.kind), vocabulary::name_of(after.kind));
-        compare("status", vocabulary::name_of(before.status), vocabulary::name_of(after.status));
-        compare("name", before.name, after.name);
-        compare("function", before.function, after.function);
-        compare("owner", before.owner, after.owner);
-        compare("moved_to", before.moved_to, after.moved_to);
-        compare("ex_directory", before.ex_directory ? "true" : "false", after.ex_directory ? "true" : "false");
-        if (before.details != after.details) compare("details", print_details(before), print_details(after));
-        if (change.fields.empty()) {
+        auto fields = changed_fields(before, after);
+        if (fields.empty())
             ++difference_.unchanged;
-            return;
-        }
-        change.entry = after;
-        difference_.changed.push_back(std::move(change));
+        else
+            difference_.changed.push_back({after, std::move(fields)});
     }
 
     void collect_removed()
@@ -151,6 +130,7 @@ private:
     Database& database_;
     const ImportDocument& document_;
     const EntryCheck& check_;
+    Progress* progress_;
     Difference difference_;
     std::unordered_set<std::string> named_;
     std::unordered_map<std::string, Standing> standing_;
@@ -159,17 +139,47 @@ private:
 
 }  // namespace
 
-Difference compare(Database& database, const ImportDocument& document, const EntryCheck& check)
+std::vector<FieldChange> changed_fields(const DirectoryEntry& before, const DirectoryEntry& after)
 {
-    return Comparison(database, document, check).run();
+    std::vector<FieldChange> fields;
+    const auto compare = [&](const char* field, std::string_view was, std::string_view is) {
+        if (was != is) fields.push_back({field, std::string(was), std::string(is)});
+    };
+    compare("address", before.address.text(), after.address.text());
+    compare("organisation", before.organisation, after.organisation);
+    compare("kind", vocabulary::name_of(before.kind), vocabulary::name_of(after.kind));
+    compare("status", vocabulary::name_of(before.status), vocabulary::name_of(after.status));
+    compare("name", before.name, after.name);
+    compare("function", before.function, after.function);
+    compare("owner", before.owner, after.owner);
+    compare("moved_to", before.moved_to, after.moved_to);
+    compare("ex_directory", before.ex_directory ? "true" : "false", after.ex_directory ? "true" : "false");
+    compare("non_secure", before.non_secure, after.non_secure);
+    compare("senders", vocabulary::name_of(before.senders), vocabulary::name_of(after.senders));
+    if (before.named_senders != after.named_senders)
+        compare("named_senders", fmt::format("{}", fmt::join(before.named_senders, " ")),
+                fmt::format("{}", fmt::join(after.named_senders, " ")));
+    if (before.members != after.members) fields.push_back({"members", print_members(before), print_members(after)});
+    if (before.details != after.details) compare("details", print_details(before), print_details(after));
+    return fields;
+}
+
+Difference compare(Database& database, const ImportDocument& document, const EntryCheck& check, Progress* progress)
+{
+    return Comparison(database, document, check, progress).run();
 }
 
 void write_difference(Database& database, const Difference& difference, const ImportDocument& document,
-                      const std::string& actor, Instant at)
+                      const std::string& actor, Instant at, Progress* progress)
 {
-    for (const auto& entry : difference.added) write_entry(database, entry);
-    for (const auto& change : difference.changed) write_entry(database, change.entry);
-    for (const auto& entry : difference.removed) mark_removed(database, entry.address.key());
+    if (progress)
+        progress->begin("writing", difference.added.size() + difference.changed.size() + difference.removed.size());
+    const auto step = [&] {
+        if (progress) progress->step();
+    };
+    for (const auto& entry : difference.added) write_entry(database, entry, actor, at), step();
+    for (const auto& change : difference.changed) write_entry(database, change.entry, actor, at), step();
+    for (const auto& entry : difference.removed) mark_removed(database, entry, actor, at), step();
     database.run("INSERT INTO imports(at, actor, file, added, changed, removed, unchanged) VALUES(?, ?, ?, ?, ?, ?, ?)",
                  at, actor, document.file, difference.added.size(), difference.changed.size(),
                  difference.removed.size(), difference.unchanged);
@@ -177,7 +187,10 @@ void write_difference(Database& database, const Difference& difference, const Im
 
 std::int64_t newest_import(Database& database)
 {
-    auto row = database.query("SELECT coalesce(max(number), 0) FROM imports");
+    auto row = database.query(
+        "SELECT coalesce((SELECT max(number) FROM imports), 0) + coalesce((SELECT seq FROM sqlite_sequence WHERE name "
+        "= "
+        "'edits'), 0)");
     return row.next() ? row.integer(0) : 0;
 }
 

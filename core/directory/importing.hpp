@@ -11,14 +11,17 @@
 
 namespace postern::directory {
 
-/// Difference and problems, read in one view of the database if a transaction is open.
-[[nodiscard]] Difference compare(store::Database& database, const ImportDocument& document, const EntryCheck& check);
+/// Difference and problems, read in one view of the database if a transaction is open. `progress` may be null.
+[[nodiscard]] Difference compare(store::Database& database, const ImportDocument& document, const EntryCheck& check,
+                                 Progress* progress = nullptr);
+/// What differs between two entries of the same address, printed.
+[[nodiscard]] std::vector<FieldChange> changed_fields(const DirectoryEntry& before, const DirectoryEntry& after);
 
 /// Writes a difference without problems, and the record that it was.
 void write_difference(store::Database& database, const Difference& difference, const ImportDocument& document,
-                      const std::string& actor, Instant at);
+                      const std::string& actor, Instant at, Progress* progress = nullptr);
 
-/// The number of the newest import; 0: none yet. Two equal answers mean that the entries did not change between.
+/// Grows with each import and each edit: two equal answers mean that the entries did not change between.
 [[nodiscard]] std::int64_t newest_import(store::Database& database);
 
 }  // namespace postern::directory

@@ -1,5 +1,8 @@
 #include "directory/rows.hpp"
 
+#include "base/text.hpp"
+
+#include <algorithm>
 #include <boost/json.hpp>
 #include <stdexcept>
 
@@ -22,13 +25,24 @@ std::map<std::string, std::string> parse_details(std::string_view text)
     return details;
 }
 
-/// Columns in the order of the queries below.
+std::vector<std::string> parse_texts(std::string_view text)
+{
+    std::vector<std::string> texts;
+    if (text == "[]") return texts;
+    const json::value parsed = json::parse(json::string_view(text.data(), text.size()));
+    for (const auto& item : parsed.as_array()) texts.emplace_back(item.as_string());
+    return texts;
+}
+
+/// Columns in the order of the queries below; without its members.
 DirectoryEntry entry_of(const Query& row)
 {
     auto address = mail::Address::parse(row.text(0));
     const auto kind = vocabulary::entry_kind_named(row.text(2));
     const auto status = vocabulary::entry_status_named(row.text(3));
-    if (!address || !kind || !status) throw std::runtime_error("the directory holds an entry that cannot be read");
+    const auto senders = vocabulary::list_senders_named(row.text(11));
+    if (!address || !kind || !status || !senders)
+        throw std::runtime_error("the directory holds an entry that cannot be read");
     return {.address = std::move(*address),
             .organisation = row.string(1),
             .kind = *kind,
@@ -38,49 +52,133 @@ DirectoryEntry entry_of(const Query& row)
             .owner = row.string(6),
             .moved_to = row.string(7),
             .ex_directory = row.flag(8),
-            .details = parse_details(row.text(9))};
+            .details = parse_details(row.text(9)),
+            .non_secure = row.string(10),
+            .members = {},
+            .senders = *senders,
+            .named_senders = parse_texts(row.text(12))};
+}
+
+bool has_members(const DirectoryEntry& entry) noexcept
+{
+    return entry.kind == EntryKind::group || entry.kind == EntryKind::list;
+}
+
+void read_members(Database& database, DirectoryEntry& entry)
+{
+    if (!has_members(entry)) return;
+    Query rows =
+        database.query("SELECT address, can_read, can_write, can_mail FROM members WHERE entry = ? ORDER BY member",
+                       entry.address.key());
+    while (rows.next()) entry.members.push_back({rows.string(0), rows.flag(1), rows.flag(2), rows.flag(3)});
+}
+
+void write_members(Database& database, const DirectoryEntry& entry, bool stood)
+{
+    const std::string& key = entry.address.key();
+    if (stood) database.run("DELETE FROM members WHERE entry = ?", key);
+    for (const auto& member : entry.members) {
+        const auto address = mail::Address::parse(member.address);
+        if (!address) continue;  // checked before
+        database.run(
+            "INSERT OR REPLACE INTO members(entry, member, address, can_read, can_write, can_mail) "
+            "VALUES(?, ?, ?, ?, ?, ?)",
+            key, address->key(), member.address, member.read, member.write, member.mail);
+    }
+}
+
+void forget_words(Database& database, const DirectoryEntry& entry)
+{
+    for (const auto& word : words_of(entry))
+        database.run("DELETE FROM words WHERE word = ? AND key = ?", word, entry.address.key());
 }
 
 }  // namespace
 
-DirectoryEntryPtr read_entry(Database& database, std::string_view key)
+StandingEntry read_standing(Database& database, std::string_view key)
 {
     Query row = database.query(
-        "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details "
-        "FROM entries WHERE key = ?",
+        "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
+        "non_secure, senders, named_senders, version, changed, changed_by FROM entries WHERE key = ?",
         key);
-    return row.next() ? std::make_shared<const DirectoryEntry>(entry_of(row)) : nullptr;
+    if (!row.next()) return {};
+    auto entry = std::make_shared<DirectoryEntry>(entry_of(row));
+    read_members(database, *entry);
+    return {std::move(entry), static_cast<std::uint64_t>(row.integer(13)), row.instant(14), row.string(15)};
+}
+
+DirectoryEntryPtr read_entry(Database& database, std::string_view key)
+{
+    return read_standing(database, key).entry;
 }
 
 void read_organisation(Database& database, std::string_view organisation,
                        const std::function<void(DirectoryEntry)>& take)
 {
     Query rows = database.query(
-        "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details "
-        "FROM entries WHERE organisation = ?",
+        "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
+        "non_secure, senders, named_senders FROM entries WHERE organisation = ?",
         organisation);
-    while (rows.next()) take(entry_of(rows));
+    while (rows.next()) {
+        auto entry = entry_of(rows);
+        read_members(database, entry);
+        take(std::move(entry));
+    }
 }
 
-void write_entry(Database& database, const DirectoryEntry& entry)
+void write_entry(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at)
 {
     const std::string& key = entry.address.key();
     const std::string reversed = backwards(key);
+    const auto before = read_entry(database, key);
+    if (before) forget_words(database, *before);
+    const std::string named = json::serialize(json::value_from(entry.named_senders));
     database.run(
         "INSERT INTO entries(key, address, domain, backwards, organisation, kind, status, name, function, owner, "
-        "moved_to, ex_directory, details) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "moved_to, ex_directory, details, non_secure, senders, named_senders, version, changed, changed_by) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) "
         "ON CONFLICT(key) DO UPDATE SET address = excluded.address, organisation = excluded.organisation, "
         "kind = excluded.kind, status = excluded.status, name = excluded.name, function = excluded.function, "
         "owner = excluded.owner, moved_to = excluded.moved_to, ex_directory = excluded.ex_directory, details = "
-        "excluded.details",
+        "excluded.details, non_secure = excluded.non_secure, senders = excluded.senders, named_senders = "
+        "excluded.named_senders, version = version + 1, changed = excluded.changed, changed_by = excluded.changed_by",
         key, entry.address.text(), entry.address.domain().key(), Blob{reversed}, entry.organisation,
         vocabulary::name_of(entry.kind), vocabulary::name_of(entry.status), entry.name, entry.function, entry.owner,
-        entry.moved_to, entry.ex_directory, print_details(entry));
+        entry.moved_to, entry.ex_directory, print_details(entry), entry.non_secure, vocabulary::name_of(entry.senders),
+        named, at, by);
+    if (has_members(entry) || (before && has_members(*before))) write_members(database, entry, before != nullptr);
+    if (entry.status == EntryStatus::removed) return;
+    for (const auto& word : words_of(entry))
+        database.run("INSERT OR IGNORE INTO words(word, key) VALUES(?, ?)", word, key);
 }
 
-void mark_removed(Database& database, std::string_view key)
+void mark_removed(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at)
 {
-    database.run("UPDATE entries SET status = 'removed' WHERE key = ?", key);
+    forget_words(database, entry);
+    database.run(
+        "UPDATE entries SET status = 'removed', version = version + 1, changed = ?, changed_by = ? WHERE key = ?", at,
+        by, entry.address.key());
+}
+
+void index_words(Database& database)
+{
+    {
+        auto any = database.query("SELECT 1 FROM words LIMIT 1");
+        if (any.next()) return;
+    }
+    std::vector<std::string> keys;
+    {
+        auto rows = database.query("SELECT key FROM entries WHERE status != 'removed'");
+        while (rows.next()) keys.push_back(rows.string(0));
+    }
+    if (keys.empty()) return;
+    database.run("BEGIN IMMEDIATE");
+    for (const auto& key : keys) {
+        const auto entry = read_entry(database, key);
+        for (const auto& word : words_of(*entry))
+            database.run("INSERT OR IGNORE INTO words(word, key) VALUES(?, ?)", word, key);
+    }
+    database.run("COMMIT");
 }
 
 std::string print_details(const DirectoryEntry& entry)
@@ -94,6 +192,38 @@ std::string backwards(std::string_view key)
 {
     const std::string_view local = key.substr(0, key.rfind('@'));
     return std::string(local.rbegin(), local.rend());
+}
+
+std::vector<std::string> split_words(std::string_view text)
+{
+    std::vector<std::string> words;
+    std::string word;
+    const auto end_word = [&] {
+        if (!word.empty()) words.push_back(std::move(word));
+        word.clear();
+    };
+    for (const char c : text) {
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            static_cast<unsigned char>(c) >= 0x80;
+        if (letter)
+            word += ascii_lower(c);
+        else
+            end_word();
+    }
+    end_word();
+    return words;
+}
+
+std::vector<std::string> words_of(const DirectoryEntry& entry)
+{
+    constexpr std::size_t most_words = 16;
+    std::vector<std::string> words = split_words(entry.address.local());
+    for (const std::string& text : {entry.name, entry.function})
+        for (auto& word : split_words(text)) words.push_back(std::move(word));
+    std::ranges::sort(words);
+    words.erase(std::ranges::unique(words).begin(), words.end());
+    if (words.size() > most_words) words.resize(most_words);
+    return words;
 }
 
 }  // namespace postern::directory

@@ -1,23 +1,43 @@
 // Entries as rows of directory.db. Used on the store's threads; a storage error is thrown as store::StorageFailure.
 #pragma once
 
+#include "base/clock.hpp"
 #include "directory/import.hpp"
 #include "store/database.hpp"
 
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace postern::directory {
 
+/// An entry with what tells whether somebody changed it meanwhile.
+struct StandingEntry {
+    DirectoryEntryPtr entry;    ///< null: absent
+    std::uint64_t version = 0;  ///< grows with each change
+    Instant changed{};
+    std::string changed_by;
+};
+
 /// Null: absent. Throws std::runtime_error for a row that this program would not have written.
 [[nodiscard]] DirectoryEntryPtr read_entry(store::Database& database, std::string_view key);
+[[nodiscard]] StandingEntry read_standing(store::Database& database, std::string_view key);
 /// Every entry of an organisation, of any status.
 void read_organisation(store::Database& database, std::string_view organisation,
                        const std::function<void(DirectoryEntry)>& take);
-/// Inserts, or replaces what has the same key.
-void write_entry(store::Database& database, const DirectoryEntry& entry);
-void mark_removed(store::Database& database, std::string_view key);
+/// Inserts, or replaces what has the same key, with its members and words.
+void write_entry(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at);
+/// Its status; what it was stays readable.
+void mark_removed(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at);
+
+/// What an entry is found by: words of its name, local part and function, small letters, each once.
+[[nodiscard]] std::vector<std::string> words_of(const DirectoryEntry& entry);
+/// Fills in the words of entries that an earlier version wrote; nothing where there are words. In a transaction of its
+/// own; blocking, at start.
+void index_words(store::Database& database);
+/// Words as somebody types them, small letters.
+[[nodiscard]] std::vector<std::string> split_words(std::string_view text);
 
 /// The details as one JSON object, keys in order: how they are kept and compared.
 [[nodiscard]] std::string print_details(const DirectoryEntry& entry);

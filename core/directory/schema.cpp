@@ -8,7 +8,8 @@ namespace {
 
 // entries.backwards is the local part's bytes from last to first: neighbours in its order share their ends, as
 // neighbours by key share their beginnings. Suggestions read both; the partial indexes hold only who may be suggested.
-constexpr std::array<store::Migration, 1> steps{{{1, "entries, remembered answers, record of imports", R"(
+constexpr std::array<store::Migration, 2> steps{
+    {{1, "entries, remembered answers, record of imports", R"(
 CREATE TABLE entries(
   key          TEXT NOT NULL PRIMARY KEY,
   address      TEXT NOT NULL,
@@ -46,6 +47,155 @@ CREATE TABLE imports(
   removed   INTEGER NOT NULL,
   unchanged INTEGER NOT NULL
 );
+)"},
+     {2, "lists, members, logins, roles, cases, the audit; words to search", R"(
+CREATE TABLE entries_now(
+  key           TEXT NOT NULL PRIMARY KEY,
+  address       TEXT NOT NULL,
+  domain        TEXT NOT NULL,
+  backwards     BLOB NOT NULL,
+  organisation  TEXT NOT NULL,
+  kind          TEXT NOT NULL CHECK(kind IN ('user', 'function', 'group', 'list')),
+  status        TEXT NOT NULL CHECK(status IN ('invited', 'active', 'suspended', 'removed')),
+  name          TEXT NOT NULL,
+  function      TEXT NOT NULL,
+  owner         TEXT NOT NULL,
+  moved_to      TEXT NOT NULL,
+  ex_directory  INTEGER NOT NULL,
+  details       TEXT NOT NULL,
+  non_secure    TEXT NOT NULL,
+  senders       TEXT NOT NULL CHECK(senders IN ('members', 'organisation', 'community', 'named')),
+  named_senders TEXT NOT NULL,
+  version       INTEGER NOT NULL,
+  changed       INTEGER NOT NULL,
+  changed_by    TEXT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO entries_now SELECT key, address, domain, backwards, organisation, kind, status, name, function, owner,
+  moved_to, ex_directory, details, '', 'community', '[]', 1, 0, '' FROM entries;
+DROP TABLE entries;
+ALTER TABLE entries_now RENAME TO entries;
+CREATE INDEX entries_of_organisation ON entries(organisation);
+CREATE INDEX suggested_forwards ON entries(organisation, key, address) WHERE status = 'active' AND ex_directory = 0;
+CREATE INDEX suggested_backwards ON entries(organisation, backwards, address) WHERE status = 'active' AND ex_directory = 0;
+CREATE INDEX suggested_in_domain ON entries(domain, key, address) WHERE status = 'active' AND ex_directory = 0;
+
+CREATE TABLE members(
+  entry     TEXT NOT NULL,
+  member    TEXT NOT NULL,
+  address   TEXT NOT NULL,
+  can_read  INTEGER NOT NULL,
+  can_write INTEGER NOT NULL,
+  can_mail  INTEGER NOT NULL,
+  PRIMARY KEY(entry, member)
+) WITHOUT ROWID;
+CREATE INDEX where_member ON members(member);
+
+-- One row for each change by hand: an import that was compared before it must compare again.
+CREATE TABLE edits(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  key    TEXT NOT NULL
+);
+
+-- Beginnings of names, local parts and functions: what somebody types finds the entry by any of its words.
+CREATE TABLE words(
+  word TEXT NOT NULL,
+  key  TEXT NOT NULL,
+  PRIMARY KEY(word, key)
+) WITHOUT ROWID;
+
+CREATE TABLE logins(
+  key           TEXT NOT NULL PRIMARY KEY,
+  user_name     TEXT NOT NULL UNIQUE,
+  password      TEXT NOT NULL,
+  changed       INTEGER NOT NULL,
+  one_time      INTEGER NOT NULL,
+  valid_until   INTEGER,
+  wrong         INTEGER NOT NULL DEFAULT 0,
+  locked_until  INTEGER,
+  lock_reason   TEXT NOT NULL DEFAULT '',
+  last_login    INTEGER,
+  warned        INTEGER NOT NULL DEFAULT 0,
+  totp          BLOB,
+  totp_step     INTEGER NOT NULL DEFAULT 0,
+  recovery      TEXT NOT NULL DEFAULT '[]',
+  reset_wrong   INTEGER NOT NULL DEFAULT 0,
+  reset_locked  INTEGER NOT NULL DEFAULT 0,
+  reset_asks    TEXT NOT NULL DEFAULT '',
+  generation    INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE activity(
+  key TEXT NOT NULL PRIMARY KEY,
+  at  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE former_passwords(
+  key      TEXT NOT NULL,
+  at       INTEGER NOT NULL,
+  password TEXT NOT NULL,
+  PRIMARY KEY(key, at)
+) WITHOUT ROWID;
+CREATE TABLE facts(
+  key      TEXT NOT NULL,
+  question TEXT NOT NULL,
+  answer   TEXT NOT NULL,
+  PRIMARY KEY(key, question)
+) WITHOUT ROWID;
+
+CREATE TABLE grants(
+  key          TEXT NOT NULL,
+  role         TEXT NOT NULL,
+  organisation TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  by           TEXT NOT NULL,
+  PRIMARY KEY(key, role, organisation)
+) WITHOUT ROWID;
+
+CREATE TABLE cases(
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  at           INTEGER NOT NULL,
+  kind         TEXT NOT NULL,
+  about        TEXT NOT NULL,
+  organisation TEXT NOT NULL,
+  opened_by    TEXT NOT NULL,
+  text         TEXT NOT NULL,
+  state        TEXT NOT NULL,
+  first_by     TEXT NOT NULL DEFAULT '',
+  closed       INTEGER,
+  closed_by    TEXT NOT NULL DEFAULT '',
+  outcome      TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX cases_open ON cases(state, number);
+
+CREATE TABLE tasks(
+  organisation TEXT NOT NULL,
+  task         TEXT NOT NULL,
+  done         INTEGER NOT NULL,
+  by           TEXT NOT NULL,
+  PRIMARY KEY(organisation, task)
+) WITHOUT ROWID;
+
+-- A chain: each row's hash covers the one before. Rows are only ever added; what retention takes away is all up to one
+-- row, whose number and hash are kept in audit_start, so that the rest can still be verified.
+CREATE TABLE audit(
+  number       INTEGER PRIMARY KEY,
+  at           INTEGER NOT NULL,
+  actor        TEXT NOT NULL,
+  act          TEXT NOT NULL,
+  target       TEXT NOT NULL,
+  organisation TEXT NOT NULL,
+  outcome      TEXT NOT NULL,
+  detail       TEXT NOT NULL,
+  hash         BLOB NOT NULL
+);
+CREATE INDEX audit_of_target ON audit(target, number);
+CREATE INDEX audit_of_actor ON audit(actor, number);
+CREATE TABLE audit_start(
+  number INTEGER NOT NULL,
+  hash   BLOB NOT NULL
+);
+INSERT INTO audit_start VALUES(0, zeroblob(32));
+CREATE TRIGGER audit_stands BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit WHEN OLD.number > (SELECT number FROM audit_start)
+  BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
 )"}}};
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include "gateway/accept_path.hpp"
 
 #include "base/text.hpp"
+#include "directory/administration.hpp"
+#include "directory/logins.hpp"
 #include "gateway/composition.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
 #include "gateway/virus_alarm.hpp"
+#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -146,6 +149,7 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
 
     Judgement judgement(sources_);
     auto judged = co_await judgement.judge(transaction, *header, content, bounds.received_fields);
+    if (judgement.group()) co_await audit_group(*judgement.group());
     if (!judged) co_return std::unexpected(judged.error());
     if (judged->seen)
         tell_of_viruses(services_, transaction, *header, *content, *judged->seen, judged->recipients);
@@ -170,6 +174,7 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
             vocabulary::EventId::message_quarantined, id,
             fmt::format("Message {} was put into quarantine; `postern quarantine show {}` says why", id, id), fields);
     transaction.rates->keep();
+    note_activity(transaction);
     co_return id;
 }
 
@@ -186,6 +191,29 @@ std::vector<vocabulary::EventFields> AcceptPath::quarantine_fields(const store::
                            {"message.id", message.message.id},
                            {"reason", delivery.hold_reason}});
     return all;
+}
+
+// Sending counts as activity, so that nobody's login is locked while they work.
+void AcceptPath::note_activity(const Transaction& transaction)
+{
+    if (!transaction.inside_sender || transaction.standing != SenderStanding::proved) return;
+    const auto own = transform::outside(*transaction.inside_sender, *transaction.organisation);
+    services_.directory.logins().active(own ? own->key() : transaction.inside_sender->key(), sources_.clock.now());
+}
+
+AcceptPath::Async<void> AcceptPath::audit_group(const GroupUse& use)
+{
+    if (!use.refusal && !use.person.empty()) co_return;
+    directory::AuditRecord record;
+    record.at = sources_.clock.now();
+    record.actor = use.person.empty() ? "person not proved" : use.person + " (not proved)";
+    record.act = "send_as_group";
+    record.target = use.group;
+    record.organisation = use.organisation;
+    record.outcome = use.refusal ? "denied" : "done";
+    record.detail = use.refusal ? use.refusal->describe() : "nobody is named in Sender";
+    const auto noted = co_await services_.directory.administration().note(std::move(record));
+    if (!noted) services_.alarms.raise("audit", "What people do can't be put on record: " + noted.error().describe());
 }
 
 void AcceptPath::count(const Transaction& transaction, const PlannedRecipient& recipient)

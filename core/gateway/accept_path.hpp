@@ -35,6 +35,9 @@ public:
 private:
     [[nodiscard]] Async<Result<Transaction>> begin(mail::Sender sender);
     void ask();
+    void note_activity(const Transaction& transaction);
+    /// Mail in a group's name that was refused, or names no person, goes on record.
+    [[nodiscard]] Async<void> audit_group(const GroupUse& use);
     [[nodiscard]] Async<Result<std::string>> take(Transaction transaction, store::Content content);
     [[nodiscard]] Async<Result<void>> commit(store::NewMessage message, std::vector<store::NewMessage> also);
     void count(const Transaction& transaction, const PlannedRecipient& recipient);

@@ -36,8 +36,7 @@ store::MessageRecord record_of(const Transaction& transaction, const ConnectionF
     record.generation = transaction.policy().generation();
     record.organisation = transaction.organisation->id;
     record.sender = judged.sender ? judged.sender->text() : std::string{};
-    if (const auto* field = header.find("Message-ID"))
-        record.header_message_id = trim(field->value).substr(0, 998);
+    if (const auto* field = header.find("Message-ID")) record.header_message_id = trim(field->value).substr(0, 998);
     record.peer = vocabulary::print_ip(connection.peer.ip);
     record.helo = connection.hello;
     record.tls = connection.tls ? connection.tls->description : std::string{};
@@ -57,7 +56,8 @@ store::MessageRecord record_of(const Transaction& transaction, const ConnectionF
 
 mail::HeaderEditor edit_entry(const Transaction& transaction, const ConnectionFacts& connection,
                               const mail::Header& header, const store::MessageRecord& record,
-                              const std::string& content, std::span<const std::string> added_by_tags)
+                              const std::string& content, std::span<const std::string> added_by_tags,
+                              std::span<const std::pair<std::string, std::string>> list_fields)
 {
     const auto& policy = transaction.policy();
     transform::EntryFacts facts;
@@ -74,6 +74,7 @@ mail::HeaderEditor edit_entry(const Transaction& transaction, const ConnectionFa
     facts.sender = transaction.organisation;
     facts.only_recipient = transaction.recipients.size() == 1 ? &transaction.recipients.front().inside : nullptr;
     facts.added_by_tags = added_by_tags;
+    facts.list_fields = list_fields;
     facts.prefixes_removed_on_entry = policy.subject_prefixes_removed_on_entry();
     return transform::on_entry(content, header, facts);
 }
@@ -82,12 +83,13 @@ mail::HeaderEditor edit_entry(const Transaction& transaction, const ConnectionFa
 
 store::NewMessage compose(const Transaction& transaction, const ConnectionFacts& connection, const mail::Header& header,
                           store::Content content, Judged judged, Instant now, const transform::TraceKey& key,
-                          std::string id)
+                          std::string id, std::vector<std::pair<std::string, std::string>> list_fields)
 {
     store::NewMessage message{
         record_of(transaction, connection, header, *content, judged, now, std::move(id)), std::move(content), {}, {}};
     const auto added = fields_added_by(judged.recipients);
-    const auto editor = edit_entry(transaction, connection, header, message.message, *message.content, added);
+    const auto editor =
+        edit_entry(transaction, connection, header, message.message, *message.content, added, list_fields);
     for (const auto& recipient : judged.recipients)
         if (recipient.verdict == Verdict::elsewhere) message.refused.push_back(recipient.record);
     const Instant decide_at = now + transaction.policy().retry().first;

@@ -12,9 +12,11 @@
 
 namespace postern::gateway {
 
-/// `header` is that of `content`. `now` is when it was received and first due. `id`: of a message that has one already.
+/// `header` is that of `content`. `list_fields`: of a copy that a list makes. `now` is when it was received and first
+/// due. `id`: of a message that has one already.
 [[nodiscard]] store::NewMessage compose(const Transaction& transaction, const ConnectionFacts& connection,
                                         const mail::Header& header, store::Content content, Judged judged, Instant now,
-                                        const transform::TraceKey& key, std::string id = {});
+                                        const transform::TraceKey& key, std::string id = {},
+                                        std::vector<std::pair<std::string, std::string>> list_fields = {});
 
 }  // namespace postern::gateway

@@ -1,8 +1,10 @@
 #include "gateway/deliver_path.hpp"
 
 #include "base/text.hpp"
+#include "directory/logins.hpp"
 #include "gateway/backoff.hpp"
 #include "gateway/hop.hpp"
+#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -116,6 +118,7 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
     if (suspension && suspension->kind == Suspension::Kind::sanction)
         return GiveUp{State::failed, fmt::format("550 5.7.1 {} is suspended from this service", organisation->name),
                       fmt::format("{} is suspended from this service and receives no mail.", organisation->name)};
+    if (is_list_hop(delivery.recipients.front().hop_address)) return Expand{};
     if (suspension)
         return Hold{std::string(outage_hold),
                     fmt::format("{} has announced that its server is out of service until {}. {}", organisation->name,
@@ -202,6 +205,10 @@ boost::asio::awaitable<void> DeliverPath::attempt(queue::Lane& lane, Line& line,
     const auto* carry = std::get_if<Carry>(&decision);
     if (std::holds_alternative<DecideFirst>(decision)) {
         co_await decide_first(generation, std::move(ready));
+        co_return;
+    }
+    if (std::holds_alternative<Expand>(decision)) {
+        co_await expand(generation, std::move(ready));
         co_return;
     }
     if (!carry) {
@@ -311,6 +318,16 @@ store::AttemptOutcome DeliverPath::outcome_of(const Generation& generation, cons
     return outcome;
 }
 
+// Receiving counts as activity like sending.
+void DeliverPath::note_activity(const Generation& generation, const store::RecipientRecord& recipient) const
+{
+    const auto inside = mail::Address::parse(recipient.address);
+    const auto* organisation = generation.policy->organisation(recipient.organisation);
+    if (!inside || organisation == nullptr) return;
+    const auto own = transform::outside(*inside, *organisation);
+    services_.directory.logins().active(own ? own->key() : inside->key(), services_.clock.now());
+}
+
 boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation, const Carry& carry, queue::Ready ready,
                                                    const Line& line, Result<deliver::TransactionResult> result)
 {
@@ -331,6 +348,7 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
         State state = state_after(got.reply, carry.hop.protocol);
         if (state == State::queued && is_overdue(generation, ready)) state = State::expired;
         count(services_.metrics, state);
+        if (state == State::relayed || state == State::delivered) note_activity(generation, recipient);
         store::RecipientOutcome became{recipient.id, state, got.reply.summary(), false};
         Fate fate{&recipient,
                   report::Kind::failure,
@@ -368,6 +386,8 @@ boost::asio::awaitable<void> DeliverPath::settle(queue::Ready ready)
         services_.schedule.offer(std::move(ready));
     else if (std::holds_alternative<DecideFirst>(decision))
         co_await decide_first(generation, std::move(ready));
+    else if (std::holds_alternative<Expand>(decision))
+        co_await expand(generation, std::move(ready));
     else
         co_await settle_as(*generation, std::move(ready), std::move(decision));
 }
@@ -403,6 +423,38 @@ boost::asio::awaitable<void> DeliverPath::decide_first(GenerationPtr generation,
     }
     Decision decision = Defer{std::move(*why)};
     co_await settle_as(*generation, std::move(ready), std::move(decision));
+}
+
+// One commit says that the list was expanded and stores the copy: a crash before it expands again, and after it never.
+boost::asio::awaitable<void> DeliverPath::expand(GenerationPtr generation, queue::Ready ready)
+{
+    Decision otherwise = Defer{fault(Retry::later, "its content can't be read")};
+    if (auto read = co_await read_content(ready); !read) {
+        otherwise = Defer{read.error()};
+        co_await settle_as(*generation, std::move(ready), std::move(otherwise));
+        co_return;
+    }
+    const auto& recipient = ready.delivery.recipients.front();
+    auto copy = co_await list_copies_.make(generation, ready.message, ready.content, recipient);
+    if (!copy) {
+        if (copy.error().retry() == Retry::never)
+            otherwise = GiveUp{State::failed, as_reply(copy.error()), words_of(as_reply(copy.error()))};
+        else
+            otherwise = Defer{copy.error()};
+        co_await settle_as(*generation, std::move(ready), std::move(otherwise));
+        co_return;
+    }
+    auto outcome = outcome_of(*generation, ready);
+    store::RecipientOutcome became{recipient.id, State::expanded, {}, false};
+    became.reply = fmt::format("copies for {} members{}{}", copy->members,
+                               copy->message ? " as " + copy->message->message.id : std::string{},
+                               copy->left_out > 0 ? fmt::format("; {} left out", copy->left_out) : std::string{});
+    std::vector<Fate> fates{{&recipient, report::Kind::delivered, became.reply, false, {}, {}}};  // RFC 3461 5.2.7.3
+    outcome.recipients.push_back(std::move(became));
+    outcome.reports = make_reports(services_, *generation, *ready.message, ready.content, fates);
+    if (copy->message) outcome.reports.push_back(std::move(*copy->message));
+    log_attempt(ready, outcome);
+    co_await record(std::move(outcome));
 }
 
 boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation, queue::Ready ready, Decision decision)

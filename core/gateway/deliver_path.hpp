@@ -6,6 +6,7 @@
 #pragma once
 
 #include "deliver/connection.hpp"
+#include "gateway/list_copies.hpp"
 #include "gateway/live_sources.hpp"
 #include "gateway/reconsider.hpp"
 #include "gateway/reports.hpp"
@@ -22,7 +23,10 @@ namespace postern::gateway {
 class DeliverPath final : public queue::Courier {
 public:
     explicit DeliverPath(Services services)
-        : services_(services), sources_(services), reconsider_(services, sources_.sources())
+        : services_(services),
+          sources_(services),
+          reconsider_(services, sources_.sources()),
+          list_copies_(sources_.sources())
     {
     }
 
@@ -55,7 +59,9 @@ private:
     };
     /// Its verdict was put off: it comes first, whatever else may be said.
     struct DecideFirst {};
-    using Decision = std::variant<Carry, Hold, GiveUp, Defer, DecideFirst>;
+    /// It is a list's: its members get a copy instead.
+    struct Expand {};
+    using Decision = std::variant<Carry, Hold, GiveUp, Defer, DecideFirst, Expand>;
 
     /// A connection and what it was opened for.
     struct Line {
@@ -79,6 +85,7 @@ private:
                                        const Line& line, Result<deliver::TransactionResult> result);
     [[nodiscard]] Async<void> settle_as(const Generation& generation, queue::Ready ready, Decision decision);
     [[nodiscard]] Async<void> decide_first(GenerationPtr generation, queue::Ready ready);
+    [[nodiscard]] Async<void> expand(GenerationPtr generation, queue::Ready ready);
     [[nodiscard]] Async<void> record(store::AttemptOutcome outcome);
     [[nodiscard]] Async<Result<void>> read_content(queue::Ready& ready);
     [[nodiscard]] store::AttemptOutcome outcome_of(const Generation& generation, const queue::Ready& ready) const;
@@ -87,11 +94,13 @@ private:
     [[nodiscard]] bool delay_is_due(const Generation& generation, const queue::Ready& ready,
                                     const store::RecipientRecord& recipient) const;
     void tell_of_unsent_alert(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;
+    void note_activity(const Generation& generation, const store::RecipientRecord& recipient) const;
     void log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;
 
     Services services_;
     LiveSources sources_;
     Reconsider reconsider_;
+    ListCopies list_copies_;
 };
 
 }  // namespace postern::gateway

@@ -71,6 +71,10 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
         if (transaction.organisation->from_must_agree)
             if (auto agrees = transform::check_from(header, *transaction.organisation); !agrees)
                 co_return std::unexpected(agrees.error());
+        auto group = co_await group_use(sources_.people, transaction, header);
+        if (!group) co_return std::unexpected(group.error());
+        group_ = std::move(*group);
+        if (group_ && group_->refusal) co_return std::unexpected(*group_->refusal);
     }
     auto decided = co_await judge_recipients(transaction, header, std::move(content), token, judged);
     if (!decided) co_return std::unexpected(decided.error());

@@ -4,6 +4,7 @@
 // Runs in the session's coroutine, on its thread, under the transaction's generation.
 #pragma once
 
+#include "gateway/group_sender.hpp"
 #include "gateway/plan.hpp"
 #include "gateway/sources.hpp"
 #include "gateway/transaction.hpp"
@@ -42,6 +43,8 @@ public:
     [[nodiscard]] boost::asio::awaitable<Result<Judged>> judge(const Transaction& transaction,
                                                                const mail::Header& header, store::Content content,
                                                                unsigned received_at_most);
+    /// Whether the last that was judged is in a group's name: also where it was refused, for the audit.
+    [[nodiscard]] const std::optional<GroupUse>& group() const noexcept { return group_; }
 
 private:
     [[nodiscard]] Result<void> judge_null_sender(const Transaction& transaction, const mail::Header& header) const;
@@ -60,6 +63,7 @@ private:
 
     Sources sources_;
     Verdicts verdicts_;
+    std::optional<GroupUse> group_;
 };
 
 }  // namespace postern::gateway

@@ -1,5 +1,7 @@
 #include "gateway/plan.hpp"
 
+#include "gateway/lists.hpp"
+
 #include "transform/delivery.hpp"
 
 #include <algorithm>
@@ -16,6 +18,7 @@ struct Group {
 bool together(const PlannedRecipient& a, const PlannedRecipient& b)
 {
     if (a.verdict == Verdict::defer || a.verdict == Verdict::quarantine) return false;
+    if (is_list_hop(a.record.hop_address) || is_list_hop(b.record.hop_address)) return false;  // expanded one by one
     return a.verdict == b.verdict && a.organisation == b.organisation && a.bounce_reason == b.bounce_reason &&
            a.tags == b.tags && a.reason == b.reason && a.rule == b.rule && a.ends == b.ends;
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "gateway/facts.hpp"
+#include "gateway/lists.hpp"
 #include "transform/mapping.hpp"
 
 #include <fmt/format.h>
@@ -169,6 +170,8 @@ Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, 
     if (listed && (*entry)->status == vocabulary::EntryStatus::active) {
         accepted.function = (*entry)->function;
         accepted.kind = vocabulary::name_of((*entry)->kind);
+        if ((*entry)->kind == vocabulary::EntryKind::list)
+            co_return co_await permit_list(accepted, *entry, transaction);
         co_return Result<void>{};
     }
     if (organisation.users == vocabulary::Users::any && !*entry) co_return Result<void>{};
@@ -181,6 +184,15 @@ Recipients::Async<Result<void>> Recipients::exists(AcceptedRecipient& accepted, 
                        fmt::format("<{}> has moved; write to <{}>", accepted.inside.text(), (*entry)->moved_to));
     Fault why = co_await unknown(accepted, own);
     co_return std::unexpected(std::move(why));
+}
+
+Recipients::Async<Result<void>> Recipients::permit_list(AcceptedRecipient& accepted, vocabulary::DirectoryEntryPtr list,
+                                                        const Transaction& transaction)
+{
+    accepted.hop_address = list_hop(list->address);
+    auto may = co_await may_write_to_list(sources_.people, *list, transaction);
+    if (!may) ++sources_.metrics.permissions_refused;
+    co_return may;
 }
 
 // users: ask. The member's own server is asked once and its answer remembered; no answer defers.

@@ -30,6 +30,9 @@ private:
     [[nodiscard]] Result<AcceptedRecipient> outside(const Transaction& transaction, mail::Recipient recipient);
     [[nodiscard]] Async<Result<void>> exists(AcceptedRecipient& accepted, const mail::Address& own,
                                              const Transaction& transaction);
+    /// Whether this sender may write to this list; it is then handed to nobody but expanded.
+    [[nodiscard]] Async<Result<void>> permit_list(AcceptedRecipient& accepted, vocabulary::DirectoryEntryPtr list,
+                                                  const Transaction& transaction);
     [[nodiscard]] Async<Result<void>> ask_member(const AcceptedRecipient& accepted, const mail::Address& own,
                                                  const Transaction& transaction);
     [[nodiscard]] Async<Fault> unknown(const AcceptedRecipient& accepted, const mail::Address& own);

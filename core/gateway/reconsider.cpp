@@ -3,6 +3,7 @@
 #include "gateway/composition.hpp"
 #include "gateway/judgement.hpp"
 #include "gateway/notices.hpp"
+#include "gateway/recalled.hpp"
 #include "gateway/reports.hpp"
 #include "gateway/virus_alarm.hpp"
 
@@ -11,49 +12,6 @@
 namespace postern::gateway {
 
 namespace {
-
-// The message passed its listener's bounds when it came in; these are another generation's.
-constexpr mail::HeaderLimits header_limits{std::size_t{64} << 20, 1'000'000};
-
-mail::ReversePath address_of(const std::string& text)
-{
-    if (text.empty()) return {};
-    auto address = mail::Address::parse(text);
-    return address ? mail::ReversePath(std::move(*address)) : mail::ReversePath{};
-}
-
-Result<Transaction> transaction_of(const Undecided& what, ports::Rates* rates)
-{
-    const auto& message = *what.message;
-    Transaction transaction;
-    transaction.generation = what.generation;
-    transaction.organisation = what.generation->policy->organisation(message.organisation);
-    if (transaction.organisation == nullptr)
-        return fault(Retry::later, "its sender's organisation is no longer declared").about(message.organisation);
-    transaction.sender.path = address_of(message.sender);
-    transaction.sender.body = message.body;
-    transaction.sender.smtputf8 = message.smtputf8;
-    transaction.sender.require_tls = message.require_tls;
-    transaction.sender.ret = message.ret;
-    transaction.sender.envelope_id = message.envelope_id;
-    transaction.inside_sender = address_of(message.sender);
-    if (const auto peer = vocabulary::parse_ip(message.peer)) transaction.peer = *peer;
-    transaction.tls = !message.tls.empty();
-    transaction.listener = message.listener;
-    transaction.rates = std::make_shared<RateBook>(rates);
-    return transaction;
-}
-
-ConnectionFacts connection_of(const store::MessageRecord& message)
-{
-    ConnectionFacts connection;
-    if (const auto peer = vocabulary::parse_ip(message.peer)) connection.peer.ip = *peer;
-    connection.peer.listener = message.listener;
-    connection.hello = message.helo;
-    connection.extended = message.extended;
-    if (!message.tls.empty()) connection.tls = ports::TlsShown{message.tls, false, {}, {}};
-    return connection;
-}
 
 store::State state_of(const store::DeliveryRecord& plan)
 {
@@ -112,15 +70,15 @@ boost::asio::awaitable<Result<Decided>> Reconsider::judge(const Undecided& what,
 
 boost::asio::awaitable<Result<store::Redecision>> Reconsider::decide(Undecided what)
 {
-    const auto header = mail::Header::parse(*what.content, header_limits);
+    const auto header = mail::Header::parse(*what.content, recalled_header);
     if (!header) co_return std::unexpected(header.error());
-    auto transaction = transaction_of(what, sources_.rates);
+    auto transaction = recalled_transaction(what.generation, *what.message, sources_.rates);
     if (!transaction) co_return std::unexpected(transaction.error());
     auto decided = co_await judge(what, *transaction, *header);
     if (!decided) co_return std::unexpected(decided.error());
 
     const Instant now = sources_.clock.now();
-    const auto connection = connection_of(*what.message);
+    const auto connection = recalled_connection(*what.message);
     auto notices = std::move(decided->notices);
     Judged own, added;
     own.hops = added.hops = what.message->hops;

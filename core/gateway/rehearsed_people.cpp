@@ -53,6 +53,15 @@ RehearsedPeople::Async<Result<DirectoryEntryPtr>> RehearsedPeople::find(mail::Ad
     co_return assumed(address);
 }
 
+RehearsedPeople::Async<Result<std::vector<DirectoryEntryPtr>>> RehearsedPeople::find_all(
+    std::vector<mail::Address> addresses)
+{
+    std::vector<DirectoryEntryPtr> entries;
+    for (const auto& address : addresses)
+        entries.push_back(index_ != nullptr ? index_->find(address.key()) : assumed(address));
+    co_return entries;
+}
+
 DirectoryEntryPtr RehearsedPeople::assumed(const mail::Address& address)
 {
     const auto owner = policy_->owner_of(address.domain());

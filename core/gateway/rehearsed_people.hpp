@@ -41,6 +41,8 @@ public:
     }
 
     [[nodiscard]] Async<Result<vocabulary::DirectoryEntryPtr>> find(mail::Address address) override;
+    [[nodiscard]] Async<Result<std::vector<vocabulary::DirectoryEntryPtr>>> find_all(
+        std::vector<mail::Address> addresses) override;
     [[nodiscard]] Async<Result<std::vector<std::string>>> similar(mail::Address address, std::string organisation,
                                                                   std::size_t at_most) override;
     [[nodiscard]] Async<Result<void>> remember(mail::Address address, bool exists, Instant until, Instant now) override;

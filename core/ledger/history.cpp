@@ -117,6 +117,8 @@ std::string outcome_words(const RecipientRecord& recipient)
             return fmt::format("in quarantine since {}", at);
         case State::redirected:
             return fmt::format("another recipient got it instead at {}", at);
+        case State::expanded:
+            return fmt::format("went to the list's members at {}", at);
     }
     return {};
 }

@@ -87,6 +87,12 @@ public:
     [[nodiscard]] const Keeping& keeping() const noexcept override { return c_->keeping; }
     [[nodiscard]] bool needs_second_person(std::string_view act) const noexcept override;
     [[nodiscard]] const vocabulary::AlertPolicy& alerts() const noexcept override { return c_->alerts; }
+    [[nodiscard]] const Powers& powers() const noexcept override { return c_->permissions->powers; }
+    [[nodiscard]] bool unnamed_may_send_as_group() const noexcept override
+    {
+        return c_->permissions->unnamed_may_send_as_group;
+    }
+    [[nodiscard]] const vocabulary::LoginRules& logins() const noexcept override { return c_->permissions->logins; }
 
 private:
     /// What is wrong with an order of a script: an address that is not inside the community.

@@ -118,6 +118,33 @@ void check_own_names(const PolicyFiles& files, const Compiled& compiled, const m
             fmt::format("write postmaster@{}", suffix.text()));
 }
 
+/// Parts of organisations: of one that there is, and in no circle.
+void check_parts(const PolicyFiles& files, const Compiled& compiled, Diagnostics& diagnostics)
+{
+    const auto above = [&](const std::string& id) -> const std::string& {
+        static const std::string none;
+        const auto found = compiled.by_id.find(id);
+        return found == compiled.by_id.end() ? none : compiled.organisations[found->second].part_of;
+    };
+    for (const auto& file : files.organisations) {
+        const auto& organisation = file.document->organisation;
+        if (organisation.part_of.empty()) continue;
+        if (!compiled.by_id.contains(organisation.part_of)) {
+            source_of(file, diagnostics)
+                .error(file.document->part_of, fmt::format("there is no organisation \"{}\"", organisation.part_of),
+                       "part_of names the id of another organisation");
+            continue;
+        }
+        std::string at = organisation.part_of;
+        for (std::size_t steps = 0; !at.empty() && at != organisation.id; at = above(at))
+            if (++steps > compiled.organisations.size()) break;  // a circle that this one is not in; told at its own
+        if (at == organisation.id)
+            source_of(file, diagnostics)
+                .error(file.document->part_of, fmt::format("\"{}\" would be a part of itself", organisation.id),
+                       "leave part_of out in one of them");
+    }
+}
+
 Community community_of(const CommunityPart& part)
 {
     Community community;
@@ -168,6 +195,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     if (suffix)
         for (std::size_t o = 0; o < compiled->organisations.size(); ++o)
             check_administrators(files.organisations[o], compiled->organisations[o], *suffix, diagnostics);
+    check_parts(files, *compiled, diagnostics);
     check_authorities(files, diagnostics);
     check_hosted_members(files, diagnostics);
     check_rules(files, *compiled, diagnostics);

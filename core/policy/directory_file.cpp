@@ -25,8 +25,10 @@ struct Section {
     const char* key;
     EntryKind kind;
 };
-constexpr Section sections[] = {
-    {"users", EntryKind::user}, {"functions", EntryKind::function}, {"groups", EntryKind::group}};
+constexpr Section sections[] = {{"users", EntryKind::user},
+                                {"functions", EntryKind::function},
+                                {"groups", EntryKind::group},
+                                {"lists", EntryKind::list}};
 
 Key key_of(const char* name, Form form, bool required = false)
 {
@@ -42,10 +44,62 @@ Shape shape_of(EntryKind kind)
                   key_of("name", Form::text, kind != EntryKind::function),
                   {.name = "status", .shape = std::move(status), .description = {}},
                   key_of("ex_directory", Form::boolean),
-                  key_of("moved_to", Form::address)};
+                  key_of("moved_to", Form::address),
+                  key_of("non_secure", Form::address),
+                  key_of("details", Form::map)};
     if (kind == EntryKind::function) shape.keys.push_back(key_of("function", Form::text, true));
     if (kind != EntryKind::user) shape.keys.push_back(key_of("owner", Form::address, true));
+    Shape address{.form = Form::address};
+    Shape addresses{.form = Form::list, .items = {address}};
+    if (kind == EntryKind::group) {
+        Shape right{.form = Form::word, .words = {"read", "write", "mail"}};
+        Shape rights{.form = Form::list, .items = {std::move(right)}};
+        Shape member{.form = Form::map};
+        member.keys = {key_of("address", Form::address, true),
+                       {.name = "may", .shape = std::move(rights), .description = {}, .required = true}};
+        Shape members{.form = Form::list, .items = {std::move(member)}};
+        shape.keys.push_back({.name = "members", .shape = std::move(members), .description = {}});
+    }
+    if (kind == EntryKind::list) {
+        Shape word{.form = Form::word, .words = {"members", "organisation", "community"}};
+        Shape senders{.form = Form::either, .items = {std::move(word), addresses}};
+        shape.keys.push_back({.name = "senders", .shape = std::move(senders), .description = {}});
+        shape.keys.push_back({.name = "members", .shape = std::move(addresses), .description = {}});
+    }
     return shape;
+}
+
+/// `details:` is a map without a shape: any names, texts as values.
+std::map<std::string, std::string> read_details(Source& source, const YamlNode* node)
+{
+    std::map<std::string, std::string> details;
+    if (node == nullptr || !node->is_map()) return details;
+    for (const auto& entry : node->entries) {
+        if (!entry.value.is_text())
+            source.error(entry.value.place, fmt::format("the detail \"{}\" is a text", printable(entry.key, 60)));
+        else
+            details[entry.key] = entry.value.text;
+    }
+    return details;
+}
+
+std::vector<vocabulary::EntryMember> read_members(const Values& map, EntryKind kind)
+{
+    std::vector<vocabulary::EntryMember> members;
+    for (const auto& item : map.items("members")) {
+        vocabulary::EntryMember member;
+        if (kind == EntryKind::list) {
+            member.address = item.text;
+        } else {
+            const Values said(item);
+            const auto may = said.texts("may");
+            const auto has = [&](const char* right) { return std::ranges::find(may, right) != may.end(); };
+            member = {said.text("address"), has("read"), has("write"), has("mail")};
+        }
+        members.push_back(std::move(member));
+    }
+    std::ranges::sort(members, {}, [](const auto& member) { return to_lower(member.address); });
+    return members;
 }
 
 class Reader {
@@ -57,8 +111,9 @@ public:
         std::vector<ImportOrganisation> read;
         const YamlNode* organisations = root.find("organisations");
         if (!root.is_map() || organisations == nullptr || !organisations->is_map()) {
-            source_.error(root.place, "the file has no map \"organisations\"",
-                          "write organisations: { ID: { users: [...], functions: [...], groups: [...] } }");
+            source_.error(
+                root.place, "the file has no map \"organisations\"",
+                "write organisations: { ID: { users: [...], functions: [...], groups: [...], lists: [...] } }");
             return read;
         }
         for (const auto& entry : root.entries)
@@ -86,7 +141,7 @@ private:
             const auto* section = std::ranges::find(sections, std::string_view(part.key), &Section::key);
             if (section == std::end(sections))
                 source_.error(part.place, fmt::format("unknown key \"{}\"", printable(part.key, 60)),
-                              "known keys: users, functions, groups");
+                              "known keys: users, functions, groups, lists");
             else if (!part.value.is_list())
                 source_.error(part.value.place, fmt::format("\"{}\" is a list", part.key),
                               "leave it out if it is empty");
@@ -112,11 +167,20 @@ private:
         made.owner = map.text("owner");
         made.moved_to = map.text("moved_to");
         made.ex_directory = map.boolean("ex_directory", false);
+        made.non_secure = map.text("non_secure");
+        made.details = read_details(source_, map.node("details"));
+        made.members = read_members(map, kind);
+        if (kind == EntryKind::list) {
+            made.senders = vocabulary::list_senders_named(map.text("senders")).value_or(made.senders);
+            made.named_senders = map.texts("senders");
+            if (!made.named_senders.empty()) made.senders = vocabulary::ListSenders::named;
+        }
         organisation.entries.push_back({std::move(made), item.place.line});
     }
 
     Source& source_;
-    const Shape shapes_[3] = {shape_of(EntryKind::user), shape_of(EntryKind::function), shape_of(EntryKind::group)};
+    const Shape shapes_[4] = {shape_of(EntryKind::user), shape_of(EntryKind::function), shape_of(EntryKind::group),
+                              shape_of(EntryKind::list)};
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "policy/test_file.hpp"
 
 #include "vocabulary/events.hpp"
+#include "vocabulary/acts.hpp"
 #include "vocabulary/fields.hpp"
 #include "vocabulary/findings.hpp"
 
@@ -185,6 +186,9 @@ Shape organisation_shape()
              "For users: ask."},
             {"domains", list(domain_entry()), "Its domains; inside the community they end in the suffix.", required},
             {"administrators", list(simple(Form::address)), "Who answers for it: addresses in its own domains."},
+            {"part_of", simple(Form::id),
+             "The organisation that it is a part of, whose administrators are its own too."},
+            {"signatory", simple(Form::text), "Who accepts the service's terms for it each year."},
             {"connects_from",
              map({{"networks", list(simple(Form::network)), "Where its server connects from."},
                   {"certificate",
@@ -286,10 +290,85 @@ Shape limits_shape()
          {"limits", list(std::move(limit)), "Smaller limits for some mail: the smallest that holds counts."}});
 }
 
+/// `roles:` each role with what it may, or a list of that.
+Shape roles_shape()
+{
+    std::vector<std::pair<std::string, std::string>> acts;
+    for (const auto& act : vocabulary::acts()) acts.emplace_back(act.name, act.description);
+    const auto power =
+        map({{"may", list(meaning(std::move(acts))), "What it may do.", required},
+             {"on",
+              meaning({{"self", "Their own data."},
+                       {"own_organisation", "Their organisation's, and that of its parts."},
+                       {"any_organisation", "Everybody's, and what concerns the whole service."}}),
+              "On whose data.", required},
+             {"except", map({{"holds_role", simple(Form::boolean), "true: but not on those who hold a role."}}),
+              "Whose data it does not reach."}});
+    std::vector<Key> keys;
+    for (const auto& role : vocabulary::roles())
+        keys.push_back({std::string(role.name),
+                        {.form = Form::either, .items = {power, list(power)}},
+                        std::string(role.description)});
+    return map(std::move(keys));
+}
+
+Shape holders_shape()
+{
+    std::vector<std::pair<std::string, std::string>> roles;
+    for (const auto& role : vocabulary::roles())
+        if (role.role != vocabulary::Role::user) roles.emplace_back(role.name, role.description);
+    return list(map({{"who", simple(Form::text),
+                      "A user of this machine who may use the control socket, or the first name in an administrator's "
+                      "certificate.",
+                      required},
+                     {"role", meaning(std::move(roles)), "The role.", required}}));
+}
+
+Shape logins_shape()
+{
+    return map(
+        {{"password",
+          map({{"length", count(8, 128), "Characters, at least; 12 where absent."},
+               {"age", simple(Form::duration), "Then it must be changed; it never runs out where absent."},
+               {"history", count(0, 100), "Former passwords that can't come back; 5 where absent."},
+               {"refused_words", simple(Form::path),
+                "A text file, a word or a breached password on each line, that none may be or hold."}}),
+          "What a password must be."},
+         {"lock",
+          map({{"wrong_answers", count(3, 100), "In a row; 5 where absent."},
+               {"for", simple(Form::duration), "How long; 30 minutes where absent."},
+               {"inactive", simple(Form::duration), "Without sending, receiving or logging in; never where absent."}}),
+          "When a login is locked. Mail goes on."},
+         {"one_time_valid", simple(Form::duration),
+          "How long a password that was given, or an invitation, can be used; 14 days where absent."},
+         {"second_factor",
+          meaning({{"required", "Everybody has one."}, {"offered", "Who has set one up is asked for it."}}),
+          "A code beside the password; offered where absent."},
+         {"reset",
+          map({{"facts", count(1, 10), "That the helpdesk must have answered; 2 where absent."},
+               {"wrong_answers", count(1, 20), "Then the reset is locked, and a case opened; 3 where absent."}}),
+          "When the helpdesk may reset a password."},
+         {"session", simple(Form::duration), "Longest; 8 hours where absent."}});
+}
+
 Shape permissions_shape()
 {
     return map(
-        {{"mail",
+        {{"roles", roles_shape(),
+          "What each role may do, and on whose data; all else is refused. Where absent, who control lets in may "
+          "everything."},
+         {"holders", holders_shape(),
+          "Who holds which role when they come by the control socket or from elsewhere; root and the engine's own user "
+          "are service administrators besides. Where absent, everybody whom control lets in is one. People of the "
+          "directory hold roles that were granted."},
+         {"group_sender",
+          map({{"not_named",
+                meaning(
+                    {{"allow", "It passes; the audit says that no person was proved."}, {"refuse", "It is refused."}}),
+                "Mail in a group's name whose Sender names nobody. refuse where absent.", required}}),
+          "A member's server proves the member, not the person: who sends as a group is named in Sender."},
+         {"logins", logins_shape(), "Passwords, locks, second factors, resets."},
+         {"mail",
           list(rule(Stage::recipient, "Who writes to whom; everybody where absent.", RuleFile::permissions,
                     {{"then", orders(RuleFile::permissions), "allow, refuse, or { refuse: \"5.7.1 text\" }."}},
                     {{Kind::some_of, {"then", "lua"}}})),

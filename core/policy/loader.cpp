@@ -111,7 +111,7 @@ void parse_into(CachedFile& file, const Listed& listed, const std::filesystem::p
             file.limits = std::make_shared<const LimitsFile>(read_limits_file(source, *tree));
             break;
         case FileKind::permissions:
-            file.permissions = std::make_shared<const PermissionsFile>(read_permissions_file(source, *tree));
+            file.permissions = std::make_shared<const PermissionsFile>(read_permissions_file(source, *tree, directory));
             break;
         case FileKind::content:
             file.content = std::make_shared<const ContentFile>(read_content_file(source, *tree));
@@ -365,6 +365,7 @@ void Loader::Cache::collect(const std::vector<Listed>& listed, PolicyFiles& poli
                 break;
             case FileKind::permissions:
                 policy.permissions = {item.name, file.bytes, file.permissions};
+                if (file.permissions) check_named_files(source(), file.permissions->named_files);
                 break;
             case FileKind::content:
                 policy.content = {item.name, file.bytes, file.content};

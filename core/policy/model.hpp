@@ -6,9 +6,11 @@
 
 #include "policy/document.hpp"
 #include "policy/findings.hpp"
+#include "policy/powers.hpp"
 #include "policy/rule.hpp"
 #include "policy/source.hpp"
 #include "ports/scripting.hpp"
+#include "vocabulary/login_rules.hpp"
 #include "vocabulary/machine.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
@@ -41,6 +43,7 @@ struct OrganisationFile {
     std::vector<Place> administrators;  ///< of each of organisation.administrators
     std::vector<Place> networks;        ///< of each of connects_from.networks
     Place id;
+    Place part_of;
     Place proof;  ///< connects_from
     Place deliver_to;
     std::vector<NamedFile> named_files;
@@ -113,6 +116,10 @@ struct MailRule : Rule {
 struct PermissionsFile {
     std::vector<MailRule> mail;
     std::vector<std::string> dual_control;  ///< acts that need a second person
+    Powers powers;
+    vocabulary::LoginRules logins;
+    bool unnamed_may_send_as_group = false;  ///< `group_sender: { not_named: allow }`
+    std::vector<NamedFile> named_files;
 };
 
 struct ContentRule : Rule {

@@ -114,6 +114,8 @@ void read_words(const Values& top, Organisation& organisation)
     organisation.kind_of_body = top.text("kind_of_body");
     organisation.place = top.text("place");
     organisation.roles = top.texts("roles");
+    organisation.part_of = top.text("part_of");
+    organisation.signatory = top.text("signatory");
     const auto users = top.text("users");
     organisation.users = users == "any" ? Users::any : users == "ask" ? Users::ask : Users::listed;
     organisation.ask_remembers = top.map("ask").duration("remembers", organisation.ask_remembers);
@@ -133,6 +135,7 @@ OrganisationFile read_organisation_file(Source& source, const YamlNode& tree, co
     auto& organisation = file.organisation;
     read_words(top, organisation);
     file.id = top.place("organisation");
+    file.part_of = top.place("part_of");
     read_domains(source, top, file);
     read_administrators(top, file);
     if (top.has("connects_from")) {

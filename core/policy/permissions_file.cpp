@@ -22,9 +22,66 @@ MailRule read_mail_rule(Source& source, const YamlNode& node, std::set<std::stri
     return rule;
 }
 
+/// One map of `may`, `on`, `except`.
+PowerGrant read_grant(Source& source, vocabulary::Role role, const YamlNode& node)
+{
+    const Values map(node);
+    PowerGrant grant;
+    grant.role = role;
+    grant.line = map.place().line;
+    for (const auto& name : map.texts("may"))
+        if (const auto act = vocabulary::act_named(name)) grant.acts.set(static_cast<std::size_t>(*act));
+    grant.reach = vocabulary::reach_named(map.text("on")).value_or(vocabulary::Reach::self);
+    grant.except_holders = map.map("except").boolean("holds_role", false);
+    if (role == vocabulary::Role::user && grant.acts.test(static_cast<std::size_t>(vocabulary::Act::grant_role)))
+        source.error(map.place("may"), "every user could give themselves any role",
+                     "leave grant_role to organisation_administrator or service_manager");
+    return grant;
+}
+
+Powers read_powers(Source& source, const Values& top)
+{
+    std::vector<PowerGrant> grants;
+    if (const auto* roles = top.node("roles"); roles != nullptr && roles->is_map())
+        for (const auto& entry : roles->entries) {
+            const auto role = vocabulary::role_named(entry.key);
+            if (!role) continue;
+            if (entry.value.is_map()) grants.push_back(read_grant(source, *role, entry.value));
+            for (const auto& item : entry.value.items) grants.push_back(read_grant(source, *role, item));
+        }
+    std::vector<PowerHolder> holders;
+    for (const auto& item : top.items("holders")) {
+        const Values map(item);
+        if (const auto role = vocabulary::role_named(map.text("role")))
+            holders.push_back({map.text("who"), *role, map.place().line});
+    }
+    return {std::move(grants), std::move(holders), top.has("roles"), top.has("holders")};
+}
+
+vocabulary::LoginRules read_logins(const Values& map, const std::filesystem::path& directory,
+                                   std::vector<NamedFile>& named_files)
+{
+    vocabulary::LoginRules rules;
+    const auto password = map.map("password");
+    rules.password_length = password.small("length", rules.password_length);
+    rules.password_history = password.small("history", rules.password_history);
+    if (password.has("age")) rules.password_age = password.duration("age", {});
+    rules.refused_words = read_path(password, "refused_words", directory, &named_files);
+    const auto lock = map.map("lock");
+    rules.wrong_answers = lock.small("wrong_answers", rules.wrong_answers);
+    rules.locked_for = lock.duration("for", rules.locked_for);
+    if (lock.has("inactive")) rules.inactive = lock.duration("inactive", {});
+    rules.one_time_valid = map.duration("one_time_valid", rules.one_time_valid);
+    rules.second_factor_required = map.text("second_factor") == "required";
+    rules.reset_facts = map.map("reset").small("facts", rules.reset_facts);
+    rules.reset_wrong = map.map("reset").small("wrong_answers", rules.reset_wrong);
+    rules.session = map.duration("session", rules.session);
+    return rules;
+}
+
 }  // namespace
 
-PermissionsFile read_permissions_file(Source& source, const YamlNode& tree)
+PermissionsFile read_permissions_file(Source& source, const YamlNode& tree, const std::filesystem::path& directory)
 {
     check_shape(source, tree, shape_of(FileKind::permissions), {});
     const Values top(tree);
@@ -33,6 +90,9 @@ PermissionsFile read_permissions_file(Source& source, const YamlNode& tree)
     for (const auto& node : top.items("mail")) file.mail.push_back(read_mail_rule(source, node, names));
     name_shadowed(source, file.mail, "rule", [](const MailRule& rule) { return !rule.then.empty(); });
     file.dual_control = top.texts("dual_control");
+    file.unnamed_may_send_as_group = top.map("group_sender").text("not_named") == "allow";
+    file.powers = read_powers(source, top);
+    file.logins = read_logins(top.map("logins"), directory, file.named_files);
     return file;
 }
 

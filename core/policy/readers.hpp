@@ -22,7 +22,8 @@ namespace postern::policy {
                                             const std::filesystem::path& directory);
 [[nodiscard]] TaggingFile read_tagging_file(Source& source, const YamlNode& tree);
 [[nodiscard]] LimitsFile read_limits_file(Source& source, const YamlNode& tree);
-[[nodiscard]] PermissionsFile read_permissions_file(Source& source, const YamlNode& tree);
+[[nodiscard]] PermissionsFile read_permissions_file(Source& source, const YamlNode& tree,
+                                                    const std::filesystem::path& directory);
 [[nodiscard]] ContentFile read_content_file(Source& source, const YamlNode& tree);
 [[nodiscard]] OrganisationFile read_organisation_file(Source& source, const YamlNode& tree,
                                                       const std::filesystem::path& directory);

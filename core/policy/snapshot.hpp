@@ -5,10 +5,12 @@
 #pragma once
 
 #include "mail/address.hpp"
+#include "policy/powers.hpp"
 #include "policy/trail.hpp"
 #include "ports/scripting.hpp"
 #include "vocabulary/alerts.hpp"
 #include "vocabulary/facts.hpp"
+#include "vocabulary/login_rules.hpp"
 #include "vocabulary/next_hop.hpp"
 #include "vocabulary/node.hpp"
 #include "vocabulary/organisation.hpp"
@@ -175,6 +177,12 @@ public:
     [[nodiscard]] virtual bool needs_second_person(std::string_view act) const noexcept = 0;
     /// alerts.yaml; where there is none, nobody is told.
     [[nodiscard]] virtual const vocabulary::AlertPolicy& alerts() const noexcept = 0;
+    /// permissions.yaml `roles:` and `holders:`: who may do what to whose data.
+    [[nodiscard]] virtual const Powers& powers() const noexcept = 0;
+    /// permissions.yaml `group_sender:`: whether mail in a group's name passes where it names no person.
+    [[nodiscard]] virtual bool unnamed_may_send_as_group() const noexcept = 0;
+    /// permissions.yaml `logins:`.
+    [[nodiscard]] virtual const vocabulary::LoginRules& logins() const noexcept = 0;
 
     /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later. A Fault is a
     /// verdict on the recipient: a tag can't be decided (later), or its script failed.

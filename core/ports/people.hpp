@@ -26,6 +26,9 @@ public:
     /// The entry of an address in the member's own (outside) form, of any status; null: absent. The caller judges
     /// the status.
     [[nodiscard]] virtual Async<Result<vocabulary::DirectoryEntryPtr>> find(mail::Address address) = 0;
+    /// The entries of many addresses, in their order; null where one is absent.
+    [[nodiscard]] virtual Async<Result<std::vector<vocabulary::DirectoryEntryPtr>>> find_all(
+        std::vector<mail::Address> addresses) = 0;
     /// "Did you mean": at most `at_most` addresses (as written) of that organisation like this one, nearest first.
     /// Only active entries that are not ex-directory.
     [[nodiscard]] virtual Async<Result<std::vector<std::string>>> similar(mail::Address address,

@@ -6,8 +6,9 @@ namespace postern::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> state_names{"queued",  "held",    "relayed", "delivered",   "failed",
-                                                       "expired", "refused", "removed", "quarantined", "redirected"};
+constexpr std::array<std::string_view, 11> state_names{"queued",      "held",       "relayed", "delivered",
+                                                       "failed",      "expired",    "refused", "removed",
+                                                       "quarantined", "redirected", "expanded"};
 
 }  // namespace
 

@@ -22,7 +22,19 @@ using Content = std::shared_ptr<const std::string>;
 
 /// What became of one recipient. The numbers stand in the database. Open are queued, held and quarantined; redirected:
 /// another recipient got it instead, by a content rule.
-enum class State { queued, held, relayed, delivered, failed, expired, refused, removed, quarantined, redirected };
+enum class State {
+    queued,
+    held,
+    relayed,
+    delivered,
+    failed,
+    expired,
+    refused,
+    removed,
+    quarantined,
+    redirected,
+    expanded
+};
 [[nodiscard]] std::string_view name_of(State state) noexcept;
 [[nodiscard]] std::optional<State> state_named(std::string_view name) noexcept;
 [[nodiscard]] constexpr bool is_final(State state) noexcept

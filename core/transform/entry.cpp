@@ -168,6 +168,10 @@ mail::HeaderEditor on_entry(std::string_view content, const mail::Header& header
                 break;
         }
     }
+    for (std::size_t i = 0; i < editor.size(); ++i)
+        for (const auto& [name, value] : facts.list_fields)
+            if (iequals(editor.name(i), name)) editor.remove(i);
+    for (const auto& [name, value] : facts.list_fields) editor.append(name, value);
     if (!has_date) editor.append("Date", to_rfc5322(facts.at));
     if (!has_message_id) editor.append("Message-ID", fmt::format("<{}@{}>", facts.message_id, facts.node));
     editor.prepend("Received", received(facts));

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace postern::transform {
 
@@ -35,6 +36,8 @@ struct EntryFacts {
     const mail::Address* only_recipient = nullptr;           ///< null when there are several: Received names none then
     std::span<const std::string> added_by_tags;              ///< names of fields that tags add
     std::span<const std::string> prefixes_removed_on_entry;  ///< subject prefixes, "CJSM: "
+    /// Of a copy that a list makes: fields that take the place of any of that name (RFC 2919, RFC 2369).
+    std::span<const std::pair<std::string, std::string>> list_fields{};
 };
 
 /// The edits that all deliveries of the message share. `content` must outlive the editor.

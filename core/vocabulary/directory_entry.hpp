@@ -16,7 +16,10 @@
 namespace postern::vocabulary {
 
 /// user: a person. function: a desk with a function name and an owner. group: a mailbox that several people use.
-enum class EntryKind { user, function, group };
+/// list: an address whose mail goes to each of its members.
+enum class EntryKind { user, function, group, list };
+/// Who may write to a list: its members, its organisation, everybody in the community, or those who are named.
+enum class ListSenders { members, organisation, community, named };
 /// Mail passes only for active entries. removed: the address existed once; kept so that senders can be told.
 enum class EntryStatus { invited, active, suspended, removed };
 
@@ -24,6 +27,17 @@ enum class EntryStatus { invited, active, suspended, removed };
 [[nodiscard]] std::string_view name_of(EntryStatus status) noexcept;
 [[nodiscard]] std::optional<EntryKind> entry_kind_named(std::string_view name) noexcept;
 [[nodiscard]] std::optional<EntryStatus> entry_status_named(std::string_view name) noexcept;
+[[nodiscard]] std::string_view name_of(ListSenders senders) noexcept;
+[[nodiscard]] std::optional<ListSenders> list_senders_named(std::string_view name) noexcept;
+
+/// One who uses a group, with what they may do there; or a member of a list, for whom the three mean nothing.
+struct EntryMember {
+    std::string address;  ///< as written, in the same form as DirectoryEntry::address
+    bool read = false;    ///< view and open its messages
+    bool write = false;   ///< move or copy messages into it
+    bool mail = false;    ///< send as the group
+    friend bool operator==(const EntryMember&, const EntryMember&) = default;
+};
 
 /// One address of a member. Its address is in the member's own (outside) form, eric.brown@greenstonechambers.co.uk,
 /// or directly at the suffix for a mailbox user there; address.key() is what it is found by.
@@ -34,10 +48,14 @@ struct DirectoryEntry {
     EntryStatus status = EntryStatus::active;
     std::string name;           ///< as shown in the directory; may be empty
     std::string function;       ///< of a function: "custody"; else empty
-    std::string owner;          ///< address of who answers for a function or a group; empty for a user
+    std::string owner;          ///< address of who answers for a function, group or list; empty for a user
     std::string moved_to;       ///< told to whoever writes to a removed entry; may be empty
     bool ex_directory = false;  ///< reachable, but never shown or suggested to anybody but administrators
-    std::map<std::string, std::string> details;  ///< telephone, place, ...: free names and texts
+    std::map<std::string, std::string> details;    ///< telephone, place, ...: free names and texts
+    std::string non_secure;                        ///< address outside the community, for alerts without content
+    std::vector<EntryMember> members;              ///< of a group or a list, by address
+    ListSenders senders = ListSenders::community;  ///< of a list
+    std::vector<std::string> named_senders;        ///< addresses, where `senders` is named
 
     friend bool operator==(const DirectoryEntry&, const DirectoryEntry&) = default;
 };

@@ -61,6 +61,8 @@ struct Organisation {
     Duration ask_remembers_no{std::chrono::minutes{15}};  ///< how long a "no" counts
     std::vector<MappedDomain> domains;
     std::vector<mail::Address> administrators;
+    std::string part_of;                 ///< id of the organisation that it is a part of; empty: of none
+    std::string signatory;               ///< who accepts the terms each year; may be empty
     std::optional<Proof> connects_from;  ///< absent: nothing may come from it (mailbox members)
     std::optional<NextHop> deliver_to;   ///< always set for kind server
     OrganisationLimits limits;

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 for (const auto& limit : read_limits_file(source, *tree).limits) ask(limit.when);
                 break;
             case 4:
-                for (const auto& rule : read_permissions_file(source, *tree).mail) ask(rule.when);
+                for (const auto& rule : read_permissions_file(source, *tree, "/etc/postern").mail) ask(rule.when);
                 break;
             case 5:
                 for (const auto& rule : read_content_file(source, *tree).rules) ask(rule.when);

@@ -60,16 +60,30 @@ inline mail::Address address(const std::string& text)
 inline DirectoryEntry user(const std::string& text, const std::string& organisation,
                            EntryStatus status = EntryStatus::active)
 {
-    return {.address = address(text),
-            .organisation = organisation,
-            .kind = EntryKind::user,
-            .status = status,
-            .name = "A Person",
-            .function = {},
-            .owner = {},
-            .moved_to = {},
-            .ex_directory = false,
-            .details = {}};
+    DirectoryEntry entry;
+    entry.address = address(text);
+    entry.organisation = organisation;
+    entry.status = status;
+    entry.name = "A Person";
+    return entry;
+}
+
+inline DirectoryEntry group(const std::string& text, const std::string& organisation, const std::string& owner)
+{
+    auto entry = user(text, organisation);
+    entry.kind = EntryKind::group;
+    entry.owner = owner;
+    return entry;
+}
+
+inline DirectoryEntry list(const std::string& text, const std::string& organisation, const std::string& owner,
+                           const std::vector<std::string>& members)
+{
+    auto entry = user(text, organisation);
+    entry.kind = EntryKind::list;
+    entry.owner = owner;
+    for (const auto& member : members) entry.members.push_back({.address = member});
+    return entry;
 }
 
 /// A document with one organisation; the first entry stands in line 10.

@@ -57,6 +57,39 @@ TEST_CASE("status, ex-directory and where somebody moved to are read")
     CHECK(file.document.organisations[1].entries.empty());
 }
 
+TEST_CASE("lists, groups, details and non-secure addresses are read")
+{
+    const auto file = parse_directory_file(
+        "organisations:\n"
+        "  smith:\n"
+        "    users:\n"
+        "      - { address: a@smith.example, name: A, non_secure: a@outside.example, details: { telephone: '+44 1', room: 2 } }\n"
+        "    groups:\n"
+        "      - address: admin@smith.example\n"
+        "        name: Admin\n"
+        "        owner: a@smith.example\n"
+        "        members: [{ address: z@smith.example, may: [mail] }, { address: a@smith.example, may: [read, write] }]\n"
+        "    lists:\n"
+        "      - { address: all@smith.example, name: All, owner: a@smith.example, senders: [b@smith.example],\n"
+        "          members: [a@smith.example, x@jones.example] }\n"
+        "      - { address: few@smith.example, name: Few, owner: a@smith.example, senders: organisation }\n",
+        "d.yaml");
+    INFO(render(file.diagnostics, ""));
+    REQUIRE(file.diagnostics.empty());
+    const auto& entries = file.document.organisations.at(0).entries;
+    REQUIRE(entries.size() == 4);
+    CHECK(entries[0].entry.non_secure == "a@outside.example");
+    CHECK(entries[0].entry.details.at("telephone") == "+44 1");
+    REQUIRE(entries[1].entry.members.size() == 2);
+    CHECK(entries[1].entry.members[0].address == "a@smith.example");  // by address, as the directory keeps them
+    CHECK(entries[1].entry.members[0].write);
+    CHECK(entries[1].entry.members[1].mail);
+    CHECK(entries[2].entry.kind == EntryKind::list);
+    CHECK(entries[2].entry.named_senders == std::vector<std::string>{"b@smith.example"});
+    CHECK(entries[2].entry.members.size() == 2);
+    CHECK(entries[3].entry.senders == vocabulary::ListSenders::organisation);
+}
+
 TEST_CASE("everything that is wrong with a directory file is said at once, with its place")
 {
     const auto file = parse_directory_file(

@@ -1,0 +1,28 @@
+// What policy says about an entry of the directory: whose its address is, and that its members are inside the
+// community.
+//
+// Pure; any thread. The directory knows no policy, so it is given these as its EntryCheck.
+#pragma once
+
+#include "directory/import.hpp"
+#include "policy/snapshot.hpp"
+#include "ports/told_events.hpp"
+
+namespace postern::control {
+
+/// An address belongs to the organisation whose domain it bears; only mailbox members, and lists of any, have addresses
+/// at the suffix itself. Members of a list and those who may send to it are inside the community, those of a group in
+/// its own organisation. Fault (never): all that is wrong.
+[[nodiscard]] Result<void> fits_policy(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry);
+
+/// For the directory, bound to that policy.
+[[nodiscard]] directory::EntryCheck entry_check(policy::SnapshotPtr policy);
+
+/// Addresses inside the community become those of the member's own form, for members, owners and named senders.
+void to_own_form(const policy::Snapshot& policy, vocabulary::DirectoryEntry& entry);
+[[nodiscard]] std::string to_own_form(const policy::Snapshot& policy, const std::string& address);
+
+/// Whom an alert about a login reaches.
+[[nodiscard]] ports::LoginOwner login_owner(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry);
+
+}  // namespace postern::control

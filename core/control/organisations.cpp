@@ -1,0 +1,314 @@
+#include "control/organisations.hpp"
+
+#include "base/text.hpp"
+#include "control/file_sets.hpp"
+#include "gateway/archive.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace postern::control {
+
+namespace json = boost::json;
+
+namespace {
+
+using vocabulary::Act;
+using vocabulary::Organisation;
+using vocabulary::Suspension;
+
+constexpr std::string_view path = "/v1/organisations";
+constexpr auto a_year = std::chrono::hours{24 * 365};
+
+/// What has to be done each year, by whom.
+struct YearlyTask {
+    std::string_view name;
+    std::string_view text;
+};
+constexpr YearlyTask yearly[] = {{"terms", "the signatory accepts the service's terms"},
+                                 {"users", "its administrators confirm that its users are still here"},
+                                 {"groups", "its administrators confirm that every group and list has its owner"}};
+
+Response wrong(const Request& request, const std::string& what, unsigned status = 400)
+{
+    return Response::error(status, what, request.wants_text);
+}
+
+json::object object_in(const std::string& body)
+{
+    boost::system::error_code malformed;
+    auto value = json::parse(body, malformed);
+    return malformed || !value.is_object() ? json::object{} : std::move(value.get_object());
+}
+
+std::string text_in(const json::object& object, const char* name)
+{
+    const auto* value = object.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string{};
+}
+
+std::string in_quotes(std::string_view text)
+{
+    std::string out = "\"";
+    for (const char c : printable(text, 200)) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
+json::array texts(const auto& all)
+{
+    json::array array;
+    for (const auto& one : all) array.emplace_back(one);
+    return array;
+}
+
+/// What is to be done, with what stands in the way first.
+json::array tasks_of(const Organisation& organisation, const std::map<std::string, directory::TaskDone>& done,
+                     Instant now)
+{
+    json::array tasks;
+    if (organisation.administrators.size() < 2)
+        tasks.push_back({{"task", "administrators"},
+                         {"due", true},
+                         {"text", fmt::format("it names {} administrators; at least two are needed, so that one may be "
+                                              "away",
+                                              organisation.administrators.size())}});
+    if (organisation.signatory.empty())
+        tasks.push_back(
+            {{"task", "signatory"}, {"due", true}, {"text", "it names no signatory, who accepts the terms"}});
+    for (const auto& task : yearly) {
+        const auto found = done.find(std::string(task.name));
+        const bool due = found == done.end() || now - found->second.at > a_year;
+        json::object object{{"task", std::string(task.name)}, {"due", due}, {"text", std::string(task.text)}};
+        if (found != done.end()) {
+            object["done"] = to_iso8601(found->second.at);
+            object["by"] = found->second.by;
+        }
+        tasks.push_back(std::move(object));
+    }
+    return tasks;
+}
+
+json::object organisation_json(const Organisation& organisation, Instant now)
+{
+    std::vector<std::string> domains, administrators;
+    for (const auto& mapped : organisation.domains) domains.push_back(mapped.domain.text());
+    for (const auto& administrator : organisation.administrators) administrators.push_back(administrator.text());
+    json::object object{{"organisation", organisation.id},
+                        {"name", organisation.name},
+                        {"kind", organisation.kind == vocabulary::Kind::server ? "server" : "mailbox"},
+                        {"kind_of_body", organisation.kind_of_body},
+                        {"place", organisation.place},
+                        {"domains", texts(domains)},
+                        {"administrators", texts(administrators)},
+                        {"part_of", organisation.part_of},
+                        {"signatory", organisation.signatory}};
+    if (const auto* suspension = organisation.suspension(now)) {
+        object["suspended"] = suspension->kind == Suspension::Kind::outage ? "outage" : "sanction";
+        if (suspension->until) object["until"] = to_iso8601(*suspension->until);
+        if (!suspension->reason.empty()) object["reason"] = suspension->reason;
+    }
+    return object;
+}
+
+}  // namespace
+
+std::string with_top_level_key(std::string_view file, std::string_view key, std::string_view value)
+{
+    std::string out;
+    bool inside = false, put = value.empty();
+    const auto fresh = fmt::format("{}: {}\n", key, value);
+    std::size_t at = 0;
+    while (at < file.size()) {
+        const auto end = std::min(file.find('\n', at), file.size() - 1);
+        const auto line = file.substr(at, end - at + 1);
+        at = end + 1;
+        if (line.starts_with(key) && line.substr(key.size()).starts_with(':')) {
+            inside = true;
+            if (!put) out += fresh;
+            put = true;
+            continue;
+        }
+        // What is indented, or an item of a list, belongs to the key above it.
+        if (inside && (line.front() == ' ' || line.front() == '\t' || line.starts_with("- "))) continue;
+        inside = false;
+        out += line;
+    }
+    if (!put) out += (out.empty() || out.ends_with('\n') ? "" : "\n") + fresh;
+    return out;
+}
+
+bool OrganisationsApi::is_mine(const Request& request)
+{
+    return request.path == path || request.path.starts_with("/v1/organisations/");
+}
+
+OrganisationsApi::Answer OrganisationsApi::handle(Request request)
+{
+    if (request.method == "GET" && request.path == path) co_return co_await list(std::move(request));
+    std::string id = request.path.size() > path.size() ? request.path.substr(path.size() + 1) : std::string{};
+    std::string what;
+    if (const auto slash = id.find('/'); slash != std::string::npos) {
+        what = id.substr(slash + 1);
+        id.resize(slash);
+    }
+    if (!services_.generations.current()->policy->organisation(id))
+        co_return wrong(request, fmt::format("there is no organisation \"{}\"", printable(id, 80)), 404);
+    const bool post = request.method == "POST";
+    if (!post && what.empty()) co_return co_await show(std::move(request), std::move(id));
+    if (post && what == "suspend") co_return co_await suspend(std::move(request), std::move(id));
+    if (post && what == "resume") co_return co_await resume(std::move(request), std::move(id));
+    if (post && what == "done") co_return co_await done(std::move(request), std::move(id));
+    co_return wrong(request, fmt::format("there is no {} {}", request.method, printable(request.path)), 404);
+}
+
+OrganisationsApi::Answer OrganisationsApi::list(Request request)
+{
+    auto permitted = co_await permits_.require(request, Act::see_organisation);
+    if (!permitted) co_return denied(permitted.error(), request);
+    const auto policy = services_.generations.current()->policy;
+    const Instant now = services_.clock.now();
+    json::array all;
+    std::string text;
+    for (const auto& organisation : policy->organisations()) {
+        const auto* suspension = organisation.suspension(now);
+        const char* state = suspension == nullptr                          ? ""
+                            : suspension->kind == Suspension::Kind::outage ? "outage"
+                                                                           : "suspended";
+        text += fmt::format("{:<24} {:<8} {:<32} {:<20} {}\n", organisation.id,
+                            organisation.kind == vocabulary::Kind::server ? "server" : "mailbox", organisation.name,
+                            organisation.place, state);
+        all.push_back(organisation_json(organisation, now));
+    }
+    if (request.wants_text) co_return Response::text(std::move(text));
+    co_return Response::json({{"organisations", std::move(all)}});
+}
+
+OrganisationsApi::Answer OrganisationsApi::show(Request request, std::string id)
+{
+    auto permitted = co_await permits_.require(request, Act::see_organisation, id);
+    if (!permitted) co_return denied(permitted.error(), request);
+    auto tasks = co_await services_.directory.administration().tasks_of(id);
+    if (!tasks) co_return denied(tasks.error(), request);
+    const auto policy = services_.generations.current()->policy;
+    const Instant now = services_.clock.now();
+    auto object = organisation_json(*policy->organisation(id), now);
+    std::vector<std::string> parts;
+    for (const auto& other : policy->organisations())
+        if (other.part_of == id) parts.push_back(other.id);
+    object["parts"] = texts(parts);
+    object["tasks"] = tasks_of(*policy->organisation(id), *tasks, now);
+    if (!request.wants_text) co_return Response::json(object);
+    std::string text = id + "\n";
+    for (const auto& field : object) {
+        if (field.key() == "organisation" || field.key() == "tasks") continue;
+        std::string value;
+        if (field.value().is_string()) value = std::string(field.value().get_string());
+        if (field.value().is_array())
+            for (const auto& one : field.value().get_array())
+                value += (value.empty() ? "" : ", ") + std::string(one.as_string());
+        if (!value.empty()) text += fmt::format("  {:<16} {}\n", std::string_view(field.key()), value);
+    }
+    for (const auto& task : object["tasks"].as_array()) {
+        const auto* when = task.as_object().if_contains("done");
+        text +=
+            fmt::format("  {:<5} {:<15} {}{}\n", task.at("due").as_bool() ? "due" : "done",
+                        task.at("task").as_string().c_str(), task.at("text").as_string().c_str(),
+                        when ? fmt::format(" ({} by {})", when->as_string().c_str(), task.at("by").as_string().c_str())
+                             : std::string{});
+    }
+    co_return Response::text(std::move(text));
+}
+
+OrganisationsApi::Answer OrganisationsApi::suspend(Request request, std::string id)
+{
+    const auto said = object_in(request.body);
+    const auto kind = text_in(said, "kind");
+    if (kind != "outage" && kind != "sanction") co_return wrong(request, "kind is outage or sanction");
+    const auto act = kind == "outage" ? Act::suspend_organisation : Act::sanction_organisation;
+    auto permitted = co_await permits_.require(request, act, id);
+    if (!permitted) co_return denied(permitted.error(), request);
+    const auto until = text_in(said, "until");
+    const auto reason = text_in(said, "reason");
+    if (kind == "outage" && until.empty())
+        co_return wrong(request, "an outage needs its end: until, such as 2026-12-01T06:00:00Z");
+    std::string yaml = fmt::format("{{ kind: {}", kind);
+    if (!reason.empty()) yaml += ", reason: " + in_quotes(reason);
+    if (!until.empty()) yaml += ", until: " + printable(until, 40);
+    auto comment = fmt::format("{} of {}{}", kind, id, reason.empty() ? "" : ": " + printable(reason, 300));
+    co_return co_await with_suspension(std::move(request), std::move(id), yaml + " }", std::move(comment));
+}
+
+// Who may end a suspension is who may begin one of that kind: an organisation can't lift a sanction on itself.
+OrganisationsApi::Answer OrganisationsApi::resume(Request request, std::string id)
+{
+    const auto* organisation = services_.generations.current()->policy->organisation(id);
+    if (!organisation->suspended) co_return wrong(request, fmt::format("{} is not suspended", id), 409);
+    const bool outage = organisation->suspended->kind == Suspension::Kind::outage;
+    const auto act = outage ? Act::suspend_organisation : Act::sanction_organisation;
+    auto permitted = co_await permits_.require(request, act, id);
+    if (!permitted) co_return denied(permitted.error(), request);
+    auto comment = fmt::format("{} goes on", id);
+    std::string nothing;
+    co_return co_await with_suspension(std::move(request), std::move(id), std::move(nothing), std::move(comment));
+}
+
+OrganisationsApi::Answer OrganisationsApi::with_suspension(Request request, std::string id, std::string yaml,
+                                                           std::string comment)
+{
+    const auto generation = services_.generations.current()->policy->generation();
+    auto files = co_await gateway::Archive::read(services_.store, generation);
+    if (!files) co_return denied(files.error(), request);
+    const auto file = std::ranges::find_if(*files, [&](const auto& one) {
+        const auto& [name, text] = one;
+        const auto line = "organisation: " + id;
+        const auto at = text.find(line);
+        const bool first = at == 0 || (at != std::string::npos && text[at - 1] == '\n');
+        const auto behind = at == std::string::npos ? at : at + line.size();
+        return name.starts_with("organisations/") && first &&
+               (behind == text.size() || text[behind] == '\n' || text[behind] == '\r' || text[behind] == ' ');
+    });
+    if (file == files->end())
+        co_return wrong(request,
+                        fmt::format("the file of {} does not begin a line with \"organisation: {}\"; change it "
+                                    "by hand",
+                                    id, id),
+                        409);
+    file->second = with_top_level_key(file->second, "suspended", yaml);
+    auto record =
+        permits_.record(request, yaml.empty() ? "resume_organisation" : "suspend_organisation", id, "done", comment);
+    record.organisation = id;
+    Request order = request;
+    order.method = "POST";
+    order.path = "/v1/apply";
+    order.body = json::serialize(json::object{{"files", files_json(*files)}, {"comment", comment}});
+    auto response = co_await generations_.handle(std::move(order));
+    if (response.status >= 300) {
+        record.outcome = "failed";
+        record.detail += "; " + printable(response.body, 300);
+    }
+    auto noted = co_await permits_.note(std::move(record));
+    if (!noted) co_return denied(noted.error(), request);
+    co_return response;
+}
+
+OrganisationsApi::Answer OrganisationsApi::done(Request request, std::string id)
+{
+    const auto said = object_in(request.body);
+    const auto task = text_in(said, "task");
+    if (std::ranges::find(yearly, task, &YearlyTask::name) == std::end(yearly))
+        co_return wrong(request, "task is one of terms, users, groups");
+    auto permitted = co_await permits_.require(request, Act::add_user, id);
+    if (!permitted) co_return denied(permitted.error(), request);
+    auto record = permits_.record(request, "yearly_task", id, "done", task);
+    record.organisation = id;
+    auto kept = co_await services_.directory.administration().task_done(id, task, std::move(record));
+    if (!kept) co_return denied(kept.error(), request);
+    if (request.wants_text) co_return Response::text(task + " is done for this year\n");
+    co_return Response::json({{"done", true}});
+}
+
+}  // namespace postern::control

@@ -1,0 +1,225 @@
+#include "control/permits.hpp"
+
+#include "base/text.hpp"
+#include "transform/mapping.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+
+namespace postern::control {
+
+namespace {
+
+using policy::Caller;
+using policy::HeldRole;
+using policy::Subject;
+using vocabulary::Act;
+using vocabulary::Role;
+
+constexpr std::string_view not_permitted = "not permitted: ";
+
+/// A row for each path, or beginning of paths, that concerns the service as a whole.
+struct Gate {
+    std::string_view method;
+    std::string_view path;
+    bool beginning;
+    Act act;
+};
+constexpr Gate gates[] = {
+    {"GET", "/v1/status", false, Act::see_status},
+    {"GET", "/metrics", false, Act::see_status},
+    {"GET", "/v1/alerts", true, Act::see_status},
+    {"POST", "/v1/alerts", true, Act::manage_alerts},
+    {"GET", "/v1/maintenance", true, Act::see_status},
+    {"POST", "/v1/maintenance", true, Act::manage_alerts},
+    {"POST", "/v1/check", false, Act::see_policy},
+    {"GET", "/v1/generations", true, Act::see_policy},
+    {"POST", "/v1/generations", true, Act::apply_policy},
+    {"POST", "/v1/reload", false, Act::apply_policy},
+    {"POST", "/v1/apply", false, Act::apply_policy},
+    {"POST", "/v1/confirm", false, Act::apply_policy},
+    {"POST", "/v1/revert", false, Act::apply_policy},
+    {"GET", "/v1/firmware", true, Act::see_status},
+    {"POST", "/v1/firmware", true, Act::apply_policy},
+    {"GET", "/v1/queue", true, Act::see_queue},
+    {"POST", "/v1/queue", true, Act::manage_queue},
+    {"GET", "/v1/quarantine", true, Act::see_quarantine},
+    {"GET", "/v1/directory/import", false, Act::import_directory},
+    {"POST", "/v1/directory/import", false, Act::import_directory},
+    {"GET", "/v1/audit", true, Act::see_audit},
+    {"GET", "/v1/directory/entry", false, Act::find_user},
+};
+
+bool is_administrator(const vocabulary::Organisation& organisation, const std::string& key)
+{
+    return std::ranges::any_of(organisation.administrators,
+                               [&](const mail::Address& administrator) { return administrator.key() == key; });
+}
+
+}  // namespace
+
+std::optional<Act> act_of(const Request& request)
+{
+    if (request.method == "POST" && request.path.starts_with("/v1/quarantine/"))
+        return request.path.ends_with("/delete") ? Act::delete_quarantine : Act::release_quarantine;
+    for (const auto& gate : gates) {
+        const bool here = gate.beginning ? request.path.starts_with(gate.path) : request.path == gate.path;
+        if (here && request.method == gate.method) return gate.act;
+    }
+    return std::nullopt;
+}
+
+Response denied(const Fault& fault, const Request& request)
+{
+    unsigned status = 400;
+    if (fault.retry() == Retry::later)
+        status = 503;
+    else if (fault.detail().starts_with(not_permitted))
+        status = 403;
+    return Response::error(status, fault.describe(), request.wants_text);
+}
+
+mail::Address Permits::own_form(const mail::Address& address) const
+{
+    const auto owner = policy()->owner_of(address.domain());
+    if (!owner || !owner->organisation || !owner->inside) return address;
+    return transform::outside(address, *owner->organisation).value_or(address);
+}
+
+Permits::Async<Result<Caller>> Permits::person(mail::Address address)
+{
+    const auto snapshot = policy();
+    Caller caller;
+    caller.name = address.text();
+    caller.key = address.key();
+    auto entry = co_await services_.directory.find(address);
+    if (!entry) co_return std::unexpected(entry.error());
+    const auto owner = snapshot->owner_of(address.domain());
+    if (*entry)
+        caller.organisation = (*entry)->organisation;
+    else if (owner && owner->organisation)
+        caller.organisation = owner->organisation->id;
+    const bool active = *entry && (*entry)->status == directory::EntryStatus::active;
+    // Who is suspended or removed holds no role, whatever was granted.
+    if (*entry && !active) co_return caller;
+    if (active && (*entry)->kind == directory::EntryKind::user)
+        caller.roles.push_back({Role::user, caller.organisation, "is an active user"});
+    for (const auto& organisation : snapshot->organisations())
+        if (organisation.id == caller.organisation && is_administrator(organisation, caller.key))
+            caller.roles.push_back({Role::organisation_administrator, organisation.id,
+                                    fmt::format("the file of {} names them", organisation.id)});
+    if (!active) co_return caller;
+    auto grants = co_await services_.directory.administration().grants_of(caller.key);
+    if (!grants) co_return std::unexpected(grants.error());
+    for (const auto& grant : *grants)
+        caller.roles.push_back(
+            {grant.role, grant.organisation, fmt::format("granted by {} on {:.10}", grant.by, to_iso8601(grant.at))});
+    co_return caller;
+}
+
+Permits::Async<Result<void>> Permits::identify(Request& request)
+{
+    request.caller.name = request.actor;
+    request.caller.roles = policy()->powers().roles_of_name(request.actor, request.owner);
+    if (request.acting_for.empty()) co_return Result<void>{};
+    const auto address = mail::Address::parse(request.acting_for);
+    if (!address) co_return fault(Retry::never, "it is asked in the name of what is no address");
+    const auto own = own_form(*address);
+    auto may_act = co_await require(request, Act::act_for_user, own.text());
+    if (!may_act) co_return may_act;
+    auto found = co_await person(own);
+    if (!found) co_return std::unexpected(found.error());
+    request.caller = std::move(*found);
+    request.caller.name = fmt::format("{} (by {})", own.text(), request.actor);
+    request.actor = own.text();
+    co_return Result<void>{};
+}
+
+Subject Permits::organisation_subject(const std::string& id) const
+{
+    const auto snapshot = policy();
+    Subject subject;
+    subject.shown = id.empty() ? "the service" : id;
+    std::string at = id;
+    while (!at.empty() && subject.organisations.size() < 64) {
+        subject.organisations.push_back(at);
+        const auto* organisation = snapshot->organisation(at);
+        at = organisation != nullptr ? organisation->part_of : std::string{};
+    }
+    return subject;
+}
+
+Permits::Async<Result<Subject>> Permits::subject(std::string whom)
+{
+    if (whom.find('@') == std::string::npos) co_return organisation_subject(whom);
+    const auto parsed = mail::Address::parse(whom);
+    if (!parsed) co_return fault(Retry::never, fmt::format("\"{}\" is no address", printable(whom, 100)));
+    const auto address = own_form(*parsed);
+    auto found = co_await person(address);
+    if (!found) co_return std::unexpected(found.error());
+    auto subject = organisation_subject(found->organisation);
+    subject.shown = address.text();
+    subject.key = address.key();
+    subject.holds_role =
+        std::ranges::any_of(found->roles, [](const HeldRole& held) { return held.role != Role::user; });
+    co_return subject;
+}
+
+bool Permits::may(const Request& request, Act act, const Subject& subject) const
+{
+    return policy()->powers().may(request.caller, act, subject).allowed;
+}
+
+Permits::Async<Result<void>> Permits::require(const Request& request, Act act)
+{
+    Subject service;
+    service.shown = "the service";
+    return decide(request, act, std::move(service));
+}
+
+Permits::Async<Result<void>> Permits::require(const Request& request, Act act, std::string whom)
+{
+    auto about = co_await subject(std::move(whom));
+    if (!about) co_return std::unexpected(about.error());
+    co_return co_await decide(request, act, std::move(*about));
+}
+
+Permits::Async<Result<void>> Permits::decide(const Request& request, Act act, Subject subject)
+{
+    const auto decision = policy()->powers().may(request.caller, act, subject);
+    if (decision.allowed) co_return Result<void>{};
+    auto refusal = record(request, std::string(vocabulary::info(act).name), subject.shown, "denied", decision.reason);
+    if (!subject.organisations.empty()) refusal.organisation = subject.organisations.front();
+    services_.log.warning("not permitted", {{"actor", request.caller.name},
+                                            {"act", vocabulary::info(act).name},
+                                            {"recipient", subject.shown},
+                                            {"reason", decision.reason}});
+    auto noted = co_await note(std::move(refusal));
+    if (!noted) co_return noted;
+    co_return fault(Retry::never, std::string(not_permitted) + decision.reason);
+}
+
+directory::AuditRecord Permits::record(const Request& request, std::string act, std::string target, std::string outcome,
+                                       std::string detail) const
+{
+    directory::AuditRecord record;
+    record.at = services_.clock.now();
+    record.actor = request.caller.name;
+    record.act = std::move(act);
+    record.target = std::move(target);
+    record.outcome = std::move(outcome);
+    record.detail = std::move(detail);
+    return record;
+}
+
+Permits::Async<Result<void>> Permits::note(directory::AuditRecord record)
+{
+    auto noted = co_await services_.directory.administration().note(std::move(record));
+    if (noted)
+        services_.alarms.clear("audit");
+    else
+        services_.alarms.raise("audit", "What people do can't be put on record: " + noted.error().describe());
+    co_return noted;
+}
+
+}  // namespace postern::control

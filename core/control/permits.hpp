@@ -1,0 +1,63 @@
+// Who asks, what they may, and the record that they did: what every request of the control protocol passes.
+//
+// Roles come from permissions.yaml `holders:` for users of this machine and administrators' certificates, and from the
+// directory (grants, and organisations' `administrators:`) for people in whose name is asked. policy/powers decides. A
+// denial goes into the audit before it is said. Runs on the caller's coroutine; any thread.
+#pragma once
+
+#include "control/http.hpp"
+#include "directory/administration.hpp"
+#include "gateway/services.hpp"
+
+#include <optional>
+#include <string>
+
+namespace postern::control {
+
+class Permits {
+public:
+    template <class T>
+    using Async = boost::asio::awaitable<T>;
+
+    explicit Permits(gateway::Services services) : services_(services) {}
+
+    /// Fills in request.caller, and request.actor where it acts for somebody. Fault (never): it may not act for them,
+    /// or there is no such person; (later): the directory can't be asked.
+    [[nodiscard]] Async<Result<void>> identify(Request& request);
+
+    /// Decides on an act that concerns the whole service; a fault (never) says why not and stands in the audit already.
+    [[nodiscard]] Async<Result<void>> require(const Request& request, vocabulary::Act act);
+    /// The same on an address, or an organisation's id.
+    [[nodiscard]] Async<Result<void>> require(const Request& request, vocabulary::Act act, std::string whom);
+    /// Whether it may, in silence.
+    [[nodiscard]] bool may(const Request& request, vocabulary::Act act, const policy::Subject& subject) const;
+
+    /// A person of the directory with the roles that they hold.
+    [[nodiscard]] Async<Result<policy::Caller>> person(mail::Address address);
+    /// What an act would be about: an address, the id of an organisation, or nothing for the service as a whole.
+    [[nodiscard]] Async<Result<policy::Subject>> subject(std::string whom);
+    [[nodiscard]] policy::Subject organisation_subject(const std::string& id) const;
+
+    /// A record of the audit with time, actor and act.
+    [[nodiscard]] directory::AuditRecord record(const Request& request, std::string act, std::string target = {},
+                                                std::string outcome = "done", std::string detail = {}) const;
+    /// Adds it; a fault raises the alarm "audit".
+    [[nodiscard]] Async<Result<void>> note(directory::AuditRecord record);
+
+    /// The address in the member's own form, whichever it is given in; as it is where nobody owns its domain.
+    [[nodiscard]] mail::Address own_form(const mail::Address& address) const;
+
+private:
+    [[nodiscard]] Async<Result<void>> decide(const Request& request, vocabulary::Act act, policy::Subject subject);
+    [[nodiscard]] policy::SnapshotPtr policy() const { return services_.generations.current()->policy; }
+    gateway::Services services_;
+};
+
+/// What a request for a path needs on the whole service; nothing: its handler asks for itself, or there is no such
+/// path.
+[[nodiscard]] std::optional<vocabulary::Act> act_of(const Request& request);
+
+/// 403, 400 or 503, as the fault says.
+[[nodiscard]] Response denied(const Fault& fault, const Request& request);
+
+}  // namespace postern::control

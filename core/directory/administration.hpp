@@ -1,0 +1,133 @@
+// What administrators and people do to single entries: find, add, change, many at once; roles; and the audit, to which
+// every change is added in its own transaction.
+//
+// Part of Directory, which makes it and outlives its calls; thread-safe; completes on the caller's executor. Whether
+// the caller may is asked before, of policy/powers.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/fault.hpp"
+#include "directory/audit.hpp"
+#include "directory/directory.hpp"
+#include "directory/rows.hpp"
+#include "vocabulary/acts.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace postern::directory {
+
+struct EntryFilter {
+    std::string
+        like{};  ///< beginnings of words of name, local part, function, and of the organisation's id; empty: all
+    std::string organisation{};
+    std::optional<EntryKind> kind{};
+    std::optional<EntryStatus> status{};
+    bool hidden = false;  ///< also those that are ex-directory, invited, suspended or removed
+    std::size_t limit = 50;
+};
+
+/// One change of one entry.
+struct EntryEdit {
+    mail::Address address;
+    bool create = false;                   ///< it must not be there yet (or be removed); else it must
+    std::optional<std::uint64_t> version;  ///< as the caller saw it: another is a conflict
+    /// Makes the new entry of the old one (of an empty one for `create`); may be called twice. A fault (never) refuses.
+    std::function<Result<void>(DirectoryEntry&)> change;
+    EntryCheck check;
+    AuditRecord audit;  ///< at, actor and act; the rest is filled in
+};
+
+struct Edited {
+    enum class Outcome { done, unchanged, conflict, absent, there_already } outcome = Outcome::done;
+    StandingEntry now;  ///< as it stands after all
+    std::vector<FieldChange> fields;
+};
+
+/// A person as a bulk add brings them: everything else is generated.
+struct NewPerson {
+    std::size_t line = 0;
+    std::string name;
+    std::string non_secure;
+    std::map<std::string, std::string> details;
+};
+
+struct BulkOrder {
+    std::string organisation;
+    mail::Domain domain;  ///< of their addresses
+    std::vector<NewPerson> people;
+    Instant valid_until{};  ///< of the one-time passwords
+    bool dry_run = false;
+    EntryCheck check;
+    AuditRecord audit;  ///< at, actor and act
+};
+
+/// One who was added, with what their letter says. The password is kept nowhere else.
+struct Invited {
+    std::string name, address, user_name, one_time_password;
+};
+
+struct BulkResult {
+    std::vector<Invited> invited;         ///< without passwords for a dry run
+    std::vector<ImportProblem> problems;  ///< not empty: nobody was added
+};
+inline constexpr std::size_t most_at_once = 500;
+
+/// A role that a person of the directory was given.
+struct Grant {
+    std::string key;
+    vocabulary::Role role = vocabulary::Role::user;
+    std::string organisation;  ///< for roles of an organisation
+    Instant at{};
+    std::string by;
+};
+
+/// A yearly task of an organisation.
+struct TaskDone {
+    Instant at{};
+    std::string by;
+};
+
+class Administration {
+public:
+    template <class T>
+    using Async = boost::asio::awaitable<T>;
+    using Found = std::vector<StandingEntry>;
+
+    [[nodiscard]] Async<Result<Found>> list(EntryFilter filter);
+    /// Null entry: absent.
+    [[nodiscard]] Async<Result<StandingEntry>> get(mail::Address address);
+    /// Every entry of these organisations, or of all where none is named, by organisation and address.
+    [[nodiscard]] Async<Result<std::vector<DirectoryEntry>>> all(std::vector<std::string> organisations);
+    /// Fault (never): the change is not fit, with all that is wrong.
+    [[nodiscard]] Async<Result<Edited>> edit(EntryEdit edit);
+    /// At most `most_at_once` people, all or none. Addresses are first.last@domain, numbered where one is taken.
+    [[nodiscard]] Async<Result<BulkResult>> bulk_add(BulkOrder order);
+
+    [[nodiscard]] Async<Result<std::vector<Grant>>> grants_of(std::string key);
+    [[nodiscard]] Async<Result<std::vector<Grant>>> all_grants();
+    /// False: it was so already.
+    [[nodiscard]] Async<Result<bool>> grant(Grant grant, AuditRecord audit);
+    [[nodiscard]] Async<Result<bool>> revoke(Grant grant, AuditRecord audit);
+
+    /// By the name of the task; those never done are not among them.
+    [[nodiscard]] Async<Result<std::map<std::string, TaskDone>>> tasks_of(std::string organisation);
+    [[nodiscard]] Async<Result<void>> task_done(std::string organisation, std::string task, AuditRecord audit);
+
+    [[nodiscard]] Async<Result<void>> note(AuditRecord record);
+    [[nodiscard]] Async<Result<std::vector<AuditRecord>>> search(AuditFilter filter);
+    [[nodiscard]] Async<Result<std::string>> export_all(std::string node);
+    [[nodiscard]] Async<Result<AuditRecord>> last_record();
+    /// Takes away the oldest records, in steps. Number of records.
+    [[nodiscard]] Async<Result<std::size_t>> purge(Instant until);
+
+private:
+    friend class Directory;
+    explicit Administration(Directory::Impl& impl) : impl_(impl) {}
+    Directory::Impl& impl_;
+};
+
+}  // namespace postern::directory

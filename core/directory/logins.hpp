@@ -1,0 +1,160 @@
+// Logins: whether a user name, a password and a code are who they say; how a password is changed, forgotten and given
+// anew; second factors; cases that people decide. The web portal and hosted mailboxes ask here.
+//
+// Part of Directory, which makes it; thread-safe; completes on the caller's executor. argon2id runs on threads of its
+// own. A login's state never stops mail. Every outcome is in the audit; no password, answer or code is kept or shown
+// but as a hash. Somebody who does not exist, a wrong password and a locked login are answered alike, and cost the
+// same.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/fault.hpp"
+#include "directory/audit.hpp"
+#include "directory/directory.hpp"
+#include "vocabulary/login_rules.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace postern::directory {
+
+/// What somebody types. The user name may be the secure or own address instead.
+struct Credentials {
+    std::string user_name, password, code;
+};
+
+struct LoginAnswer {
+    enum class Outcome {
+        granted,
+        must_change,  ///< right, but only good for choosing a new password: one-time, or too old
+        needs_code,   ///< right so far; a code of the second factor is asked for
+        refused       ///< anything else
+    } outcome = Outcome::refused;
+    std::string address;  ///< own form
+    std::string organisation;
+    std::uint64_t generation = 0;  ///< of the login: sessions of an older one have ended
+    bool locked_now = false;       ///< by this very attempt: somebody ought to be told
+};
+
+/// What is known of a login, but for secrets.
+struct LoginState {
+    std::string user_name;
+    Instant changed{};
+    bool one_time = false, second_factor = false, reset_locked = false;
+    std::optional<Instant> valid_until, locked_until, last_login;
+    std::string lock_reason;
+    std::uint64_t generation = 0;
+    unsigned wrong = 0;
+    std::size_t facts = 0, recovery_codes = 0;
+};
+
+/// A password that is given, and to whom.
+struct GivenPassword {
+    std::string user_name, password;
+    Instant valid_until{};
+};
+
+/// What came of answers that a helper typed.
+struct ResetAnswer {
+    std::optional<GivenPassword> given;       ///< nothing: no
+    std::optional<std::int64_t> case_number;  ///< the service manager decides; no more answers are taken
+};
+
+/// Set up when its code has been shown to work.
+struct NewFactor {
+    std::string secret;  ///< base 32
+    std::string uri;     ///< otpauth://totp/..., as a QR code shows it
+};
+
+struct Case {
+    std::int64_t number = 0;
+    Instant at{};
+    std::string kind;   ///< "reset", "second_factor"
+    std::string about;  ///< address
+    std::string organisation, opened_by, text;
+    std::string state;     ///< "open", "closed"
+    std::string first_by;  ///< who agreed first, where two must
+    std::optional<Instant> closed;
+    std::string closed_by, outcome;
+};
+
+/// Whom a warning is due to: their password runs out.
+struct ExpiryWarning {
+    std::string address, non_secure;
+    Instant runs_out{};
+    Duration before{};  ///< which of the declared times this is
+};
+
+class Logins {
+public:
+    template <class T>
+    using Async = boost::asio::awaitable<T>;
+    using Rules = vocabulary::LoginRules;
+
+    [[nodiscard]] Async<Result<LoginAnswer>> check(Credentials given, Rules rules, Instant now);
+    /// The login of an own address; nothing: there is none.
+    [[nodiscard]] Async<Result<std::optional<LoginState>>> state(mail::Address address);
+
+    /// With the old one. Fault (never): refused, or what the rules say against the new one, all of it. The first one
+    /// that somebody chooses makes an invited entry active.
+    [[nodiscard]] Async<Result<void>> change(Credentials given, std::string fresh, Rules rules, Instant now);
+    /// What is wrong with a password for this person, in words.
+    [[nodiscard]] Async<Result<std::vector<std::string>>> mistakes(mail::Address address, std::string password,
+                                                                   Rules rules);
+
+    /// A login for who has none, or never used it. Fault (never): it is in use; no user of the directory.
+    [[nodiscard]] Async<Result<GivenPassword>> invite(mail::Address address, Rules rules, AuditRecord audit);
+    /// Questions and answers by which the helpdesk can know this person; they take the place of all before.
+    [[nodiscard]] Async<Result<void>> set_facts(Credentials given, std::map<std::string, std::string> facts,
+                                                Rules rules, Instant now);
+
+    // --- forgotten ---------------------------------------------------------------------------------------------------
+    /// Questions that the helper asks: the same until they are answered, so that nobody can choose. For an address
+    /// without a login as well.
+    [[nodiscard]] Async<Result<std::vector<std::string>>> reset_questions(mail::Address address, Rules rules);
+    /// All answers right: a one-time password, sessions end, the second factor stays. Else it counts, and says only no.
+    [[nodiscard]] Async<Result<ResetAnswer>> reset(mail::Address address, std::map<std::string, std::string> answers,
+                                                   Rules rules, AuditRecord audit);
+    /// Takes a lock of the login away.
+    [[nodiscard]] Async<Result<bool>> unlock(mail::Address address, AuditRecord audit);
+
+    // --- second factor -----------------------------------------------------------------------------------------------
+    [[nodiscard]] Async<Result<NewFactor>> begin_factor(Credentials given, std::string issuer, Rules rules,
+                                                        Instant now);
+    /// `code` of the new secret. Recovery codes, each good once.
+    [[nodiscard]] Async<Result<std::vector<std::string>>> confirm_factor(Credentials given, std::string secret,
+                                                                         std::string code, Rules rules, Instant now);
+    /// Opens a case where `two` people must agree; else does it. The number, or nothing.
+    [[nodiscard]] Async<Result<std::optional<std::int64_t>>> reset_factor(mail::Address address, bool two,
+                                                                          std::string reason, AuditRecord audit);
+
+    // --- cases -------------------------------------------------------------------------------------------------------
+    [[nodiscard]] Async<Result<std::vector<Case>>> cases(bool closed_too);
+    /// Decides: `grant` does what the case asks for. A one-time password, where it is one. Fault (never): no such open
+    /// case; the one who asked can't be the second.
+    [[nodiscard]] Async<Result<std::optional<GivenPassword>>> decide(std::int64_t number, bool grant,
+                                                                     std::string reason, Rules rules,
+                                                                     AuditRecord audit);
+
+    // --- in time -----------------------------------------------------------------------------------------------------
+    /// Warnings that are due, each once.
+    [[nodiscard]] Async<Result<std::vector<ExpiryWarning>>> due_warnings(Rules rules, Instant now);
+    /// Sending, receiving and logging in count. Kept in memory until keep_activity(): a crash forgets minutes of it.
+    void active(const std::string& key, Instant now);
+    [[nodiscard]] Async<Result<void>> keep_activity();
+    /// Locks logins of those who were not active for the declared time. Their addresses.
+    [[nodiscard]] Async<Result<std::vector<std::string>>> lock_inactive(Rules rules, Instant now);
+
+    ~Logins();
+
+private:
+    friend class Directory;
+    struct Impl;
+    explicit Logins(Directory::Impl& directory);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace postern::directory

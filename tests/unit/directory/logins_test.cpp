@@ -1,0 +1,337 @@
+// Logins: what is right, what is refused, and that nobody learns why.
+#include "support.hpp"
+
+#include "directory/administration.hpp"
+#include "directory/logins.hpp"
+#include "directory/passwords.hpp"
+
+#include "base/text.hpp"
+
+#include <chrono>
+#include <fstream>
+
+using namespace postern;
+using namespace postern::directory;
+using namespace postern::directory::test;
+using Outcome = LoginAnswer::Outcome;
+
+namespace {
+
+constexpr auto day = std::chrono::hours{24};
+const std::string good = "four words make sense";
+
+AuditRecord by(const std::string& actor, Instant at)
+{
+    AuditRecord record;
+    record.at = at;
+    record.actor = actor;
+    record.act = "test";
+    record.outcome = "done";
+    return record;
+}
+
+struct Scene {
+    Folder folder;
+    std::unique_ptr<Directory> directory = opened(folder);
+    Logins& logins = directory->logins();
+    vocabulary::LoginRules rules;
+    Instant now = from_micros(1'700'000'000'000'000);
+    const mail::Address eric = address("eric.brown@g.example");
+    GivenPassword given;
+
+    Scene()
+    {
+        auto entry = user("eric.brown@g.example", "greenstone", EntryStatus::invited);
+        entry.name = "Eric Brown";
+        applied(*directory, document("greenstone", {entry, user("anna@g.example", "greenstone")}));
+        auto invited = wait_for(logins.invite(eric, rules, by("clerk", now)));
+        REQUIRE(invited);
+        given = *invited;
+    }
+    LoginAnswer check(const std::string& password, const std::string& code = {},
+                      const std::string& name = "eric.brown@g.example")
+    {
+        auto answer = wait_for(logins.check({name, password, code}, rules, now));
+        REQUIRE(answer);
+        return *answer;
+    }
+    std::string change(const std::string& old, const std::string& fresh)
+    {
+        const auto changed = wait_for(logins.change({given.user_name, old, {}}, fresh, rules, now));
+        return changed ? std::string{} : changed.error().describe();
+    }
+    void settle() { REQUIRE(change(given.password, good).empty()); }
+    std::string last_act() { return wait_for(directory->administration().search({})).value().front().detail; }
+};
+
+}  // namespace
+
+TEST_CASE("an invitation is good for choosing a password, once, and makes the entry active")
+{
+    Scene scene;
+    CHECK(scene.given.user_name == "eric.brown.greenstone");
+    CHECK(scene.check(scene.given.password).outcome == Outcome::must_change);
+    CHECK(found(*scene.directory, "eric.brown@g.example")->status == EntryStatus::invited);
+    scene.settle();
+    CHECK(found(*scene.directory, "eric.brown@g.example")->status == EntryStatus::active);
+    CHECK(scene.check(scene.given.password).outcome == Outcome::refused);
+    const auto answer = scene.check(good);
+    CHECK(answer.outcome == Outcome::granted);
+    CHECK(answer.address == "eric.brown@g.example");
+    CHECK(answer.organisation == "greenstone");
+    CHECK(scene.check(good, {}, "ERIC.BROWN.greenstone").outcome == Outcome::granted);
+}
+
+TEST_CASE("a one-time password runs out")
+{
+    Scene scene;
+    scene.now += scene.rules.one_time_valid + std::chrono::seconds{1};
+    CHECK(scene.check(scene.given.password).outcome == Outcome::refused);
+}
+
+TEST_CASE("a password must be long, nobody's name, new, and no word that many use")
+{
+    Scene scene;
+    CHECK(scene.change(scene.given.password, "short").find("shorter than 12") != std::string::npos);
+    CHECK(scene.change(scene.given.password, "I am Eric the great").find("person's name") != std::string::npos);
+    CHECK(scene.change(scene.given.password, "aaaaaaaaaaaaaaa").find("same few") != std::string::npos);
+    const auto words = scene.folder.file().parent_path() / "words.txt";
+    std::ofstream(words) << "CorrectHorseBattery\n";
+    scene.rules.refused_words = words;
+    CHECK(scene.change(scene.given.password, "correcthorsebattery1").find("stolen") != std::string::npos);
+    scene.settle();
+    CHECK(scene.change(good, good).find("one in use") != std::string::npos);
+    REQUIRE(scene.change(good, "another set of words").empty());
+    CHECK(scene.change("another set of words", good).find("before") != std::string::npos);
+}
+
+TEST_CASE("a login is locked after wrong answers, for a time, and the right one does not help meanwhile")
+{
+    Scene scene;
+    scene.settle();
+    for (unsigned i = 1; i < scene.rules.wrong_answers; ++i) CHECK_FALSE(scene.check("wrong").locked_now);
+    CHECK(scene.check("wrong").locked_now);
+    CHECK(scene.check(good).outcome == Outcome::refused);
+    scene.now += scene.rules.locked_for + std::chrono::seconds{1};
+    CHECK(scene.check(good).outcome == Outcome::granted);
+    for (unsigned i = 0; i < scene.rules.wrong_answers; ++i) (void)scene.check("wrong");
+    CHECK(wait_for(scene.logins.unlock(scene.eric, by("clerk", scene.now))).value());
+    CHECK(scene.check(good).outcome == Outcome::granted);
+}
+
+TEST_CASE("who is not there, a wrong password and a suspended entry are answered alike and cost the same")
+{
+    Scene scene;
+    scene.settle();
+    const auto time = [&](const std::string& name) {
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < 3; ++i) CHECK(scene.check("wrong", {}, name).outcome == Outcome::refused);
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    const double there = time("eric.brown@g.example"), absent = time("nobody@g.example"),
+                 loginless = time("anna@g.example");
+    INFO(there << " s, " << absent << " s, " << loginless << " s");
+    CHECK(absent > there * 0.4);
+    CHECK(absent < there * 2.5);
+    CHECK(loginless > there * 0.4);
+    CHECK(loginless < there * 2.5);
+}
+
+TEST_CASE("a password that is too old must be changed, and its owner is warned at the declared times, once each")
+{
+    Scene scene;
+    scene.settle();
+    scene.rules.password_age = day * 365;
+    scene.rules.warn = {day * 14, day * 7, day * 1};
+    const auto due = [&] { return wait_for(scene.logins.due_warnings(scene.rules, scene.now)).value(); };
+    CHECK(due().empty());
+    scene.now += day * 352;
+    REQUIRE(due().size() == 1);
+    CHECK(due().empty());
+    scene.now += day * 7;
+    REQUIRE(due().size() == 1);
+    scene.now += day * 5 + std::chrono::hours{1};
+    const auto last = due();
+    REQUIRE(last.size() == 1);
+    CHECK(last.front().before == Duration(day * 1));
+    CHECK(scene.check(good).outcome == Outcome::granted);
+    scene.now += day * 2;
+    CHECK(scene.check(good).outcome == Outcome::must_change);
+}
+
+TEST_CASE("a second factor is asked for when it is set up, each code is good once, and so is each recovery code")
+{
+    Scene scene;
+    scene.settle();
+    const Credentials own{scene.given.user_name, good, {}};
+    const auto factor = wait_for(scene.logins.begin_factor(own, "cjsm.net", scene.rules, scene.now)).value();
+    CHECK(factor.uri.starts_with("otpauth://totp/cjsm.net:eric.brown@g.example?secret="));
+    CHECK_FALSE(wait_for(scene.logins.confirm_factor(own, factor.secret, "000000", scene.rules, scene.now)));
+    // The secret's bytes are what base 32 says; the code is the one of an authenticator program.
+    std::string raw;
+    unsigned held = 0;
+    std::uint32_t bits = 0;
+    for (const char c : factor.secret) {
+        bits = (bits << 5U) | static_cast<std::uint32_t>(c >= 'A' ? c - 'A' : c - '2' + 26);
+        if ((held += 5) >= 8) raw += static_cast<char>((bits >> (held -= 8)) & 0xFFU);
+    }
+    const auto code = [&] { return totp_code(raw, static_cast<std::uint64_t>(to_micros(scene.now) / 30'000'000)); };
+    const auto codes =
+        wait_for(scene.logins.confirm_factor(own, factor.secret, code(), scene.rules, scene.now)).value();
+    CHECK(codes.size() == 10);
+    CHECK(scene.check(good).outcome == Outcome::needs_code);
+    CHECK(scene.check(good, code()).outcome == Outcome::refused);  // it confirmed the factor, and is used up
+    scene.now += std::chrono::seconds{30};
+    CHECK(scene.check(good, code()).outcome == Outcome::granted);
+    CHECK(scene.check(good, code()).outcome == Outcome::refused);
+    CHECK(scene.check(good, codes[3]).outcome == Outcome::granted);
+    CHECK(scene.check(good, codes[3]).outcome == Outcome::refused);
+}
+
+TEST_CASE("RFC 6238's codes come out")
+{
+    CHECK(totp_code("12345678901234567890", 59 / 30) == "287082");
+    CHECK(totp_code("12345678901234567890", 1111111109 / 30) == "081804");
+}
+
+namespace {
+
+const std::map<std::string, std::string> facts{
+    {"Name of the first school?", "St. Mary's"}, {"Town of birth?", "York"}, {"First car?", "Mini  Cooper"}};
+
+std::map<std::string, std::string> answers_to(const std::vector<std::string>& questions)
+{
+    std::map<std::string, std::string> answers;
+    for (const auto& question : questions) answers[question] = to_lower(facts.at(question));
+    return answers;
+}
+
+}  // namespace
+
+TEST_CASE("a reset asks the same questions until they are answered; right answers give a one-time password")
+{
+    Scene scene;
+    scene.settle();
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    const auto before = scene.check(good).generation;
+    const auto questions = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
+    CHECK(questions.size() == scene.rules.reset_facts);
+    CHECK(wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value() == questions);
+    const auto reset =
+        wait_for(scene.logins.reset(scene.eric, answers_to(questions), scene.rules, by("helper", scene.now))).value();
+    REQUIRE(reset.given);
+    CHECK(scene.check(good).outcome == Outcome::refused);
+    const auto answer = scene.check(reset.given->password);
+    CHECK(answer.outcome == Outcome::must_change);
+    CHECK(answer.generation > before);  // sessions have ended
+}
+
+TEST_CASE("wrong answers count, lock the reset alone, and open a case that the service manager decides")
+{
+    Scene scene;
+    scene.settle();
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    const auto questions = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
+    auto half_right = answers_to(questions);
+    half_right.begin()->second = "no idea";
+    std::optional<std::int64_t> number;
+    for (unsigned i = 0; i < scene.rules.reset_wrong; ++i) {
+        CHECK_FALSE(number);
+        const auto no =
+            wait_for(scene.logins.reset(scene.eric, half_right, scene.rules, by("helper", scene.now))).value();
+        CHECK_FALSE(no.given);
+        number = no.case_number;
+    }
+    REQUIRE(number);
+    CHECK(scene.check(good).outcome == Outcome::granted);  // the login itself is not locked
+    CHECK_FALSE(wait_for(scene.logins.reset(scene.eric, answers_to(questions), scene.rules, by("helper", scene.now)))
+                    .value()
+                    .given);
+    CHECK(wait_for(scene.logins.cases(false)).value().size() == 1);
+    const auto given =
+        wait_for(scene.logins.decide(*number, true, "known by telephone", scene.rules, by("manager", scene.now)))
+            .value();
+    REQUIRE(given);
+    CHECK(scene.check(given->password).outcome == Outcome::must_change);
+    CHECK_FALSE(wait_for(scene.logins.decide(*number, true, "again", scene.rules, by("manager", scene.now))));
+}
+
+TEST_CASE("who has no login is asked questions too, always the same, and no answer is right")
+{
+    Scene scene;
+    const auto nobody = address("nobody@g.example");
+    const auto questions = wait_for(scene.logins.reset_questions(nobody, scene.rules)).value();
+    CHECK(questions.size() == scene.rules.reset_facts);
+    CHECK(wait_for(scene.logins.reset_questions(nobody, scene.rules)).value() == questions);
+    CHECK_FALSE(wait_for(scene.logins.reset(nobody, {{questions[0], "x"}}, scene.rules, by("helper", scene.now)))
+                    .value()
+                    .given);
+}
+
+TEST_CASE("to take a second factor away needs two people where that is declared")
+{
+    Scene scene;
+    scene.settle();
+    CHECK_FALSE(wait_for(scene.logins.reset_factor(scene.eric, true, "lost", by("one", scene.now))));  // there is none
+    const Credentials own{scene.given.user_name, good, {}};
+    const auto factor = wait_for(scene.logins.begin_factor(own, "cjsm.net", scene.rules, scene.now)).value();
+    std::string raw;
+    unsigned held = 0;
+    std::uint32_t bits = 0;
+    for (const char c : factor.secret) {
+        bits = (bits << 5U) | static_cast<std::uint32_t>(c >= 'A' ? c - 'A' : c - '2' + 26);
+        if ((held += 5) >= 8) raw += static_cast<char>((bits >> (held -= 8)) & 0xFFU);
+    }
+    const auto code = totp_code(raw, static_cast<std::uint64_t>(to_micros(scene.now) / 30'000'000));
+    REQUIRE(wait_for(scene.logins.confirm_factor(own, factor.secret, code, scene.rules, scene.now)));
+    const auto number = wait_for(scene.logins.reset_factor(scene.eric, true, "lost", by("one", scene.now))).value();
+    REQUIRE(number);
+    CHECK(scene.check(good).outcome == Outcome::needs_code);
+    CHECK_FALSE(wait_for(scene.logins.decide(*number, true, {}, scene.rules, by("one", scene.now))));
+    REQUIRE(wait_for(scene.logins.decide(*number, true, {}, scene.rules, by("two", scene.now))));
+    CHECK(scene.check(good).outcome == Outcome::granted);
+}
+
+TEST_CASE("who is not there for long is locked; sending and receiving count")
+{
+    Scene scene;
+    scene.settle();
+    scene.rules.inactive = day * 90;
+    scene.now += day * 80;
+    scene.logins.active("eric.brown@g.example", scene.now);
+    REQUIRE(wait_for(scene.logins.keep_activity()));
+    scene.now += day * 20;
+    CHECK(wait_for(scene.logins.lock_inactive(scene.rules, scene.now)).value().empty());
+    scene.now += day * 80;
+    CHECK(wait_for(scene.logins.lock_inactive(scene.rules, scene.now)).value().size() == 1);
+    CHECK(scene.check(good).outcome == Outcome::refused);
+    CHECK(found(*scene.directory, "eric.brown@g.example")->status == EntryStatus::active);  // mail goes on
+    CHECK(wait_for(scene.logins.unlock(scene.eric, by("clerk", scene.now))).value());
+    CHECK(scene.check(good).outcome == Outcome::granted);
+}
+
+TEST_CASE("no password, answer or code stands in the database or in the audit")
+{
+    Scene scene;
+    scene.settle();
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    (void)scene.check("a wrong password in clear");
+    const auto exported = wait_for(scene.directory->administration().export_all("x")).value();
+    for (const std::string& secret :
+         {good, scene.given.password, std::string("a wrong password in clear"), std::string("st mary")})
+        CHECK(exported.find(secret) == std::string::npos);
+    scene.directory.reset();
+    std::ifstream file(scene.folder.file(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    for (const std::string& secret : {good, scene.given.password, std::string("st mary"), std::string("mini cooper")})
+        CHECK(bytes.find(secret) == std::string::npos);
+}
+
+TEST_CASE("a hash tells its cost, and what is none or costs too much is not taken")
+{
+    const auto hash = hash_password("x", Strength::given);
+    CHECK(is_password_hash(hash));
+    CHECK_FALSE(is_password_hash("$argon2id$v=19$m=9999999,t=2,p=1$c2FsdHNhbHQ$aGFzaA"));
+    CHECK_FALSE(is_password_hash("plain"));
+    CHECK_FALSE(is_password_hash("$2b$12$abcdefghijklmnopqrstuu"));
+}
