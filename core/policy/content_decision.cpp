@@ -23,7 +23,7 @@ using Verdict = ContentDecision::Verdict;
 
 class Decider {
 public:
-    Decider(RuleWalk& walk, std::string_view except) : walk_(walk), except_(except) {}
+    Decider(RuleWalk& walk, std::span<const std::string> except) : walk_(walk), except_(except) {}
 
     void consider(const ContentRule& rule)
     {
@@ -58,6 +58,11 @@ private:
         return orders;
     }
 
+    [[nodiscard]] bool is_overruled(const ContentRule& rule) const
+    {
+        return std::ranges::find(except_, rule.name) != except_.end();
+    }
+
     void decide(const ContentRule& rule, Verdict verdict)
     {
         decided_ = true;
@@ -68,7 +73,7 @@ private:
 
     void fail(const ContentRule& rule, const Fault& fault)
     {
-        if (rule.name == except_) return;
+        if (is_overruled(rule)) return;
         decide(rule, fault.retry() == Retry::never ? Verdict::reject : Verdict::defer);
         decision_.fault = fault;
     }
@@ -89,7 +94,7 @@ private:
 
     void give_verdict(const ContentRule& rule, const Order& order)
     {
-        if (rule.name == except_) return;
+        if (is_overruled(rule)) return;
         switch (order.action) {
             case ActionId::reject:
             case ActionId::defer: {
@@ -136,7 +141,7 @@ private:
     }
 
     RuleWalk& walk_;
-    std::string_view except_;
+    std::span<const std::string> except_;
     ContentDecision decision_;
     bool decided_ = false;
 };
@@ -162,7 +167,8 @@ std::string CompiledSnapshot::misplaced(const vocabulary::Order& order) const
     return {};
 }
 
-ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::string_view except, Trail* trail) const
+ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::span<const std::string> except,
+                                          Trail* trail) const
 {
     RuleWalk walk(facts, vocabulary::RuleFile::content, c_->scripts.get(), trail,
                   [this](const vocabulary::Order& order) { return misplaced(order); });

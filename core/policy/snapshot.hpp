@@ -166,7 +166,7 @@ public:
     [[nodiscard]] virtual const Needs& needs() const noexcept = 0;
     /// content.yaml, for one recipient. `except`: name of a rule whose verdict does not count this time (a release).
     /// Stage message.
-    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::string_view except = {},
+    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::span<const std::string> except = {},
                                                   Trail* trail = nullptr) const = 0;
 
     [[nodiscard]] virtual const Keeping& keeping() const noexcept = 0;
