@@ -5,6 +5,7 @@
 #include "gateway/rehearsed_people.hpp"
 #include "policy/directory_file.hpp"
 #include "policy/loader.hpp"
+#include "policy/test_file.hpp"
 #include "report/templates.hpp"
 #include "script/maker.hpp"
 
@@ -54,6 +55,14 @@ void check_people(const CheckOptions& options, policy::Loader& loader, policy::L
                       std::back_inserter(loaded.diagnostics));
 }
 
+/// Whether the policy's tests can be read; whether they pass is `postern test`.
+void check_tests(policy::Loader& loader, policy::Loaded& loaded)
+{
+    for (const auto& [name, bytes] : loader.file_set())
+        if (name.starts_with("tests/") && name.ends_with(".yaml"))
+            static_cast<void>(policy::parse_tests_file(bytes, name, loaded.diagnostics));
+}
+
 void check(Context& context, const CheckOptions& options)
 {
     if (context.engine.remote) return check_there(context, options);
@@ -63,8 +72,9 @@ void check(Context& context, const CheckOptions& options)
     policy::Loader loader(options.directory, &scripts);
     auto loaded = loader.load(0);
     check_people(options, loader, loaded);
+    check_tests(loader, loaded);
     const auto templates = report::Templates::load((std::filesystem::path(options.directory) / "templates").string());
-    const bool good = loaded.snapshot != nullptr && templates.has_value();
+    const bool good = loaded.snapshot != nullptr && templates.has_value() && !policy::has_errors(loaded.diagnostics);
     if (!good) context.exit_code = refused;
     if (options.json) {
         if (!templates)

@@ -87,10 +87,10 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
 // The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and
 // whether those whom alerts.yaml names are in the directory.
 policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files,
-                              ports::People& people)
+                              ports::People& people, std::function<std::string()> stop)
 {
     gateway::add_directory(files, directory + "/directory.yaml");
-    auto found = gateway::failures_of(gateway::run_policy_tests(policy, files));
+    auto found = gateway::failures_of(gateway::run_policy_tests(policy, files, {.stop = std::move(stop)}));
     if (const auto alerts = files.find("alerts.yaml"); alerts != files.end())
         std::ranges::move(gateway::check_alert_addresses(*policy, alerts->second, &people), std::back_inserter(found));
     return found;
@@ -167,8 +167,9 @@ private:
           intake_(reactors_, sessions_),
           reload_(
               directory, clock_, log_, metrics_, alarms_, generations_, *store_, intake_,
-              [this, directory](const policy::SnapshotPtr& policy, const policy::FileSet& files) {
-                  return run_tests(directory, policy, files, *people_);
+              [this, directory](const policy::SnapshotPtr& policy, const policy::FileSet& files,
+                                std::function<std::string()> stop) {
+                  return run_tests(directory, policy, files, *people_, std::move(stop));
               },
               &scripts_),
           audit_key_(or_throw(directory::AuditKey::load_or_create(std::filesystem::path(node.storage) / "audit.key"))),

@@ -42,6 +42,8 @@ void fail(Context& context, const std::string& why, int code = refused)
 Result<std::string> read_message(const std::string& name)
 {
     if (name == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+    std::error_code unknown;
+    if (!std::filesystem::is_regular_file(name, unknown)) return fault(Retry::never, name + ": is no file");
     std::ifstream file(name, std::ios::binary);
     if (!file) return fault(Retry::never, fmt::format("{}: can't be read", name));
     return std::string(std::istreambuf_iterator<char>(file), {});
@@ -168,6 +170,8 @@ void test(Context& context, const TestOptions& options)
     }
     const auto report = gateway::run_policy_tests(loaded->snapshot, loaded->files,
                                                   {.filter = options.filter, .now = {}, .directory = live.get()});
+    if (!options.filter.empty() && report.outcomes.empty() && report.good())
+        return fail(context, fmt::format("no test's name or file matches \"{}\"", options.filter));
     if (!report.good()) context.exit_code = refused;
     if (options.json)
         std::cout << boost::json::serialize(gateway::report_json(report)) << "\n";

@@ -61,6 +61,8 @@ Result<void> take(PolicyOrder& order, std::string_view key, const json::value& v
     } else if (key == "comment" && value.is_string()) {
         order.comment = value.get_string();
         if (order.comment.size() > longest_comment) return fault(Retry::never, "a comment has at most 1000 bytes");
+        if (std::ranges::any_of(order.comment, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+            return fault(Retry::never, "a comment is one line of plain text");
     } else if (key == "try" && value.is_string()) {
         const auto lasts = vocabulary::parse_duration(value.get_string());
         if (!lasts) return std::unexpected(lasts.error());

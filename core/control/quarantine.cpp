@@ -137,14 +137,15 @@ QuarantineApi::Answer QuarantineApi::release(Request request, std::string id)
     }
     std::string text;
     json::array recipients;
-    std::size_t gone = 0, undecided = 0;
+    std::size_t gone = 0, undecided = 0, kept = 0;
     for (const auto& one : released->recipients) {
         text += fmt::format("{}: {}{}\n", one.address, one.outcome, one.reason.empty() ? "" : ": " + one.reason);
         recipients.push_back({{"address", one.address}, {"outcome", one.outcome}, {"reason", one.reason}});
         if (one.outcome == "can't be decided now") ++undecided;
+        if (one.outcome == "still in quarantine") ++kept;
         if (one.outcome == "goes on" || one.outcome == "held" || one.outcome == "refused") ++gone;
     }
-    const unsigned code = undecided > 0 && gone == 0 ? 503 : 200;
+    const unsigned code = gone > 0 ? 200 : undecided > 0 ? 503 : kept > 0 ? 409 : 200;
     if (request.wants_text) co_return Response::text(std::move(text), code);
     co_return Response::json({{"released", gone}, {"asked", false}, {"recipients", std::move(recipients)}}, code);
 }

@@ -15,7 +15,7 @@ namespace postern::gateway {
 
 struct MadeMessage {
     std::shared_ptr<const std::string> content;  ///< CRLF lines
-    vocabulary::Inspection inspection;           ///< as declared; of a whole message: types as its parts declare them
+    vocabulary::Inspection inspection;           ///< as declared; of a whole message nothing is known of its parts
 };
 
 /// `file_bytes`: of the message that given.message.file names; else empty. Times are those of `at`.

@@ -113,6 +113,9 @@ boost::asio::awaitable<std::vector<store::NewMessage>> make_notices(Services ser
     for (const auto& notice : notices) {
         for (const auto& whom : notice.order.to) {
             const auto people = co_await told(services, *generation->policy, message, notice, whom);
+            if (people.empty())
+                services.log.warning("notice not sent, nobody is at its address",
+                                     {{"message", message.id}, {"recipient", whom}, {"rule", notice.rule}});
             for (const auto& to : people) {
                 if (!sent.emplace(to.address.key(), notice.rule, notice.order.text).second) continue;
                 if (!services.rates.take("notify", notice.rule + " " + to.address.key(), bound)) {

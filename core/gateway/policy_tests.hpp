@@ -11,6 +11,7 @@
 
 #include <boost/json/object.hpp>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,7 @@ struct PolicyTestReport {
 struct PolicyTestOptions {
     std::string filter;                  ///< glob over names of tests, or of their files; empty: all
     Instant now{};                       ///< for tests that say no time; zero: the system's
+    std::function<std::string()> stop{};  ///< why they should end now, empty: go on; asked between tests, on any thread
     ports::People* directory = nullptr;  ///< asked where a test does not say who is listed; null: directory.yaml
 };
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 
 namespace postern::gateway {
 
@@ -34,6 +35,34 @@ Result<void> may_release(const std::string& actor, const std::vector<store::Queu
         for (const auto& recipient : entry.delivery.recipients)
             if (is_person(actor, recipient.address)) return theirs("a recipient");
     return {};
+}
+
+constexpr const char* overruled_key = "overruled";
+
+/// Rules whose verdict people have overruled: by this release, and by earlier ones after which another rule kept it.
+std::vector<std::string> overruled_by(const store::DeliveryRecord& delivery)
+{
+    std::vector<std::string> rules;
+    boost::system::error_code malformed;
+    const auto decision = boost::json::parse(delivery.recipients.front().decision, malformed);
+    if (!malformed && decision.is_object())
+        if (const auto* before = decision.get_object().if_contains(overruled_key); before && before->is_array())
+            for (const auto& rule : before->get_array())
+                if (rule.is_string()) rules.emplace_back(rule.get_string());
+    if (!delivery.rule.empty() && std::ranges::find(rules, delivery.rule) == rules.end())
+        rules.push_back(delivery.rule);
+    return rules;
+}
+
+std::string with_overruled(const std::string& decision, const std::vector<std::string>& rules)
+{
+    boost::system::error_code malformed;
+    auto value = boost::json::parse(decision, malformed);
+    if (malformed || !value.is_object()) value = boost::json::object{};
+    boost::json::array all;
+    for (const auto& rule : rules) all.emplace_back(rule);
+    value.get_object()[overruled_key] = std::move(all);
+    return boost::json::serialize(value);
 }
 
 std::vector<QuarantinedMail::Attachment> attachments_of(const std::string& content)
@@ -142,14 +171,18 @@ Quarantine::Async<Released::Recipient> Quarantine::release_one(GenerationPtr gen
                    *content,
                    std::move(entry.delivery),
                    {}};
-    what.ruling.except = what.delivery.rule;
+    const auto ends = what.delivery.ends;
+    const auto overruled = overruled_by(what.delivery);
+    what.ruling.except = overruled;
     what.ruling.follows_rules = false;
     auto again = co_await reconsider_.decide(std::move(what));
     if (!again) {
         result.reason = again.error().describe();
         co_return result;
     }
-    const auto& plan = again->plan;
+    auto& plan = again->plan;
+    for (auto& recipient : plan.recipients) recipient.decision = with_overruled(recipient.decision, overruled);
+    if (plan.quarantined && ends) plan.ends = ends;
     result.outcome = plan.quarantined              ? "still in quarantine"
                      : plan.held                   ? "held"
                      : !plan.bounce_reason.empty() ? "refused"

@@ -80,6 +80,7 @@ boost::asio::awaitable<Result<store::Redecision>> Reconsider::decide(Undecided w
     const Instant now = sources_.clock.now();
     const auto connection = recalled_connection(*what.message);
     auto notices = std::move(decided->notices);
+    if (!what.ruling.except.empty()) notices.clear();  // people were told when the message came
     Judged own, added;
     own.hops = added.hops = what.message->hops;
     own.sender = added.sender = transaction->inside_sender;

@@ -27,8 +27,10 @@
 
 namespace postern::gateway {
 
-/// Runs a policy's own tests (the files under tests/) against it; what fails is an error among the diagnostics.
-using PolicyTests = std::function<policy::Diagnostics(const policy::SnapshotPtr& policy, const policy::FileSet& files)>;
+/// Runs a policy's own tests (the files under tests/) against it; what fails is an error among the diagnostics. `stop`
+/// says why they should be given up, and is empty while they may go on; it is thread-safe.
+using PolicyTests = std::function<policy::Diagnostics(const policy::SnapshotPtr& policy, const policy::FileSet& files,
+                                                      std::function<std::string()> stop)>;
 
 class Reload {
 public:
@@ -103,6 +105,7 @@ private:
     [[nodiscard]] static ReloadReport begin_report(Candidate& candidate);
     static void finish_report(ReloadReport& report, const Result<void>& done);
     [[nodiscard]] bool tests_hold(Candidate& candidate, ReloadReport& report);
+    [[nodiscard]] std::string why_tests_end(Steady::time_point latest);
     [[nodiscard]] store::GenerationRecord record_of(const Candidate& candidate, const PolicyOrder& order) const;
     [[nodiscard]] Result<void> go_live(Candidate& candidate, const PolicyOrder& order, ReloadReport& report);
     void drop_old_generations(Duration age);

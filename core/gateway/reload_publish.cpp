@@ -7,6 +7,9 @@ namespace postern::gateway {
 
 namespace {
 
+// Of what a policy asks for itself.
+constexpr auto longest_tests = std::chrono::minutes{1};
+
 using Outcome = ReloadReport::Outcome;
 
 net::KeyPair own_certificate(const vocabulary::Node& node)
@@ -68,11 +71,25 @@ void Reload::finish_report(ReloadReport& report, const Result<void>& done)
         report.outcome = Outcome::published;
 }
 
+/// Nothing may keep a trial from ending, or the engine from stopping. Nothing yet: empty.
+std::string Reload::why_tests_end(Steady::time_point latest)
+{
+    if (Steady::now() > latest) return "they take longer than a minute";
+    const std::lock_guard lock(mutex_);
+    if (stop_) return "the engine is stopping";
+    if (!on_trial_) return {};
+    const bool ends = std::ranges::any_of(orders_, [](const Waiting& waiting) {
+        return waiting.order.what == PolicyOrder::What::confirm || waiting.order.what == PolicyOrder::What::revert;
+    });
+    return ends || Steady::now() >= on_trial_->ends ? "a trial ends; ask again afterwards" : std::string{};
+}
+
 /// True: every test holds. What fails is among the report's diagnostics.
 bool Reload::tests_hold(Candidate& candidate, ReloadReport& report)
 {
     if (!tests_) return true;
-    auto failed = tests_(candidate.loaded.snapshot, candidate.files);
+    auto failed = tests_(candidate.loaded.snapshot, candidate.files,
+                         [this, latest = Steady::now() + longest_tests] { return why_tests_end(latest); });
     const bool hold = !policy::has_errors(failed);
     std::ranges::move(failed, std::back_inserter(report.diagnostics));
     return hold;

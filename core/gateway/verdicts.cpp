@@ -165,7 +165,7 @@ PlannedRecipient Verdicts::turned_away(const AcceptedRecipient& recipient, Fault
 
 Verdicts::Async<Verdicts::Outcome> Verdicts::decide_one(const Transaction& transaction,
                                                         const AcceptedRecipient& recipient, const MessageView& view,
-                                                        const std::string& except)
+                                                        std::span<const std::string> except)
 {
     const auto& policy = transaction.policy();
     Outcome outcome{planned_for(recipient), {}};
@@ -262,7 +262,7 @@ Verdicts::Async<Result<Verdicts::Outcome>> Verdicts::other(const Transaction& tr
         co_return fault(Retry::never, "a rule's recipient is outside the community")
             .about(address.text())
             .tell_peer(50, {7, 1}, fmt::format("<{}> is outside of this community", address.text()));
-    const std::string nothing_excepted;
+    const std::span<const std::string> nothing_excepted;
     auto outcome = co_await decide_one(transaction, *accepted, view, nothing_excepted);
     auto& planned = outcome.planned;
     planned.added = true;

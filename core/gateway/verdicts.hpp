@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,8 @@ struct Notice {
 
 /// How a message's recipients are decided.
 struct Ruling {
-    std::string except{};       ///< name of a rule whose verdict does not count (a release)
-    bool follows_rules = true;  ///< redirects and additional recipients are followed
+    std::vector<std::string> except{};  ///< names of rules whose verdicts do not count (releases)
+    bool follows_rules = true;          ///< redirects and additional recipients are followed
 };
 
 /// What was decided about the recipients of a message so far.
@@ -88,7 +89,7 @@ private:
         policy::ContentDecision content;
     };
     [[nodiscard]] Async<Outcome> decide_one(const Transaction& transaction, const AcceptedRecipient& recipient,
-                                            const MessageView& view, const std::string& except);
+                                            const MessageView& view, std::span<const std::string> except);
     [[nodiscard]] Async<void> redirect(const Transaction& transaction, Outcome& from, const MessageView& view,
                                        Decided& decided);
     [[nodiscard]] Async<void> add(const Transaction& transaction, Outcome& beside, const mail::Address& address,

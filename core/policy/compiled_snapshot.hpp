@@ -81,7 +81,7 @@ public:
     [[nodiscard]] Result<void> may_mail(const vocabulary::Facts& facts, Trail* trail) const override;
     [[nodiscard]] Result<std::vector<RateOrder>> rates(const vocabulary::Facts& facts, Trail* trail) const override;
     [[nodiscard]] const Needs& needs() const noexcept override { return c_->needs; }
-    [[nodiscard]] ContentDecision content(const vocabulary::Facts& facts, std::string_view except,
+    [[nodiscard]] ContentDecision content(const vocabulary::Facts& facts, std::span<const std::string> except,
                                           Trail* trail) const override;
 
     [[nodiscard]] const Keeping& keeping() const noexcept override { return c_->keeping; }

@@ -24,7 +24,7 @@ using Verdict = ContentDecision::Verdict;
 
 class Decider {
 public:
-    Decider(RuleWalk& walk, std::string_view except, const vocabulary::Inspection* seen) : walk_(walk), except_(except)
+    Decider(RuleWalk& walk, std::span<const std::string> except, const vocabulary::Inspection* seen) : walk_(walk), except_(except)
     {
         viruses_released_ = seen != nullptr && !seen->viruses.empty() && is_released(*seen, except);
     }
@@ -72,7 +72,8 @@ private:
     /// A release is for this rule's verdict: what the rule decides about is decided.
     [[nodiscard]] bool is_excepted(const ContentRule& rule)
     {
-        if (rule.name != except_ && !(viruses_released_ && rule.asked.viruses)) return false;
+        const bool named = std::ranges::find(except_, rule.name) != except_.end();
+        if (!named && !(viruses_released_ && rule.asked.viruses)) return false;
         auto obstacles = rule.asked;
         obstacles.viruses = false;
         asked_.join(obstacles);
@@ -158,7 +159,7 @@ private:
     }
 
     RuleWalk& walk_;
-    std::string_view except_;
+    std::span<const std::string> except_;
     AskedFindings asked_;
     bool viruses_released_ = false;
     ContentDecision decision_;
@@ -186,7 +187,8 @@ std::string CompiledSnapshot::misplaced(const vocabulary::Order& order) const
     return {};
 }
 
-ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::string_view except, Trail* trail) const
+ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::span<const std::string> except,
+                                          Trail* trail) const
 {
     RuleWalk walk(facts, vocabulary::RuleFile::content, c_->scripts.get(), trail,
                   [this](const vocabulary::Order& order) { return misplaced(order); });

@@ -70,15 +70,17 @@ void collect(const Condition& condition, AskedFindings& asked)
 }
 
 /// Names behind the prefix of an earlier decision's rule_name.
-std::vector<std::string_view> names_in(std::string_view rule, std::string_view prefix)
+std::vector<std::string_view> names_in(std::span<const std::string> rules, std::string_view prefix)
 {
     std::vector<std::string_view> names;
-    if (!rule.starts_with(prefix)) return names;
-    rule.remove_prefix(prefix.size());
-    for (std::size_t end = 0; end != std::string_view::npos;) {
-        end = rule.find(between_names);
-        names.push_back(rule.substr(0, end));
-        if (end != std::string_view::npos) rule.remove_prefix(end + between_names.size());
+    for (std::string_view rule : rules) {
+        if (!rule.starts_with(prefix)) continue;
+        rule.remove_prefix(prefix.size());
+        for (std::size_t end = 0; end != std::string_view::npos;) {
+            end = rule.find(between_names);
+            names.push_back(rule.substr(0, end));
+            if (end != std::string_view::npos) rule.remove_prefix(end + between_names.size());
+        }
     }
     return names;
 }
@@ -122,7 +124,7 @@ struct Meaning {
 };
 
 std::optional<Meaning> meaning_of_viruses(const FindingVerdicts& declared, const vocabulary::Inspection& seen,
-                                          const AskedFindings& asked, std::string_view except, Verdict decided)
+                                          const AskedFindings& asked, std::span<const std::string> except, Verdict decided)
 {
     if (seen.viruses.empty()) return {};
     const bool stopped = decided == Verdict::reject || decided == Verdict::quarantine;
@@ -141,7 +143,7 @@ std::optional<Meaning> meaning_of_viruses(const FindingVerdicts& declared, const
 
 /// The strictest of what is declared for reasons that no rule decided about.
 std::optional<Meaning> meaning_of_obstacles(const FindingVerdicts& declared, const vocabulary::Inspection& seen,
-                                            const AskedFindings& asked, std::string_view except)
+                                            const AskedFindings& asked, std::span<const std::string> except)
 {
     const auto released = names_in(except, unscannable_prefix);
     Meaning meaning;
@@ -227,7 +229,7 @@ std::string release_name(const vocabulary::Inspection& seen)
     return fmt::format("{}{}", virus_prefix, fmt::join(virus_names(seen), between_names));
 }
 
-bool is_released(const vocabulary::Inspection& seen, std::string_view except)
+bool is_released(const vocabulary::Inspection& seen, std::span<const std::string> except)
 {
     const auto released = names_in(except, virus_prefix);
     return std::ranges::all_of(virus_names(seen), [&](const std::string& name) {
@@ -243,7 +245,7 @@ AskedFindings asked_by(const When& when)
 }
 
 void meet_findings(const FindingVerdicts& declared, const vocabulary::Inspection& seen, const AskedFindings& asked,
-                   std::string_view except, Trail* trail, ContentDecision& decision)
+                   std::span<const std::string> except, Trail* trail, ContentDecision& decision)
 {
     const auto decided = decision.verdict;
     if (const auto meaning = meaning_of_obstacles(declared, seen, asked, except);

@@ -13,6 +13,7 @@
 #include "vocabulary/inspection.hpp"
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,11 +41,11 @@ struct AskedFindings {
 /// "virus Eicar-Test-Signature": what a release of a message with these viruses names.
 [[nodiscard]] std::string release_name(const vocabulary::Inspection& seen);
 /// Whether `except` names all viruses that were found: a release counts for what was known when it was asked for.
-[[nodiscard]] bool is_released(const vocabulary::Inspection& seen, std::string_view except);
+[[nodiscard]] bool is_released(const vocabulary::Inspection& seen, std::span<const std::string> except);
 
 /// Makes `decision` as strict as what was found asks for. `asked`: what a rule decided about. `except`: names a verdict
 /// of this kind that does not count this time, as an earlier decision's rule_name said it.
 void meet_findings(const FindingVerdicts& declared, const vocabulary::Inspection& seen, const AskedFindings& asked,
-                   std::string_view except, Trail* trail, ContentDecision& decision);
+                   std::span<const std::string> except, Trail* trail, ContentDecision& decision);
 
 }  // namespace postern::policy

@@ -168,8 +168,8 @@ public:
 
     [[nodiscard]] virtual const Needs& needs() const noexcept = 0;
     /// content.yaml, for one recipient: its rules, then what the scanner found (policy/findings). `except`: rule_name of
-    /// a decision whose verdict does not count this time (a release). Stage message.
-    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::string_view except = {},
+    /// decisions whose verdicts do not count this time (releases). Stage message.
+    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::span<const std::string> except = {},
                                                   Trail* trail = nullptr) const = 0;
 
     [[nodiscard]] virtual const Keeping& keeping() const noexcept = 0;

@@ -35,6 +35,8 @@ std::string member_name(archive_entry* entry)
     mail::append_utf8(text, raw ? raw : "");
     for (const char c : text)
         if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) name.push_back(c);
+    // What Windows does to a name that it writes: "tool.exe. " is a program there.
+    while (name.ends_with('.') || name.ends_with(' ')) name.pop_back();
     if (name.size() <= longest_name) return name;
     // The end is what tells a file's kind.
     std::size_t start = name.size() - longest_name;

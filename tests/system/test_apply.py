@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import threading
 import unittest
 
@@ -165,6 +166,29 @@ class Apply(CommunityTest):
         self.assertEqual(old, self.size_limit())
         self.assertIn("not confirmed", str(self.community.postern("status")["alarms"]))
         self.assertEqual("not confirmed", self.newest()["trial"])
+
+    def test_slow_tests_keep_no_trial_from_its_end(self):
+        self.limit("3 MiB")
+        self.apply("--try", "3s")
+        slow = "".join(
+            f"  - name: slow {at}\n    given: {{ from: {ERIC}, to: {LISTING_INSIDE}, message: {{ size: 3 MiB }} }}\n"
+            "    expect: { verdict: deliver }\n"
+            for at in range(4000)
+        )
+        files = {"tests/slow.yaml": "tests:\n" + slow}
+        for path in self.mine.folder.rglob("*"):
+            if path.is_file():
+                files[str(path.relative_to(self.mine.folder))] = path.read_text()
+        order = self.community.folder / "order.json"
+        order.write_text(json.dumps({"files": files}))
+        asked = subprocess.Popen(
+            ["curl", "-s", "--unix-socket", self.community.socket, "--data-binary", f"@{order}", "http://local/v1/check"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        wait_until(lambda: not self.community.postern("status")["trial"], 60, "the trial's end")
+        self.assertEqual("not confirmed", self.newest()["trial"])
+        self.assertIn("given up: a trial ends", asked.communicate(timeout=60)[0])
 
     def test_during_a_trial_nothing_else_goes_live(self):
         self.limit("3 MiB")

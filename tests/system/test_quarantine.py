@@ -18,6 +18,9 @@ rules:
   - name: short
     when: { message.subject: "*short*" }
     then: { quarantine: { reason: "kept shortly", for: 1 second } }
+  - name: green
+    when: { message.subject: "*green*" }
+    then: [ { notify: { to: [sender], text: "Green mail is looked at" } }, { quarantine: "green" } ]
   - name: blue
     when: { message.subject: "*blue*" }
     then: { reject: "5.7.1 Nothing blue" }
@@ -76,6 +79,17 @@ class Quarantine(CommunityTest):
         self.assertIn("Nothing blue", done["recipients"][0]["reason"])
         self.arrives(self.greenstone, "Not delivered: A blue plan")
         self.stays_away(self.court, "A blue plan")
+
+    def test_each_release_overrules_one_more_rule_until_it_goes_on(self):
+        id = self.kept("A green plan")
+        first = self.community.run("quarantine", "release", id)
+        self.assertEqual(1, first.returncode, first.stdout)
+        self.assertIn("still in quarantine: green", first.stderr)
+        self.assertIn("green", self.quarantine("show", id)["deliveries"][0]["delivery"]["rule"])
+        self.assertEqual(1, self.quarantine("release", id)["released"])
+        self.arrives(self.court, "A green plan")
+        self.assertEqual(["marking", "green"], self.community.trace(id)[0]["recipients"][0]["decision"]["overruled"])
+        self.stays_away(self.greenstone, "Notice:", seconds=0.3)
 
     def test_what_is_deleted_is_gone_and_its_sender_is_told(self):
         id = self.kept("Never mind")

@@ -157,8 +157,9 @@ TEST_CASE("a release decides again but for the verdict of the rule that is named
     const auto mail = with_rules(
         "  - { name: a, then: { quarantine: x, annotate: kept } }\n"
         "  - { name: b, then: { hold: y } }\n");
-    CHECK(mail.policy->content(mail.facts, "a").verdict == Verdict::hold);
-    CHECK(mail.policy->content(mail.facts, "a").notes == std::vector<std::string>{"kept"});
+    const std::vector<std::string> overruled{"a"};
+    CHECK(mail.policy->content(mail.facts, overruled).verdict == Verdict::hold);
+    CHECK(mail.policy->content(mail.facts, overruled).notes == std::vector<std::string>{"kept"});
     CHECK(mail.decide().verdict == Verdict::quarantine);
 }
 

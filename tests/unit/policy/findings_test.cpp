@@ -47,7 +47,9 @@ struct Mail {
         facts.header = &header;
         facts.structure = &structure;
         facts.inspection = &inspection;
-        return policy->content(facts, except, trail);
+        std::vector<std::string> overruled;
+        if (!except.empty()) overruled.emplace_back(except);
+        return policy->content(facts, overruled, trail);
     }
 };
 
