@@ -151,8 +151,7 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
     auto judged = co_await judgement.judge(transaction, *header, content, bounds.received_fields);
     if (judgement.group()) co_await audit_group(*judgement.group());
     if (!judged) co_return std::unexpected(judged.error());
-    if (judged->seen)
-        tell_of_viruses(services_, transaction, *header, *content, *judged->seen, judged->recipients);
+    if (judged->seen) tell_of_viruses(services_, transaction, *header, *content, *judged->seen, judged->recipients);
     if (const auto* refusal = judged->answer()) {
         Fault why = *refusal;
         if (why.retry() == Retry::never) co_await refuse(transaction, *header, content, std::move(*judged));

@@ -22,8 +22,8 @@ struct Judged {
     std::vector<Notice> notices;
     std::vector<std::string> rules;  ///< that held for somebody, for the ledger
     unsigned hops = 1;
-    mail::ReversePath sender;  ///< in its form inside; of a redirect: the redirecting person
-    std::string evidence{};    ///< for the ledger (gateway/evidence)
+    mail::ReversePath sender;                      ///< in its form inside; of a redirect: the redirecting person
+    std::string evidence{};                        ///< for the ledger (gateway/evidence)
     std::optional<vocabulary::Inspection> seen{};  ///< what the scanner found; nothing: it was not asked
 
     /// SMTP has one answer for all recipients: the fault of the first where all are refused, or all deferred; nothing
@@ -56,10 +56,9 @@ private:
                                                   const std::optional<transform::TraceToken>& token) const;
     [[nodiscard]] std::optional<Fault> loop_of(const Transaction& transaction, const AcceptedRecipient& recipient,
                                                const std::optional<transform::TraceToken>& token) const;
-    [[nodiscard]] boost::asio::awaitable<Result<void>> judge_recipients(const Transaction& transaction,
-                                                                const mail::Header& header, store::Content content,
-                                                                const std::optional<transform::TraceToken>& token,
-                                                                Judged& judged);
+    [[nodiscard]] boost::asio::awaitable<Result<void>> judge_recipients(
+        const Transaction& transaction, const mail::Header& header, store::Content content,
+        const std::optional<transform::TraceToken>& token, Judged& judged);
 
     Sources sources_;
     Verdicts verdicts_;

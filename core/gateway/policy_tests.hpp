@@ -44,10 +44,10 @@ struct PolicyTestReport {
 };
 
 struct PolicyTestOptions {
-    std::string filter;                  ///< glob over names of tests, or of their files; empty: all
-    Instant now{};                       ///< for tests that say no time; zero: the system's
+    std::string filter;                   ///< glob over names of tests, or of their files; empty: all
+    Instant now{};                        ///< for tests that say no time; zero: the system's
     std::function<std::string()> stop{};  ///< why they should end now, empty: go on; asked between tests, on any thread
-    ports::People* directory = nullptr;  ///< asked where a test does not say who is listed; null: directory.yaml
+    ports::People* directory = nullptr;   ///< asked where a test does not say who is listed; null: directory.yaml
 };
 
 /// Of the files only tests/ and directory.yaml are looked at.

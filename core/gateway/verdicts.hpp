@@ -31,7 +31,8 @@ struct MessageView {
     std::size_t recipients = 0;                          ///< of the envelope
     std::shared_ptr<const mail::Structure> structure{};  ///< null: no rule asks
     std::optional<vocabulary::Inspection> inspection{};  ///< nothing: no rule asks, or nobody could look
-    std::optional<Fault> unscanned{};  ///< viruses had to be looked for and could not be: then it waits, whatever rules say
+    std::optional<Fault>
+        unscanned{};  ///< viruses had to be looked for and could not be: then it waits, whatever rules say
 };
 
 /// Somebody whom a rule has told something (notify).

@@ -22,16 +22,16 @@ void tell_of_viruses(const Services& services, const Transaction& transaction, c
     const auto signature = printable(seen.viruses.front().signature, 200);
     const auto digest = sha256_hex(content);
     const auto sender = transaction.inside_sender ? transaction.inside_sender->text() : std::string("<>");
-    services.alarms.tell(vocabulary::EventId::virus_found, sender,
-                         fmt::format("{} was found in a message of {} ({}); it was {}. SHA-256 {}, generation {}, {}",
-                                     signature, sender, transaction.organisation->id,
-                                     kept ? "put into quarantine" : "refused", digest,
-                                     transaction.policy().generation(), seen.signatures),
-                         {{"sender.address", sender},
-                          {"sender.organisation", transaction.organisation->id},
-                          {"message.subject", subject ? mail::decode_text(subject->value, 200) : std::string{}},
-                          {"signature", signature},
-                          {"digest", digest}});
+    services.alarms.tell(
+        vocabulary::EventId::virus_found, sender,
+        fmt::format("{} was found in a message of {} ({}); it was {}. SHA-256 {}, generation {}, {}", signature, sender,
+                    transaction.organisation->id, kept ? "put into quarantine" : "refused", digest,
+                    transaction.policy().generation(), seen.signatures),
+        {{"sender.address", sender},
+         {"sender.organisation", transaction.organisation->id},
+         {"message.subject", subject ? mail::decode_text(subject->value, 200) : std::string{}},
+         {"signature", signature},
+         {"digest", digest}});
 }
 
 }  // namespace postern::gateway

@@ -2,8 +2,8 @@
 //
 // In the file's order: the first rule with a verdict decides, and nothing behind it is considered. Edits, notices,
 // notes, limits and envelope actions of the rules up to and including that one add up. Of two redirects the later
-// counts, of limits the smallest. A rule that can't be decided defers, whatever stands behind it. What the scanner found
-// comes last (policy/findings).
+// counts, of limits the smallest. A rule that can't be decided defers, whatever stands behind it. What the scanner
+// found comes last (policy/findings).
 #include "policy/compiled_snapshot.hpp"
 #include "policy/edit_orders.hpp"
 #include "policy/rule_walk.hpp"
@@ -24,7 +24,8 @@ using Verdict = ContentDecision::Verdict;
 
 class Decider {
 public:
-    Decider(RuleWalk& walk, std::span<const std::string> except, const vocabulary::Inspection* seen) : walk_(walk), except_(except)
+    Decider(RuleWalk& walk, std::span<const std::string> except, const vocabulary::Inspection* seen)
+        : walk_(walk), except_(except)
     {
         viruses_released_ = seen != nullptr && !seen->viruses.empty() && is_released(*seen, except);
     }
@@ -201,8 +202,7 @@ ContentDecision CompiledSnapshot::content(const vocabulary::Facts& facts, std::s
             decider.consider(rule);
         if (decider.is_decided() && !walk.is_witnessed()) break;
     }
-    if (facts.inspection != nullptr && c_->needs.viruses)
-        decider.meet(c_->content->findings, *facts.inspection, trail);
+    if (facts.inspection != nullptr && c_->needs.viruses) decider.meet(c_->content->findings, *facts.inspection, trail);
     return decider.take();
 }
 

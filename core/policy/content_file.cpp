@@ -39,8 +39,8 @@ void check_stops_viruses(Source& source, const ContentRule& rule)
     if (!rule.script) return;
     for (const auto& action : vocabulary::actions())
         if (rule.script->may.has(action.id) && lets_pass(action.id))
-            source.error(rule.script->place,
-                         fmt::format("a script that may {} would let a virus through", action.name), remedy);
+            source.error(rule.script->place, fmt::format("a script that may {} would let a virus through", action.name),
+                         remedy);
 }
 
 FindingVerdicts read_findings(const Values& top)

@@ -124,7 +124,8 @@ struct Meaning {
 };
 
 std::optional<Meaning> meaning_of_viruses(const FindingVerdicts& declared, const vocabulary::Inspection& seen,
-                                          const AskedFindings& asked, std::span<const std::string> except, Verdict decided)
+                                          const AskedFindings& asked, std::span<const std::string> except,
+                                          Verdict decided)
 {
     if (seen.viruses.empty()) return {};
     const bool stopped = decided == Verdict::reject || decided == Verdict::quarantine;
@@ -205,8 +206,8 @@ void obey(const Meaning& meaning, const std::string& prefix, ContentDecision& de
     }
     const bool reject = meaning.verdict == FindingVerdict::reject;
     decision.verdict = reject ? Verdict::reject : Verdict::defer;
-    decision.fault = fault(reject ? Retry::never : Retry::later, meaning.reason)
-                         .tell_peer(reject ? 54 : 51, {7, 1}, meaning.told);
+    decision.fault =
+        fault(reject ? Retry::never : Retry::later, meaning.reason).tell_peer(reject ? 54 : 51, {7, 1}, meaning.told);
 }
 
 }  // namespace

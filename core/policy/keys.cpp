@@ -2,8 +2,8 @@
 
 #include "policy/test_file.hpp"
 
-#include "vocabulary/events.hpp"
 #include "vocabulary/acts.hpp"
+#include "vocabulary/events.hpp"
 #include "vocabulary/fields.hpp"
 #include "vocabulary/findings.hpp"
 
@@ -382,16 +382,16 @@ Shape unscannable_shape()
 {
     std::vector<Key> keys;
     for (const auto& obstacle : vocabulary::obstacles())
-        keys.push_back({std::string(obstacle.name),
-                        meaning({{"accept", "It goes on."},
-                                 {"tag", "It goes on, and its subject says so."},
-                                 {"defer", "451: the sender's server tries again later."},
-                                 {"quarantine", "It is taken and kept for people to decide."},
-                                 {"reject", "Its sender is told why."}}),
-                        std::string(obstacle.description) + "; " + std::string(name_of(obstacle.meaning)) +
-                            " where absent."});
-    keys.push_back({"prefix", simple(Form::text),
-                    "What tag puts in front of the subject; \"NOT CHECKED: \" where absent."});
+        keys.push_back(
+            {std::string(obstacle.name),
+             meaning({{"accept", "It goes on."},
+                      {"tag", "It goes on, and its subject says so."},
+                      {"defer", "451: the sender's server tries again later."},
+                      {"quarantine", "It is taken and kept for people to decide."},
+                      {"reject", "Its sender is told why."}}),
+             std::string(obstacle.description) + "; " + std::string(name_of(obstacle.meaning)) + " where absent."});
+    keys.push_back(
+        {"prefix", simple(Form::text), "What tag puts in front of the subject; \"NOT CHECKED: \" where absent."});
     return map(std::move(keys));
 }
 
@@ -626,13 +626,15 @@ Shape machine_shape()
                      required},
                     {"addresses",
                      {.form = Form::either, .items = {words({"dhcp"}), list(simple(Form::text))}},
-                     "dhcp, or addresses with the length of their network's prefix: \"192.0.2.10/24\".", required},
+                     "dhcp, or addresses with the length of their network's prefix: \"192.0.2.10/24\".",
+                     required},
                     {"routers", list(simple(Form::text)), "Default routes: at most one IPv4 and one IPv6 address."}})),
           "Network cards and their addresses.", required},
          {"time",
-          list(map({{"server", simple(Form::domain), "Its name.", required},
-                    {"authenticated", simple(Form::boolean),
-                     "By Network Time Security; a server that offers none is not believed then. false where absent."}})),
+          list(
+              map({{"server", simple(Form::domain), "Its name.", required},
+                   {"authenticated", simple(Form::boolean),
+                    "By Network Time Security; a server that offers none is not believed then. false where absent."}})),
           "Time servers; the clock of the hypervisor where absent."},
          {"signatures", list(simple(Form::text)),
           "Where virus signatures are fetched: URLs of databases, or mirrors of ClamAV by name."}});

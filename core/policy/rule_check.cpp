@@ -53,8 +53,8 @@ public:
     {
         if (!looks_for_viruses_ && files_.content.document && files_.content.document->declares_findings)
             source_of(files_.content, diagnostics_)
-                .error(*files_.content.document->declares_findings,
-                       "nothing is ever found: nobody looks for viruses", no_signatures);
+                .error(*files_.content.document->declares_findings, "nothing is ever found: nobody looks for viruses",
+                       no_signatures);
         for_each_rule(files_, [&](const auto& file, const Rule& rule, const OrderTemplates& orders) {
             const auto source = [&] { return source_of(file, diagnostics_); };
             for (const auto& named : rule.when.names) check_name(source(), named);
@@ -77,7 +77,8 @@ private:
         if (looks_for_viruses_ || !rule.when.condition) return;
         for_each_clause(*rule.when.condition, [&](const Clause& clause) {
             if (clause.field->id == FieldId::message_virus || clause.field->id == FieldId::message_unscannable)
-                source().error(rule.place, fmt::format("{} is never found: nobody looks for viruses", clause.field->name),
+                source().error(rule.place,
+                               fmt::format("{} is never found: nobody looks for viruses", clause.field->name),
                                no_signatures);
         });
     }

@@ -167,9 +167,10 @@ public:
                                                                Trail* trail = nullptr) const = 0;
 
     [[nodiscard]] virtual const Needs& needs() const noexcept = 0;
-    /// content.yaml, for one recipient: its rules, then what the scanner found (policy/findings). `except`: rule_name of
-    /// decisions whose verdicts do not count this time (releases). Stage message.
-    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts, std::span<const std::string> except = {},
+    /// content.yaml, for one recipient: its rules, then what the scanner found (policy/findings). `except`: rule_name
+    /// of decisions whose verdicts do not count this time (releases). Stage message.
+    [[nodiscard]] virtual ContentDecision content(const vocabulary::Facts& facts,
+                                                  std::span<const std::string> except = {},
                                                   Trail* trail = nullptr) const = 0;
 
     [[nodiscard]] virtual const Keeping& keeping() const noexcept = 0;

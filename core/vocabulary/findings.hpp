@@ -19,14 +19,14 @@ enum class FindingVerdict : std::uint8_t { accept, tag, defer, quarantine, rejec
 struct ObstacleInfo {
     std::string_view name;  ///< in YAML, Lua and the ledger
     std::string_view description;
-    std::string_view told;  ///< to the sender, behind "This message can't be checked for viruses: "
-    FindingVerdict meaning; ///< where content.yaml says nothing
+    std::string_view told;   ///< to the sender, behind "This message can't be checked for viruses: "
+    FindingVerdict meaning;  ///< where content.yaml says nothing
 };
 
 constexpr std::size_t obstacle_count = 7;
 /// The names alone, in the order of Obstacle.
 inline constexpr std::array<std::string_view, obstacle_count> obstacle_names{"encrypted", "broken", "macros", "depth",
-                                                                            "files",     "size",   "time"};
+                                                                             "files",     "size",   "time"};
 /// In the order of Obstacle.
 [[nodiscard]] const std::array<ObstacleInfo, obstacle_count>& obstacles() noexcept;
 [[nodiscard]] const ObstacleInfo& info(Obstacle obstacle) noexcept;

@@ -1,4 +1,5 @@
-// What the scanner finds, as content.yaml means it: viruses never go on, and what can't be looked into meets its verdict.
+// What the scanner finds, as content.yaml means it: viruses never go on, and what can't be looked into meets its
+// verdict.
 #include "policy_folder.hpp"
 
 using namespace postern;
@@ -71,8 +72,8 @@ TEST_CASE("a virus is refused where nothing is said, and quarantined where that 
 
 TEST_CASE("no verdict of a rule lets a virus through, puts it off or sends it elsewhere")
 {
-    for (const auto* then : {"accept", "defer", "hold", "redirect: custody@northshire.police.example.cjsm.net",
-                             "tag_subject: \"X: \""}) {
+    for (const auto* then :
+         {"accept", "defer", "hold", "redirect: custody@northshire.police.example.cjsm.net", "tag_subject: \"X: \""}) {
         const auto decision =
             Mail("rules:\n  - { name: all, then: { " + std::string(then) +
                  (std::string_view(then).find(':') == std::string_view::npos ? ": true" : "") + " } }\n")
@@ -86,8 +87,9 @@ TEST_CASE("no verdict of a rule lets a virus through, puts it off or sends it el
 
 TEST_CASE("a rule that asks for a virus may quarantine what is else refused")
 {
-    const std::string rules = "rules:\n  - { name: mild, when: { message.virus: \"Suspect.*\" }, then: { quarantine: "
-                              "\"is it ${message.virus}?\" } }\n";
+    const std::string rules =
+        "rules:\n  - { name: mild, when: { message.virus: \"Suspect.*\" }, then: { quarantine: "
+        "\"is it ${message.virus}?\" } }\n";
     const auto kept = Mail(rules).virus("Suspect.A").decide();
     CHECK(kept.verdict == Verdict::quarantine);
     CHECK(kept.reason == "is it Suspect.A?");
@@ -112,7 +114,8 @@ TEST_CASE("a release counts for the viruses that the message was kept for, and f
 TEST_CASE("what can't be looked into meets its declared verdict, the strictest of several")
 {
     const std::string declared =
-        "unscannable: { encrypted: accept, broken: tag, macros: defer, depth: quarantine, files: reject, prefix: \"LOOK: \" }\n";
+        "unscannable: { encrypted: accept, broken: tag, macros: defer, depth: quarantine, files: reject, prefix: "
+        "\"LOOK: \" }\n";
     CHECK(Mail(declared).decide().verdict == Verdict::deliver);
     CHECK(Mail(declared).unscannable("encrypted").decide().verdict == Verdict::deliver);
     const auto tagged = Mail(declared).unscannable("broken").decide();
@@ -142,11 +145,13 @@ TEST_CASE("a rule decides about the reasons that it asks for, and about no other
 
     const std::string general = "unscannable: { encrypted: reject }\nrules:\n  - { name: all, then: accept }\n";
     CHECK(Mail(general).unscannable("encrypted").decide().verdict == Verdict::reject);
-    const std::string negated = "unscannable: { encrypted: reject }\nrules:\n"
-                                "  - { name: not-deep, when: { not: { message.unscannable: [depth, encrypted] } }, "
-                                "then: accept }\n";
+    const std::string negated =
+        "unscannable: { encrypted: reject }\nrules:\n"
+        "  - { name: not-deep, when: { not: { message.unscannable: [depth, encrypted] } }, "
+        "then: accept }\n";
     CHECK(Mail(negated).unscannable("encrypted").decide().verdict == Verdict::reject);
-    const std::string kept = "rules:\n  - { name: locked, when: { message.unscannable: encrypted }, then: quarantine }\n";
+    const std::string kept =
+        "rules:\n  - { name: locked, when: { message.unscannable: encrypted }, then: quarantine }\n";
     CHECK(Mail(kept).unscannable("encrypted").decide().rule_name == "locked");
     CHECK(Mail(kept).unscannable("encrypted").decide("locked").verdict == Verdict::deliver);
 }
