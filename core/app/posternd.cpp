@@ -90,7 +90,9 @@ policy::Diagnostics run_tests(const std::string& directory, const policy::Snapsh
                               ports::People& people, std::function<std::string()> stop)
 {
     gateway::add_directory(files, directory + "/directory.yaml");
-    auto found = gateway::failures_of(gateway::run_policy_tests(policy, files, {.stop = std::move(stop)}));
+    gateway::PolicyTestOptions options;
+    options.stop = std::move(stop);
+    auto found = gateway::failures_of(gateway::run_policy_tests(policy, files, options));
     if (const auto alerts = files.find("alerts.yaml"); alerts != files.end())
         std::ranges::move(gateway::check_alert_addresses(*policy, alerts->second, &people), std::back_inserter(found));
     return found;
