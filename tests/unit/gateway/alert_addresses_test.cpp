@@ -56,12 +56,11 @@ TEST_CASE("everybody whom the default alerts.yaml names is in the default direct
 
 TEST_CASE("an address that the directory does not have is named with its place; nobody is asked where nobody can tell")
 {
-    CHECK(
-        complaints(naming("nobody@cjsm.net")) ==
-        "rules/alerts.yaml:1:25: warning: the directory has no nobody@cjsm.net\n"
-        "    1 | people: { operations: nobody@cjsm.net }\n"
-        "      |                         ^~~~~~~~~~~~~~~ its mail waits in vain; import it (postern directory import), "
-        "or name another\n");
+    CHECK(complaints(naming("nobody@cjsm.net")) ==
+          "rules/alerts.yaml:1:23: warning: the directory has no nobody@cjsm.net\n"
+          "    1 | people: { operations: nobody@cjsm.net }\n"
+          "      |                       ^~~~~~~~~~~~~~~ its mail waits in vain; import it (postern directory import), "
+          "or name another\n");
     CHECK(complaints(naming("nobody@cjsm.net"), {}, false) == "");
     CHECK(complaints(naming("nobody@greenstonechambers.co.uk")).find("the directory has no") != std::string::npos);
     CHECK(complaints(naming("clerks@greenstonechambers.co.uk")) == "");

@@ -43,12 +43,20 @@ TEST_CASE("every helper, field and method of the stubs can be reached by a scrip
                                            "message.policy",
                                            "message.time"};
     const auto classes = script::classes();
-    REQUIRE(classes.size() == objects.size());
-    for (std::size_t i = 0; i < classes.size(); ++i)
+    REQUIRE(classes.size() == objects.size() + 1);
+    for (std::size_t i = 0; i < objects.size(); ++i)
         for (const auto& member : classes[i].members) {
             const auto field = "(" + objects[i] + ")." + std::string(member.name);
             CHECK(holds(member.method ? "type(" + field + ") == 'function'" : "select('#', " + field + ") == 1"));
         }
+    // The last is what scripts of alerts.yaml are asked about instead of a message.
+    const vocabulary::Event event{vocabulary::EventId::virus_found, "object", "text", Instant{}, false, {}};
+    for (const auto& member : classes.back().members) {
+        const auto field = "event." + std::string(member.name);
+        const auto asks = member.method ? "type(" + field + ") == 'function'" : "select('#', " + field + ") == 1";
+        const Scripts scripts(sources_of("rule.lua", "return function(event) return " + asks + " end\n"));
+        CHECK(scripts.run(event).holds == true);
+    }
     for (const auto& member : script::table_class().members)
         CHECK(holds("type(postern.table('words')." + std::string(member.name) + ") == 'function'"));
 }
