@@ -10,12 +10,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Opened {
+struct Kept {
     TemporaryFolder folder;
     SetClock clock;
     std::unique_ptr<MailStore> store;
 
-    Opened() { open(); }
+    Kept() { open(); }
     void open()
     {
         store.reset();
@@ -53,7 +53,7 @@ AlertSend mail_to(std::string target)
 
 TEST_CASE("an alert and its sends outlive a restart, and a send settles once with its mail")
 {
-    Opened o;
+    Kept o;
     const auto alert = virus();
     REQUIRE(value_of(wait_for(o.alerts().add(alert, {mail_to("ops@cjsm.net")}))) > 0);
     o.open();
@@ -74,7 +74,7 @@ TEST_CASE("an alert and its sends outlive a restart, and a send settles once wit
 TEST_CASE("an acknowledged alert is no longer open and does not escalate")
 {
     using Acknowledged = AlertStore::Acknowledged;
-    Opened o;
+    Kept o;
     const auto alert = virus();
     const auto number = value_of(wait_for(o.alerts().add(alert, {})));
     CHECK(value_of(wait_for(o.alerts().list(true, 10))).size() == 1);
@@ -92,7 +92,7 @@ TEST_CASE("an acknowledged alert is no longer open and does not escalate")
 
 TEST_CASE("what an engine must know is remembered however old it is, and the rest is forgotten in time")
 {
-    Opened o;
+    Kept o;
     auto old_and_done = virus(noon - 24h);
     old_and_done.escalates.reset();
     value_of(wait_for(o.alerts().add(old_and_done, {})));
@@ -110,7 +110,7 @@ TEST_CASE("what an engine must know is remembered however old it is, and the res
 
 TEST_CASE("somebody is told of a window's step once, whatever comes between")
 {
-    Opened o;
+    Kept o;
     MaintenanceRecord record;
     record.id = "window";
     record.window.from = noon + 24h;
