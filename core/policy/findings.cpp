@@ -65,7 +65,8 @@ void note(const Clause& clause, AskedFindings& asked)
 void collect(const Condition& condition, AskedFindings& asked)
 {
     if (condition.op == Condition::Op::none) return;
-    if (condition.op == Condition::Op::clause) note(condition.clause, asked);
+    const bool named = condition.clause.field != nullptr;  // else the file names no field that there is
+    if (condition.op == Condition::Op::clause && named) note(condition.clause, asked);
     for (const auto& part : condition.parts) collect(part, asked);
 }
 

@@ -54,6 +54,8 @@ BEYOND_A_SCHEMA = (
     (r"window ends before it begins", "arithmetic"),
     (r"^nothing would (be kept|ever be allowed)", "arithmetic"),
     (r"^\"limits\" is text here", "an alias stands there, which the editor follows"),
+    (r"would let a virus through|(is never|nothing is ever) found: nobody looks", "other places are compared"),
+    (r"could give themselves any role", "what a role may do is weighed"),
     (r"listens at an IP address|could administer the gateway|that could be shown here", "other places are compared"),
 )
 

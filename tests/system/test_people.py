@@ -184,10 +184,10 @@ class People(CommunityTest):
         self.community.send("greenstone", eric, listing, make_message(eric, listing, "Mine"))
         self.community.send("greenstone", other, listing, make_message(other, listing, "Not mine"))
         self.community.wait_empty()
-        senders = lambda *who: {t["sender"] for t in self.community.trace(*who)}
+        senders = lambda *who: {t["message"]["sender"] for t in self.community.trace(*who)}
         self.assertEqual({eric + ".cjsm.net", other + ".cjsm.net"}, senders())
-        self.assertEqual({eric + ".cjsm.net"}, {t["sender"] for t in self.community.postern("--for", eric, "trace")["messages"]})
-        seen = {t["sender"] for t in self.community.postern("--for", clerk, "trace")["messages"]}
+        self.assertEqual({eric + ".cjsm.net"}, {t["message"]["sender"] for t in self.community.postern("--for", eric, "trace")["messages"]})
+        seen = {t["message"]["sender"] for t in self.community.postern("--for", clerk, "trace")["messages"]}
         self.assertEqual({eric + ".cjsm.net", other + ".cjsm.net"}, seen)
         control = self.community.postern("--for", "control@northshire.police.example", "trace")["messages"]
         self.assertEqual([], control)

@@ -40,14 +40,16 @@ RehearsedRecipient decided_by(const char* evidence)
 TEST_CASE("a message without attachments is decided again although its content is gone", "[evidence]")
 {
     const auto recipient = decided_by(
-        R"({"values": {"message.structure": ["fine"]}, "digests": {"header.x-protective-marking": []}, "attachments": []})");
+        R"({"values": {"message.structure": ["fine"]}, "digests": {"header.x-protective-marking": [], "header.content-type": [], "message.virus": [],
+            "message.unscannable": []}, "attachments": []})");
     CHECK(recipient.verdict == "deliver");
     CHECK(unknown_clauses(recipient).empty());
 }
 
 TEST_CASE("what was recorded decides as it did, attachment by attachment", "[evidence]")
 {
-    const auto refused = decided_by(R"({"values": {"message.structure": ["fine"]}, "attachments": [
+    const auto refused =
+        decided_by(R"({"values": {"message.structure": ["fine"], "header.content-type": []}, "attachments": [
         {"values": {"attachment.name": ["notes.txt"], "attachment.detected_type": ["text/plain"]}},
         {"values": {"attachment.name": ["Setup.EXE"], "attachment.detected_type": ["text/plain"]}}]})");
     CHECK(refused.verdict == "reject");
