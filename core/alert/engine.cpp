@@ -163,9 +163,10 @@ Engine::Async<bool> Engine::restore()
 std::vector<store::AlertSend> Engine::sends_of(const store::AlertRecord& alert,
                                                const std::vector<vocabulary::AlertTarget>& to,
                                                const std::vector<AlertChannel>& by, const Present& present,
-                                               bool escalation) const
+                                               bool escalation, const std::string& sender_outside) const
 {
     vocabulary::Event event{alert.event, alert.object, alert.text, alert.at, false, alert.fields};
+    if (!sender_outside.empty()) event.fields.emplace_back("sender.non_secure", sender_outside);
     std::vector<store::AlertSend> sends;
     store::AlertSend send;
     send.escalation = escalation;
@@ -193,6 +194,15 @@ std::vector<store::AlertSend> Engine::sends_of(const store::AlertRecord& alert,
     return sends;
 }
 
+Engine::Async<std::string> Engine::sender_outside(const vocabulary::EventFields& fields)
+{
+    const auto sender = std::ranges::find(fields, "sender.address", &vocabulary::EventFields::value_type::first);
+    if (sender == fields.end()) co_return std::string{};
+    const auto address = mail::Address::parse(sender->second);
+    if (!address) co_return std::string{};
+    co_return co_await house_.non_secure_of(*address);
+}
+
 /// False: the store failed, the event is to be handled again.
 Engine::Async<bool> Engine::handle(const vocabulary::Event& event)
 {
@@ -201,9 +211,11 @@ Engine::Async<bool> Engine::handle(const vocabulary::Event& event)
     const auto heard = book_.hear(event, *present.policy, present.generation);
     for (const auto& [rule, error] : heard.failed)
         log_.warning("a rule's script failed", {{"rule", rule}, {"reason", error}});
+    std::string outside;
+    if (!heard.fresh.empty()) outside = co_await sender_outside(event.fields);
     for (auto alert : heard.fresh) {
         const auto* rule = present.policy->rule(alert.rule);
-        auto sends = sends_of(alert, rule->to, rule->by, present, false);
+        auto sends = sends_of(alert, rule->to, rule->by, present, false, outside);
         if (sends.empty()) log_.warning("alert reaches nobody", {{"rule", rule->place}, {"alarm", event.object}});
         auto number = co_await store_.add(alert, std::move(sends));
         if (!number) {
@@ -240,7 +252,8 @@ Engine::Async<void> Engine::escalate()
         if (alert == remembered->end() || alert->acknowledged || alert->cleared) continue;
         const auto* rule = present.policy->rule(alert->rule);
         if (rule == nullptr) continue;
-        auto sends = sends_of(*alert, rule->escalates_to, rule->by, present, true);
+        const auto outside = co_await sender_outside(alert->fields);
+        auto sends = sends_of(*alert, rule->escalates_to, rule->by, present, true, outside);
         auto done = co_await store_.escalate(number, now, std::move(sends));
         if (!done) {
             log_.error("alert not escalated", {{"alert", alert->id}, {"reason", done.error().describe()}});
@@ -410,7 +423,7 @@ Engine::Async<Result<std::string>> Engine::test(std::string name, std::vector<st
     alert.object = test_object;
     alert.text = fmt::format("This is a test of rule {}, asked for by {}. Nothing is wrong.", name, actor);
     alert.generation = present.generation;
-    auto sends = sends_of(alert, targets, by, present, false);
+    auto sends = sends_of(alert, targets, by, present, false, {});
     if (sends.empty())
         co_return fault(Retry::never, fmt::format("rule \"{}\" reaches nobody without an event of somebody; "
                                                   "name an address with --to",

@@ -64,7 +64,11 @@ private:
     [[nodiscard]] std::vector<store::AlertSend> sends_of(const store::AlertRecord& alert,
                                                          const std::vector<vocabulary::AlertTarget>& to,
                                                          const std::vector<vocabulary::AlertChannel>& by,
-                                                         const Present& present, bool escalation) const;
+                                                         const Present& present, bool escalation,
+                                                         const std::string& sender_outside) const;
+    /// The address outside of whoever sent the message that the alert is about. Nobody but they are to read it, so it
+    /// is asked for when it is needed and stands in no alert.
+    [[nodiscard]] Async<std::string> sender_outside(const vocabulary::EventFields& fields);
     [[nodiscard]] std::optional<vocabulary::Event> next_event();
 
     // --- maintenance (maintenance.cpp) ---

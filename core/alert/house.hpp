@@ -46,6 +46,8 @@ public:
     [[nodiscard]] virtual boost::asio::awaitable<Result<store::NewMessage>> letter(Present present, Letter letter) = 0;
     /// There is mail in the queue that nobody was told of.
     virtual void mail_waits() = 0;
+    /// The address outside that a person has for alerts; empty: none, or nobody can say now.
+    [[nodiscard]] virtual boost::asio::awaitable<std::string> non_secure_of(mail::Address person) = 0;
     /// Everybody of the members that are not suspended: at both addresses where known.
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::vector<Person>>> people() = 0;
 };

@@ -124,6 +124,19 @@ void AlertHouse::mail_waits()
     services_.schedule.due(services_.clock.now());
 }
 
+boost::asio::awaitable<std::string> AlertHouse::non_secure_of(mail::Address person)
+{
+    const auto generation = services_.generations.current();
+    const auto owner = generation->policy->owner_of(person.domain());
+    if (!owner) co_return std::string{};
+    auto own = owner->organisation ? transform::outside(person, *owner->organisation) : std::nullopt;
+    if (own) person = std::move(*own);
+    const auto entry = co_await services_.directory.find(person);
+    std::string address;
+    if (entry && *entry) address = (*entry)->non_secure;
+    co_return address;
+}
+
 boost::asio::awaitable<Result<std::vector<alert::Person>>> AlertHouse::people()
 {
     auto entries = co_await services_.directory.active();
@@ -141,6 +154,7 @@ boost::asio::awaitable<Result<std::vector<alert::Person>>> AlertHouse::people()
         if (organisation == nullptr || organisation->suspension(now) != nullptr) continue;
         const auto address = transform::inside(entry.address, *organisation);
         add(address ? address->text() : entry.address.text(), true);
+        if (!entry.non_secure.empty()) add(entry.non_secure, false);
     }
     for (const auto& organisation : policy.organisations())
         if (organisation.suspension(now) == nullptr)

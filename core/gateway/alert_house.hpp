@@ -19,6 +19,7 @@ public:
     [[nodiscard]] boost::asio::awaitable<Result<store::NewMessage>> letter(alert::Present present,
                                                                            alert::Letter letter) override;
     void mail_waits() override;
+    [[nodiscard]] boost::asio::awaitable<std::string> non_secure_of(mail::Address person) override;
     [[nodiscard]] boost::asio::awaitable<Result<std::vector<alert::Person>>> people() override;
 
 private:

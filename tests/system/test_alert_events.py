@@ -13,6 +13,7 @@ from harness.tools import sanitized
 
 PATIENCE = 60 if sanitized() else 30
 DUTY = "duty@outside.example"
+HOME = "eric@home.example"
 
 ALERTS = """
 people:
@@ -83,6 +84,7 @@ class AlertEvents(CommunityTest):
             "\n  - name: alerts-outward\n    when: { origin: alert, recipient.inside: false }\n"
             f'    then: {{ next_hop: ["127.0.0.1:{cls.smarthost.port}"], tls: verify, verify_name: smarthost.example }}',
         )
+        community.policy.edit("directory.yaml", "{ address: eric.brown@greenstonechambers.co.uk", f"{{ address: eric.brown@greenstonechambers.co.uk, non_secure: {HOME}")
         policy = community.policy
         policy.write("alerts.yaml", ALERTS)
         policy.write("content.yaml", "rules:\n  - { name: keep, when: { message.subject: \"*keep this*\" }, then: quarantine }\n")
@@ -130,6 +132,10 @@ class AlertEvents(CommunityTest):
         self.assertIn("cjsm.net: A virus was found in a message", text)
         self.assertIn("Our own words.", text)
         self.assertEqual("", outside.sender)
+        home = self.smarthost.wait_for(lambda m: HOME in m.recipients, PATIENCE)
+        for secret in secrets:
+            self.assertNotIn(secret, text_of(home))
+        self.assertNotIn(HOME, str(shown["fields"]))
 
         # The second of its kind within the hour is counted, not told.
         self.community.send("greenstone", ERIC, [LISTING_INSIDE], hostile_message())

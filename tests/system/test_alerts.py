@@ -21,6 +21,7 @@ from harness.tools import free_port
 CLERKS_INSIDE = "clerks@greenstonechambers.co.uk.cjsm.net"
 DUTY = "duty@outside.example"
 OFFICE = "office@greenstone.example"
+HOME = "eric@home.example"
 PASSWORD = "correct horse battery staple"
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -102,6 +103,7 @@ class Alerts(CommunityTest):
             "verify_name: smarthost.example, credentials: alert-smarthost }",
         )
         community.policy.organisation("greenstone", "alerts", f"{{ also_to: [{OFFICE}] }}")
+        community.policy.edit("directory.yaml", "{ address: eric.brown@greenstonechambers.co.uk", f"{{ address: eric.brown@greenstonechambers.co.uk, non_secure: {HOME}")
         community.policy.write("templates/policy.txt", "Subject: Policy: {{severity}}\n\n{{text}}\nRule {{rule}}.\n")
         cls.declare("one")
 
@@ -289,8 +291,9 @@ class Alerts(CommunityTest):
 
         wait_until(lambda: told(self.greenstone, ERIC), 20, "Eric to be told")
         wait_until(lambda: told(self.smarthost, OFFICE), 20, "the office to be told")
-        outside = told(self.smarthost, OFFICE)[0]
-        self.assertNotIn(b"New disks", outside.content)
+        wait_until(lambda: told(self.smarthost, HOME), 20, "Eric to be told at home")
+        for address in (OFFICE, HOME):
+            self.assertNotIn(b"New disks", told(self.smarthost, address)[0].content)
         self.community.wait_empty()
         self.community.kill()
         self.community.start()
@@ -300,6 +303,7 @@ class Alerts(CommunityTest):
         self.community.wait_empty()
         self.assertEqual(1, len(told(self.greenstone, ERIC)))
         self.assertEqual(1, len(told(self.smarthost, OFFICE)))
+        self.assertEqual(1, len(told(self.smarthost, HOME)))
 
     def test_a_window_that_defers_answers_421_and_a_cancelled_one_does_not(self):
         now = time.time()
