@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 namespace postern::app {
 
@@ -17,17 +16,6 @@ struct Options {
     std::string actor, act, target, organisation, outcome, since, until, limit, out, file, heads, key;
     bool as_json = false;
 };
-
-std::optional<std::string> content_of(Context& context, const std::string& path)
-{
-    std::ifstream file(path, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    if (file) return text.str();
-    std::cerr << "postern: " << path << ": can't be read\n";
-    context.exit_code = refused;
-    return std::nullopt;
-}
 
 void search(Context& context, const Options& o)
 {

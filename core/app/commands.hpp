@@ -55,6 +55,10 @@ void add_authority_commands(CLI::App& app, Context& context);
 
 /// The files of the policy in a directory; nothing, and said why, where some can't be read or are none of a policy's.
 [[nodiscard]] std::optional<policy::FileSet> read_policy(Context& context, const std::string& directory, bool json);
+/// Says why on standard error, and leaves the exit code.
+void fail(Context& context, const std::string& why, int code = refused);
+/// A file's bytes; nothing, and said why, where it can't be read.
+[[nodiscard]] std::optional<std::string> content_of(Context& context, const std::string& path);
 /// Asks the engine, for JSON; nothing, and said why, where it does not answer or refuses.
 [[nodiscard]] std::optional<std::string> ask(Context& context, const std::string& method, const std::string& target,
                                              const std::string& body = {});

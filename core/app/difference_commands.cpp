@@ -22,12 +22,6 @@ struct DiffOptions {
     bool replay = false, json = false;
 };
 
-void fail(Context& context, const std::string& why)
-{
-    std::cerr << "postern: " << why << "\n";
-    context.exit_code = refused;
-}
-
 /// The engine's answer as JSON; nothing, and said why, where there is none.
 std::optional<json::object> ask_object(Context& context, const std::string& target)
 {

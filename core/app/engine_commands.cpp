@@ -15,6 +15,22 @@
 
 namespace postern::app {
 
+void fail(Context& context, const std::string& why, int code)
+{
+    std::cerr << "postern: " << why << "\n";
+    context.exit_code = code;
+}
+
+std::optional<std::string> content_of(Context& context, const std::string& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    if (file) return text.str();
+    fail(context, path + ": can't be read");
+    return std::nullopt;
+}
+
 void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
                    bool json)
 {
@@ -124,20 +140,14 @@ void export_directory(Context& context, const ExportOptions& options)
 
 void import_directory(Context& context, const ImportOptions& options)
 {
-    std::ifstream file(options.file, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!file) {
-        std::cerr << "postern: " << options.file << ": can't be read\n";
-        context.exit_code = refused;
-        return;
-    }
+    const auto text = content_of(context, options.file);
+    if (!text) return;
     const auto target = with_query(
         "/v1/directory/import",
         {{"name", options.file}, {"organisation", options.organisation}, {"dry_run", options.dry_run ? "1" : ""}});
     std::optional<ShownProgress> shown;
     if (options.progress || isatty(STDERR_FILENO) != 0) shown.emplace(context.engine);
-    ask_and_print(context, "POST", target, text.str(), options.json);
+    ask_and_print(context, "POST", target, *text, options.json);
 }
 
 void add_plain(CLI::App& app, Context& context, const std::string& name, const std::string& help,

@@ -23,12 +23,6 @@ struct Options {
     bool overwrite = false, json = false;
 };
 
-void fail(Context& context, const std::string& why)
-{
-    std::cerr << "postern: " << why << "\n";
-    context.exit_code = refused;
-}
-
 json::object order_of(const Options& options)
 {
     json::object order;

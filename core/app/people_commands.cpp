@@ -227,20 +227,14 @@ bool write_secret(const std::string& path, const std::string& text)
 
 void bulk_add(Context& context, const Options& options)
 {
-    std::ifstream file(options.file, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!file) {
-        std::cerr << "postern: " << options.file << ": can't be read\n";
-        context.exit_code = refused;
-        return;
-    }
+    const auto text = content_of(context, options.file);
+    if (!text) return;
     if (!options.dry_run && !options.letters.empty() && access(options.letters.c_str(), F_OK) == 0) {
         std::cerr << "postern: " << options.letters << " is there already; name a new file for the letters\n";
         context.exit_code = refused;
         return;
     }
-    json::object said{{"organisation", options.organisation}, {"csv", text.str()}, {"dry_run", options.dry_run}};
+    json::object said{{"organisation", options.organisation}, {"csv", *text}, {"dry_run", options.dry_run}};
     put(said, "domain", options.domain);
     if (options.as_json) return ask_and_print(context, "POST", "/v1/entries/bulk", json::serialize(said), true);
     const auto answer = control::ask(context.engine, "POST", "/v1/entries/bulk", json::serialize(said), false);

@@ -32,12 +32,6 @@ struct TestOptions {
     bool json = false;
 };
 
-void fail(Context& context, const std::string& why, int code = refused)
-{
-    std::cerr << "postern: " << why << "\n";
-    context.exit_code = code;
-}
-
 /// The message's bytes, from a file or standard input.
 Result<std::string> read_message(const std::string& name)
 {
