@@ -19,8 +19,9 @@ constexpr int failed = 1;
 // One message's look, part by part.
 class Look {
 public:
-    Look(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine)
-        : order_(order), message_(message), types_(types), engine_(engine)
+    Look(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine,
+         CleanParts& clean)
+        : order_(order), message_(message), types_(types), engine_(engine), clean_(clean)
     {
         if (engine_) until_ = engine_->give_up();
     }
@@ -65,7 +66,7 @@ private:
         auto& part = seen().parts[index];
         if (order_.types) part.detected_type = types_.type_of(bytes.substr(0, most_of_a_type));
         if (order_.members && !look_inside(bytes, limits_, part)) unscannable("files");
-        if (order_.viruses) scan(bytes, true, index);
+        if (order_.viruses) scan_part(bytes, index);
         if (order_.viruses && begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
     }
 
@@ -84,12 +85,20 @@ private:
         return piece.encoding == mail::Part::Encoding::quoted_printable && bytes.find('\0') != std::string_view::npos;
     }
 
-    void scan(std::string_view bytes, bool mail, std::size_t index)
+    void scan_part(std::string_view bytes, std::size_t index)
+    {
+        const auto digest = sha256(bytes);
+        if (clean_.knows(digest)) return;
+        if (scan(bytes, true, index)) clean_.add(digest);
+    }
+
+    // Whether there is nothing to say of it.
+    bool scan(std::string_view bytes, bool mail, std::size_t index)
     {
         const auto finding = engine_->scan(bytes, mail, until_);
         if (!finding) {
             answer_.failure = finding.error().describe();
-            return;
+            return false;
         }
         for (const auto& name : finding->viruses) {
             const auto same = [&name](const auto& known) { return known.signature == name; };
@@ -104,6 +113,7 @@ private:
             part.broken = part.broken || reason == "broken";
             part.macros = part.macros || reason == "macros";
         }
+        return finding->viruses.empty() && finding->unscannable.empty();
     }
 
     // A mail file that is attached, and mail files attached to it.
@@ -112,7 +122,7 @@ private:
         if (depth >= deepest_mail_file) return unscannable("depth");
         for (const auto& part : mail::read_structure(mail, false).parts) {
             const std::string bytes = mail::decoded(mail, part, mail.size());
-            scan(bytes, true, index);
+            scan_part(bytes, index);
             if (part.encoding != mail::Part::Encoding::none && begins_like_mail(bytes))
                 scan_mail_file(bytes, index, depth + 1);
         }
@@ -128,6 +138,7 @@ private:
     std::string_view message_;
     const TypeDetector& types_;
     const VirusEngine* engine_;
+    CleanParts& clean_;
     VirusEngine::Moment until_{};
     ArchiveLimits limits_{most_members, most_member_bytes, 256ULL << 20};
     Answer answer_;
@@ -136,9 +147,10 @@ private:
 
 }  // namespace
 
-Answer inspect(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine)
+Answer inspect(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine,
+               CleanParts& clean)
 {
-    return Look(order, message, types, engine).run();
+    return Look(order, message, types, engine, clean).run();
 }
 
 void run_worker(Descriptor socket, const Settings& settings, unsigned slot, const TypeDetector& types,
@@ -149,13 +161,14 @@ void run_worker(Descriptor socket, const Settings& settings, unsigned slot, cons
         if (engine) engine->use_folder(folder);
         confine_worker(settings, slot);
         Datagram datagram;
+        CleanParts clean;
         while (receive_datagram(socket.get(), datagram) == Received::datagram) {
             const auto order = decode_order(datagram.bytes);
             if (!order) _exit(failed);
             const auto view = SealedView::open(datagram.passed.get(), order->size);
             if (!view) _exit(failed);
             allow_processor_time(settings.scanner.deadline);
-            const auto answer = inspect(*order, view->bytes(), types, engine);
+            const auto answer = inspect(*order, view->bytes(), types, engine, clean);
             empty_slot(folder);
             if (!send_datagram(socket.get(), encode(answer))) _exit(failed);
         }

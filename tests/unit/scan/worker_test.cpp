@@ -25,7 +25,7 @@ std::unique_ptr<VirusEngine> engine_with(const looks::Folder& folder)
     return std::move(*engine);
 }
 
-Answer look_at(const std::string& message, const VirusEngine* engine)
+Answer look_at(const std::string& message, const VirusEngine* engine, CleanParts& clean)
 {
     static const TypeDetector types;
     const auto structure = mail::read_structure(message, false);
@@ -36,7 +36,13 @@ Answer look_at(const std::string& message, const VirusEngine* engine)
     order.viruses = true;
     order.doubtful = structure.malformed;
     for (const auto& part : structure.parts) order.pieces.push_back({part.offset, part.length, part.encoding});
-    return inspect(order, message, types, engine);
+    return inspect(order, message, types, engine, clean);
+}
+
+Answer look_at(const std::string& message, const VirusEngine* engine)
+{
+    CleanParts clean;
+    return look_at(message, engine, clean);
 }
 
 }  // namespace
@@ -81,6 +87,51 @@ TEST_CASE("a virus is found with its part, and a clean message passes")
     CHECK(answer.inspection.viruses[0].part == 1);
 }
 
+TEST_CASE("only a part of which there is nothing to say is remembered as clean")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    CleanParts clean;
+    const auto locked =
+        looks::archive_of({{"a.txt", "secret"}}, archive_write_set_format_zip, archive_write_add_filter_none, "x");
+    const std::string words = "Good morning";
+    const auto message = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + words + "\r\n--b\r\n\r\n" +
+                         looks::eicar() + "\r\n--b\r\nContent-Type: application/zip\r\n\r\n" + locked + "\r\n--b--\r\n";
+    for (int time = 0; time < 2; ++time) {
+        const auto answer = look_at(message, engine.get(), clean);
+        REQUIRE(answer.inspection.viruses.size() == 1);
+        CHECK(answer.inspection.viruses[0].part == 1);
+        CHECK(answer.inspection.unscannable == std::vector<std::string>{"encrypted"});
+        CHECK(clean.knows(sha256(words)));
+        CHECK_FALSE(clean.knows(sha256(looks::eicar())));
+        CHECK_FALSE(clean.knows(sha256(locked)));
+    }
+}
+
+TEST_CASE("a virus in the header of a message with a known clean part is found")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    CleanParts clean;
+    CHECK(look_at("Subject: x\r\n\r\nHello\r\n", engine.get(), clean).inspection.viruses.empty());
+    const auto answer = look_at("Subject: POSTERN-HARMLESS-BUT-KNOWN\r\n\r\nHello\r\n", engine.get(), clean);
+    REQUIRE(answer.inspection.viruses.size() == 1);
+    CHECK_THAT(answer.inspection.viruses[0].signature, Catch::StartsWith("Postern.Test.Body"));
+}
+
+TEST_CASE("what is asked for again stays among the clean parts, the rest goes when there are too many")
+{
+    CleanParts clean(10);
+    const auto part = [](int number) { return sha256(std::to_string(number)); };
+    for (int number = 0; number < 100; ++number) {
+        clean.add(part(number));
+        CHECK(clean.knows(part(0)));
+    }
+    CHECK(clean.knows(part(99)));
+    CHECK_FALSE(clean.knows(part(1)));
+    CHECK_FALSE(clean.knows(part(70)));
+}
+
 TEST_CASE("what can't be opened is said, and what is asked without signatures fails")
 {
     const looks::Folder folder;
@@ -98,7 +149,8 @@ TEST_CASE("what would take longer than there is time is not scanned, and says so
 {
     looks::Folder folder;
     const auto engine = engine_with(folder);
-    const auto finding = engine->scan("Good morning", false, std::chrono::steady_clock::now() - std::chrono::seconds{1});
+    const auto finding =
+        engine->scan("Good morning", false, std::chrono::steady_clock::now() - std::chrono::seconds{1});
     REQUIRE(finding.has_value());
     CHECK(finding->viruses.empty());
     CHECK(finding->unscannable == std::vector<std::string>{"time"});
