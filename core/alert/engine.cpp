@@ -231,6 +231,7 @@ Engine::Async<bool> Engine::handle(const vocabulary::Event& event)
     }
     for (const auto& [alert, count] : heard.left_out) (void)co_await store_.left_out(alert, count);
     if (!heard.cleared.empty()) (void)co_await store_.clear(heard.cleared, event.at);
+    if (event.id == vocabulary::EventId::maintenance_announced) co_await note_announced(event.object);
     co_return true;
 }
 

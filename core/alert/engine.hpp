@@ -17,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <map>
 #include <mutex>
 
 namespace postern::alert {
@@ -74,7 +75,9 @@ private:
     // --- maintenance (maintenance.cpp) ---
     [[nodiscard]] Async<void> keep_windows(const Present& present);
     [[nodiscard]] Async<void> tell_people(const Present& present, const store::MaintenanceRecord& window);
-    void tell_of_window(const store::MaintenanceRecord& window);
+    [[nodiscard]] Async<void> tell_of_window(const store::MaintenanceRecord& window);
+    /// The event about this window has become what alerts it becomes.
+    [[nodiscard]] Async<void> note_announced(const std::string& window);
     /// A loop's pause, which a wake ends; one that came while the loop was busy ends the next.
     struct Pause {
         explicit Pause(boost::asio::io_context& context) : timer(context) {}
@@ -101,7 +104,7 @@ private:
     Book book_;
     Instant started_{};
     bool settled_ = false;  // what stood before the restart and was not raised again has been cleared
-    std::vector<std::string> announced_;
+    std::map<std::string, std::int64_t> announced_;  ///< windows of which the event was told: id and number
     Pause judging_, carrying_, keeping_;
 };
 

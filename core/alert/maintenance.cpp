@@ -14,6 +14,8 @@ namespace {
 
 constexpr Duration look_again = std::chrono::seconds{5};
 constexpr Duration purge_every = std::chrono::hours{6};
+/// Beside its steps: the step at which the event itself was told, kept with an empty name.
+constexpr Duration announcement{-1};
 /// The queue is not flooded: so many letters, then a rest.
 constexpr std::size_t letters_at_once = 20;
 constexpr Duration between_letters = std::chrono::seconds{1};
@@ -84,16 +86,20 @@ Engine::Async<void> Engine::keep_windows(const Present& present)
     maintenance_.set(std::move(ahead));
     for (const auto& record : *windows) {
         if (record.cancelled || now >= record.window.to) continue;
-        tell_of_window(record);
+        co_await tell_of_window(record);
         if (!stopping_) co_await tell_people(present, record);
     }
 }
 
-/// The event, once for each window; a restart does not repeat it.
-void Engine::tell_of_window(const store::MaintenanceRecord& record)
+/// The event, once for each window. It is on record when its alerts are (`note_announced`), so that a crash between the
+/// two tells it again rather than never.
+Engine::Async<void> Engine::tell_of_window(const store::MaintenanceRecord& record)
 {
-    if (record.announced < started_ || std::ranges::find(announced_, record.id) != announced_.end()) return;
-    announced_.push_back(record.id);
+    if (announced_.contains(record.id)) co_return;
+    const auto told = co_await store_.told(record.number, announcement);
+    if (!told) co_return;  // again soon
+    announced_.emplace(record.id, record.number);
+    if (!told->empty()) co_return;
     const auto& window = record.window;
     alarms_.tell(vocabulary::EventId::maintenance_announced, record.id,
                  fmt::format("Maintenance from {} to {}, announced by {}: {}", readable(window.from),
@@ -102,6 +108,12 @@ void Engine::tell_of_window(const store::MaintenanceRecord& record)
                   {"to", to_iso8601(window.to)},
                   {"announcement", window.text},
                   {"intake", std::string(vocabulary::name_of(window.intake))}});
+}
+
+Engine::Async<void> Engine::note_announced(const std::string& window)
+{
+    const auto announced = announced_.find(window);
+    if (announced != announced_.end()) (void)co_await store_.tell(announced->second, announcement, "", std::nullopt);
 }
 
 Engine::Async<void> Engine::tell_people(const Present& present, const store::MaintenanceRecord& record)

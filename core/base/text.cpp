@@ -1,5 +1,7 @@
 #include "base/text.hpp"
 
+#include "base/unseen.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -64,6 +66,16 @@ bool is_utf8(std::string_view text) noexcept
     return true;
 }
 
+// A direction would make the rest of a line read backwards.
+static void drop_unseen(std::string& text)
+{
+    for (std::size_t at = 0; at < text.size();)
+        if (const auto bytes = unseen(std::string_view(text).substr(at)); bytes > 0)
+            text.erase(at, bytes);
+        else
+            ++at;
+}
+
 std::string printable(std::string_view text, std::size_t longest)
 {
     std::string shown(text.substr(0, longest));
@@ -74,6 +86,7 @@ std::string printable(std::string_view text, std::size_t longest)
     for (char& c : shown)
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || (!utf8 && static_cast<unsigned char>(c) >= 0x80))
             c = '?';
+    if (utf8) drop_unseen(shown);
     return text.size() > longest ? shown + "..." : shown;
 }
 

@@ -48,7 +48,8 @@ Result<const Organisation*> prove_member(const Generation& generation, const Con
         case policy::Membership::Answer::ambiguous:
             alarms.raise("ambiguous-proof " + vocabulary::print_ip(facts.peer.ip),
                          "A connection shows the proofs of two members and was refused; "
-                         "make their networks or certificates differ");
+                         "make their networks or certificates differ",
+                         {{"peer", vocabulary::print_ip(facts.peer.ip)}});
             return stranger("proofs of two members hold");
         case policy::Membership::Answer::after_content:  // no declared proof asks for this yet
         case policy::Membership::Answer::stranger:

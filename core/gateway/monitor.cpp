@@ -5,6 +5,7 @@
 #include "net/certificate_dates.hpp"
 #include "ports/told_events.hpp"
 #include "store/alert_store.hpp"
+#include "vocabulary/age.hpp"
 
 #include <fmt/format.h>
 #include <sys/statvfs.h>
@@ -28,16 +29,6 @@ constexpr Duration longest_window = std::chrono::days{2};
 std::string key_of(EventId event, const std::string& object, const vocabulary::Threshold& threshold)
 {
     return fmt::format("{} {}{}{}", vocabulary::info(event).alarm, object, object.empty() ? "" : " ", threshold.text);
-}
-
-std::string age_text(Duration age)
-{
-    const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(age);
-    if (minutes < std::chrono::hours{2})
-        return minutes.count() > 1
-                   ? fmt::format("{} minutes", minutes.count())
-                   : fmt::format("{} seconds", std::chrono::duration_cast<std::chrono::seconds>(age).count());
-    return fmt::format("{} hours", std::chrono::duration_cast<std::chrono::hours>(age).count());
 }
 
 }  // namespace
@@ -128,8 +119,10 @@ void Monitor::look_at_queue(const vocabulary::AlertPolicy& alerts, std::optional
                 key_of(EventId::queue_backlog, "", threshold),
                 fmt::format("The oldest message in the queue has waited for {}, and {} deliveries wait; `postern queue "
                             "list` shows why",
-                            age_text(age), waiting),
-                {{"threshold", threshold.text}, {"age", age_text(age)}, {"deliveries", std::to_string(waiting)}});
+                            vocabulary::age_text(age), waiting),
+                {{"threshold", threshold.text},
+                 {"age", vocabulary::age_text(age)},
+                 {"deliveries", std::to_string(waiting)}});
 }
 
 void Monitor::look_at_destinations(const vocabulary::AlertPolicy& alerts)
@@ -156,7 +149,7 @@ void Monitor::look_at_destinations(const vocabulary::AlertPolicy& alerts)
                   {{"threshold", threshold.text},
                    {"destination", name},
                    {"organisation", organisation},
-                   {"age", age_text(now - down.since)},
+                   {"age", vocabulary::age_text(now - down.since)},
                    {"reason", down.reason}});
         }
 }

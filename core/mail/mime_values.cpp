@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "mail/charset.hpp"
+#include "mail/file_name.hpp"
 
 #include <gmime/gmime.h>
 #include <algorithm>
@@ -64,21 +65,12 @@ std::string_view from_c(const char* text)
     return text ? std::string_view(text) : std::string_view{};
 }
 
-// Programs store a file under its last name: no folder, no trailing dots or blanks (Windows drops them), no controls.
+// Without folders.
 std::string clean_name(std::string_view raw, std::size_t longest)
 {
-    std::string text;
-    append_utf8(text, raw);
-    std::string name;
-    for (const char c : text)
-        if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) name.push_back(c);
+    std::string name = stored_name(raw);
     name.erase(0, name.find_last_of("/\\") + 1);
-    const auto first = name.find_first_not_of(' ');
-    name.erase(0, std::min(first, name.size()));
-    if (const auto last = name.find_last_not_of(". "); last != std::string::npos)
-        name.resize(last + 1);
-    else
-        name.clear();
+    name.erase(0, std::min(name.find_first_not_of(' '), name.size()));
     if (name.size() <= longest) return name;
     // The end is what tells its kind, so it is the middle that goes.
     const auto is_inner = [&name](std::size_t at) { return (static_cast<unsigned char>(name[at]) & 0xc0) == 0x80; };

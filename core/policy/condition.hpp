@@ -34,7 +34,7 @@ struct Clause {
 
 /// A name in a condition that must exist elsewhere in the policy.
 struct NamedIn {
-    enum class What { organisation, role } what = What::organisation;
+    enum class What { organisation, role, listener } what = What::organisation;
     std::string name;
     Place place;
 };

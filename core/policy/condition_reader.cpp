@@ -207,6 +207,7 @@ private:
     {
         switch (clause.field->type) {
             case FieldType::text:
+                if (is_literal(value.text) && !fits(clause, value)) return;
                 return add(clause, value, parse_text_matcher(value.text));
             case FieldType::size:
                 return add(clause, value, parse_size_matcher(value.text));
@@ -229,6 +230,33 @@ private:
         const bool role = clause.field->type == FieldType::role;
         names_.push_back({role ? NamedIn::What::role : NamedIn::What::organisation, value.text, value.place});
         clause.any_of.emplace_back(Exactly{to_lower(value.text)});
+    }
+
+    static bool is_literal(std::string_view text)
+    {
+        return !text.starts_with('/') && text.find_first_of("*?") == std::string_view::npos;
+    }
+
+    /// Whether the field can ever have this value; if not, that is said.
+    bool fits(const Clause& clause, const YamlNode& value)
+    {
+        switch (clause.field->id) {
+            case vocabulary::FieldId::attachment_sha256:
+                if (value.text.size() == 64 && parse_sha256(value.text)) return true;
+                source_.error(value.place, fmt::format("\"{}\" is the digest of nothing", printable(value.text, 80)),
+                              "write the 64 hexadecimal digits of a SHA-256, or a pattern");
+                return false;
+            case vocabulary::FieldId::time_date:
+                if (parse_instant(value.text + "T00:00:00Z")) return true;
+                source_.error(value.place, fmt::format("\"{}\" is no date", printable(value.text, 60)),
+                              "write one such as \"2026-12-24\", or a pattern such as \"*-12-24\"");
+                return false;
+            case vocabulary::FieldId::connection_listener:
+                names_.push_back({NamedIn::What::listener, value.text, value.place});
+                return true;
+            default:
+                return true;
+        }
     }
 
     void word(Clause& clause, const std::string& name, const YamlNode& value)

@@ -46,6 +46,8 @@ public:
         for (const auto& organisation : compiled.organisations)
             for (const auto& role : organisation.roles) roles_.insert(to_lower(role));
         if (files.routing.document) suffix_ = files.routing.document->community.suffix;
+        if (files.node.document)
+            for (const auto& listener : files.node.document->node.listeners) listeners_.push_back(listener.name);
         looks_for_viruses_ = !files.node.document || !files.node.document->node.scanner.signatures.empty();
     }
 
@@ -85,19 +87,47 @@ private:
 
     void check_name(Source source, const NamedIn& named)
     {
-        const bool role = named.what == NamedIn::What::role;
-        if (role ? roles_.contains(to_lower(named.name)) : compiled_.by_id.contains(named.name)) return;
-        std::vector<std::string> known(roles_.begin(), roles_.end());
-        if (!role) {
-            known.clear();
-            for (const auto& organisation : compiled_.organisations) known.push_back(organisation.id);
+        using What = NamedIn::What;
+        if (is_known(named)) return;
+        const auto near = nearest(named.name, names(named.what));
+        const auto [kind, where] =
+            named.what == What::role ? std::pair{"role", "roles are what organisations declare under roles:"}
+            : named.what == What::listener
+                ? std::pair{"listener", "listeners are declared in node.yaml, and named by their name"}
+                : std::pair{"organisation",
+                            "organisations are declared in organisations/*.yaml, and named by their id"};
+        source.error(named.place, fmt::format("there is no {} \"{}\"", kind, printable(named.name, 60)),
+                     near.empty() ? where : fmt::format("did you mean \"{}\"?", near));
+    }
+
+    [[nodiscard]] bool is_known(const NamedIn& named) const
+    {
+        switch (named.what) {
+            case NamedIn::What::role:
+                return roles_.contains(to_lower(named.name));
+            case NamedIn::What::listener:
+                return std::ranges::find(listeners_, named.name) != listeners_.end();
+            case NamedIn::What::organisation:
+                break;
         }
-        const auto near = nearest(named.name, known);
-        source.error(named.place,
-                     fmt::format("there is no {} \"{}\"", role ? "role" : "organisation", printable(named.name, 60)),
-                     !near.empty() ? fmt::format("did you mean \"{}\"?", near)
-                     : role        ? "roles are what organisations declare under roles:"
-                                   : "organisations are declared in organisations/*.yaml, and named by their id");
+        return compiled_.by_id.contains(named.name);
+    }
+
+    [[nodiscard]] std::vector<std::string> names(NamedIn::What what) const
+    {
+        std::vector<std::string> known;
+        switch (what) {
+            case NamedIn::What::role:
+                known.assign(roles_.begin(), roles_.end());
+                break;
+            case NamedIn::What::listener:
+                known = listeners_;
+                break;
+            case NamedIn::What::organisation:
+                for (const auto& organisation : compiled_.organisations) known.push_back(organisation.id);
+                break;
+        }
+        return known;
     }
 
     void check_script(Source source, const ScriptPart& script)
@@ -140,6 +170,7 @@ private:
     static constexpr auto no_signatures = "declare scanner: { signatures: /var/lib/clamav } in node.yaml";
 
     std::set<std::string> roles_;
+    std::vector<std::string> listeners_;
     std::optional<mail::Domain> suffix_;
     bool looks_for_viruses_ = true;
 };

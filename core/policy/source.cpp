@@ -45,6 +45,7 @@ std::string_view Source::line_text(std::size_t line)
 
 void Source::add(Severity severity, const Place& place, std::string what, std::string remedy)
 {
+    has_errors_ = has_errors_ || severity == Severity::error;
     if (said_ > most_diagnostics) return;
     if (++said_ > most_diagnostics) {
         into_.push_back({severity, file_, place.line, 1, 1, "more errors in this file are not shown", {}, {}});

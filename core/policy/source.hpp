@@ -29,6 +29,8 @@ public:
 
     /// Whether more would not be shown: what costs time to find need not be looked for.
     [[nodiscard]] bool is_full() const noexcept;
+    /// Whether an error was said of it: what was read is not all that its author meant.
+    [[nodiscard]] bool has_errors() const noexcept { return has_errors_; }
     [[nodiscard]] const std::string& file() const noexcept { return file_; }
     [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
 
@@ -43,6 +45,7 @@ private:
     Diagnostics& into_;
     std::vector<std::size_t> line_starts_;
     std::size_t said_ = 0;
+    bool has_errors_ = false;
 };
 
 }  // namespace postern::policy

@@ -62,6 +62,7 @@ struct Tree {
     std::string trouble;
     std::vector<std::shared_ptr<Worker>> workers;
     std::deque<unsigned> forking;  ///< slots of workers that were asked for, in order
+    Moment asked{};                ///< when it was last asked for a worker
 };
 
 /// Who waits for a worker, first come first served.

@@ -1,7 +1,7 @@
 #include "scan/look_inside.hpp"
 
 #include "base/text.hpp"
-#include "mail/charset.hpp"
+#include "mail/file_name.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -31,12 +31,7 @@ std::string member_name(archive_entry* entry)
 {
     const char* raw = archive_entry_pathname_utf8(entry);
     if (!raw) raw = archive_entry_pathname(entry);
-    std::string text, name;
-    mail::append_utf8(text, raw ? raw : "");
-    for (const char c : text)
-        if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) name.push_back(c);
-    // What Windows does to a name that it writes: "tool.exe. " is a program there.
-    while (name.ends_with('.') || name.ends_with(' ')) name.pop_back();
+    std::string name = mail::stored_name(raw ? raw : "");
     if (name.size() <= longest_name) return name;
     // The end is what tells a file's kind.
     std::size_t start = name.size() - longest_name;

@@ -1,5 +1,7 @@
 #include "scan/supervisor.hpp"
 
+#include "vocabulary/age.hpp"
+
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -181,6 +183,7 @@ void Supervisor::lose_tree(const TreePtr& tree)
         if (!stopping_ && !next_ && !growing_) grow_tree();
     }
     if (draining_ == tree) draining_.reset();
+    keeper_.tell({Notice::Kind::kill_tree, static_cast<std::uint64_t>(tree->process), 0, {}});  // should it stand still
 }
 
 // A tree is ready: its workers first, then the messages, so that none waits for a fork.
@@ -238,15 +241,19 @@ void Supervisor::let_go(const TreePtr& tree)
 void Supervisor::reject_set(const std::string& why)
 {
     folder_.turn_down();
-    alarms_.raise("signatures-rejected", "a new signature set in " + settings_.signatures + " can't be used: " + why +
-                                             "; the set in force stays. It is tried again when the files change.");
+    alarms_.raise("signatures-rejected",
+                  "a new signature set in " + settings_.signatures + " can't be used: " + why +
+                      "; the set in force stays. It is tried again when the files change.",
+                  {{"reason", why}});
 }
 
 void Supervisor::raise_down(const std::string& why)
 {
     trouble_ = why;
-    alarms_.raise("scanner", "the scanner is out of service: " + why +
-                                 "; mail that has to be checked is deferred until it is back");
+    alarms_.raise(
+        "scanner",
+        "the scanner is out of service: " + why + "; mail that has to be checked is deferred until it is back",
+        {{"reason", why}});
 }
 
 std::string Supervisor::no_signatures() const
@@ -268,6 +275,7 @@ asio::awaitable<void> Supervisor::tend(Self self)
         const auto now = std::chrono::steady_clock::now();
         forget_failures(now);
         end_what_hangs(now);
+        end_who_is_silent(now);
         fork_missing();
         watch_signatures(now);
         watch_age();
@@ -292,11 +300,14 @@ void Supervisor::watch_signatures(Moment now)
 void Supervisor::watch_age()
 {
     const auto& tree = crew_.current();
-    too_old_ = tree && tree->loaded && clock_.now() - made(*tree) > settings_.signatures_age;
+    const auto age = tree && tree->loaded ? clock_.now() - made(*tree) : Duration{};
+    too_old_ = age > settings_.signatures_age;
     if (too_old_)
-        alarms_.raise("signatures", "the virus signatures (" + tree->version + ") are older than declared" +
-                                        (settings_.defer_when_old ? ", and mail is deferred" : "") +
-                                        "; look at freshclam and its log");
+        alarms_.raise("signatures",
+                      "the virus signatures (" + tree->version + ") are older than declared" +
+                          (settings_.defer_when_old ? ", and mail is deferred" : "") +
+                          "; look at freshclam and its log",
+                      {{"version", tree->version}, {"age", vocabulary::age_text(age)}});
     else
         alarms_.clear("signatures");
 }

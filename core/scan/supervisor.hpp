@@ -96,6 +96,8 @@ private:
     void count_failure(const std::string& why);
     void forget_failures(Moment now);
     void end_what_hangs(Moment now);
+    void end_who_is_silent(Moment now);
+    void end_silent(const TreePtr& tree, Moment asked, std::chrono::seconds patience, Moment now);
 
     boost::asio::io_context& io_;
     const Clock& clock_;

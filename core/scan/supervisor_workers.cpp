@@ -13,12 +13,15 @@ constexpr unsigned failures_for_an_alarm = 3;
 constexpr std::size_t failures_without_a_pause = 10;  ///< then a worker is replaced at the next tick only
 constexpr auto failure_window = 5min;
 constexpr auto patience_with_a_kill = 5s;
+constexpr auto patience_with_a_fork = 20s;
+constexpr auto patience_with_a_load = 10min;  ///< of a signature set, on a slow and busy machine
 
 }  // namespace
 
 void Supervisor::fork_worker(const TreePtr& tree, unsigned slot)
 {
     tree->forking.push_back(slot);
+    tree->asked = std::chrono::steady_clock::now();
     static_cast<void>(tree->line.send(encode(Notice{Notice::Kind::fork_worker, slot, 0, {}})));
 }
 
@@ -94,10 +97,12 @@ void Supervisor::count_failure(const std::string& why)
     failures_.push_back(now);
     forget_failures(now);
     if (failures_.size() >= failures_for_an_alarm)
-        alarms_.raise("scanner-failing", std::to_string(failures_.size()) +
-                                             " workers of the scanner were replaced within 5 minutes, the last one "
-                                             "since " +
-                                             why + "; their messages were deferred. The log has all of them.");
+        alarms_.raise("scanner-failing",
+                      std::to_string(failures_.size()) +
+                          " workers of the scanner were replaced within 5 minutes, the last one "
+                          "since " +
+                          why + "; their messages were deferred. The log has all of them.",
+                      {{"reason", why}});
 }
 
 void Supervisor::forget_failures(Moment now)
@@ -124,6 +129,22 @@ void Supervisor::end_what_hangs(Moment now)
         keeper_.kill();
         keeper_asked_.reset();
     }
+}
+
+// A keeper or a tree that stands still answers nothing: it is ended, and whoever notices its end starts it again.
+void Supervisor::end_who_is_silent(Moment now)
+{
+    if (growing_ && growing_since_ + patience_with_a_fork < now) keeper_.kill();
+    if (next_ && !next_->answered) end_silent(next_, growing_since_, patience_with_a_load, now);
+    for (const auto& tree : {crew_.current(), next_})
+        if (tree && !tree->forking.empty()) end_silent(tree, tree->asked, patience_with_a_fork, now);
+}
+
+void Supervisor::end_silent(const TreePtr& tree, Moment asked, std::chrono::seconds patience, Moment now)
+{
+    if (asked + patience > now) return;
+    keeper_.tell({Notice::Kind::kill_tree, static_cast<std::uint64_t>(tree->process), 0, {}});
+    if (asked + patience + patience_with_a_kill < now) keeper_.kill();
 }
 
 }  // namespace postern::scan

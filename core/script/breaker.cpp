@@ -11,6 +11,11 @@ std::string whose(std::string_view organisation)
     return organisation.empty() ? std::string("mail of no member") : fmt::format("mail of {}", organisation);
 }
 
+std::string failing_key(std::string_view file)
+{
+    return fmt::format("script-failing {}", file);
+}
+
 }  // namespace
 
 Breaker::~Breaker()
@@ -18,6 +23,8 @@ Breaker::~Breaker()
     if (alarms_ == nullptr) return;
     for (const auto& [key, watched] : watched_)
         if (watched.alarmed) alarms_->clear("script-resting " + key);
+    for (const auto& [file, in_a_row] : failing_)
+        if (in_a_row >= failures) alarms_->clear(failing_key(file));
 }
 
 std::string Breaker::key_of(std::string_view file, std::string_view organisation)
@@ -70,7 +77,28 @@ void Breaker::record(std::string_view file, std::string_view organisation, bool 
                        fmt::format("{} went over its budget {} times within a minute for {}; it rests for {} s, and "
                                    "its rules' on_error decides about that mail. Try the message with `postern lua`",
                                    file, overruns, whose(organisation),
-                                   std::chrono::duration_cast<std::chrono::seconds>(rest).count()));
+                                   std::chrono::duration_cast<std::chrono::seconds>(rest).count()),
+                       {{"script", std::string(file)}});
+}
+
+void Breaker::note(std::string_view file, std::string_view error)
+{
+    const std::scoped_lock lock(mutex_);
+    if (error.empty()) {
+        const auto found = failing_.find(file);
+        if (found == failing_.end()) return;
+        if (found->second >= failures && alarms_ != nullptr) alarms_->clear(failing_key(file));
+        failing_.erase(found);
+        return;
+    }
+    auto& in_a_row = failing_.try_emplace(std::string(file), 0).first->second;
+    if (in_a_row < failures) ++in_a_row;
+    if (in_a_row < failures || alarms_ == nullptr) return;
+    alarms_->raise(failing_key(file),
+                   fmt::format("{} failed for the last {} messages or more, and its rules' on_error decides about that "
+                               "mail: {}. Try a message with `postern lua`",
+                               file, failures, error),
+                   {{"script", std::string(file)}, {"reason", std::string(error)}});
 }
 
 void Breaker::forget_old(Instant now)

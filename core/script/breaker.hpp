@@ -1,5 +1,5 @@
 // Lets a script rest for the mail of one organisation after it went over its budget several times: whoever found a
-// message that makes it expensive can't have it run again and again.
+// message that makes it expensive can't have it run again and again. Tells of scripts that fail whatever comes.
 //
 // Thread-safe; belongs to one generation, so a reload gives a script another chance.
 #pragma once
@@ -20,6 +20,7 @@ public:
     static constexpr unsigned overruns = 3;  ///< within `window`
     static constexpr Duration window = std::chrono::seconds{60};
     static constexpr Duration rest = std::chrono::seconds{30};
+    static constexpr unsigned failures = 3;      ///< in a row, for an alarm
     static constexpr std::size_t most = 10'000;  ///< pairs that are watched at one time
 
     /// `alarms` may be null.
@@ -32,6 +33,8 @@ public:
     /// The error of a call that is not made, or nothing.
     [[nodiscard]] std::string resting(std::string_view file, std::string_view organisation) const;
     void record(std::string_view file, std::string_view organisation, bool over);
+    /// How a call ended that did not go over its budget; `error` empty: well.
+    void note(std::string_view file, std::string_view error);
 
 private:
     struct Watched {
@@ -47,6 +50,7 @@ private:
     ports::Alarms* alarms_;
     mutable std::mutex mutex_;
     std::map<std::string, Watched, std::less<>> watched_;
+    std::map<std::string, unsigned, std::less<>> failing_;  ///< scripts, and how often in a row
 };
 
 }  // namespace postern::script

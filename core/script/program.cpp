@@ -84,7 +84,9 @@ ports::ScriptAnswer Program::run(const ports::ScriptCall& call, const vocabulary
         state.reset();
     else
         give_back(std::move(state));
-    if (!call.rehearsal) breaker_.record(call.file, organisation, over);
+    if (call.rehearsal) return answer;
+    breaker_.record(call.file, organisation, over);
+    if (!over) breaker_.note(call.file, answer.error);
     return answer;
 }
 

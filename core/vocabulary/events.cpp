@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 1> peer{"peer"};
 constexpr std::array<std::string_view, 3> certificate{"certificate", "file", "ends"};
 constexpr std::array<std::string_view, 2> disk{"file", "free"};
 constexpr std::array<std::string_view, 1> script{"script"};
+constexpr std::array<std::string_view, 2> failing_script{"script", "reason"};
 constexpr std::array<std::string_view, 1> bounces{"count"};
 constexpr std::array<std::string_view, 4> maintenance{"from", "to", "announcement", "intake"};
 constexpr std::array<std::string_view, 2> login{"user.address", "user.non_secure"};
@@ -110,8 +111,12 @@ constexpr std::array table{
     plain(EventId::policy_reload_failed, "policy_reload_failed", warning, "policy", {},
           "A change of the policy was rejected", ask_gateway,
           "A reload found errors; the generation before it stays in force."),
-    plain(EventId::script_resting, "script_resting", warning, "script", script, "A rule's script is being rested",
-          ask_gateway, "A script went over its budget too often; its rule's on_error applies for a while."),
+    plain(EventId::script_resting, "script_resting", warning, "script-resting", script,
+          "A rule's script is being rested", ask_gateway,
+          "A script went over its budget too often; its rule's on_error applies for a while."),
+    plain(EventId::script_failing, "script_failing", warning, "script-failing", failing_script, "A rule's script fails",
+          ask_gateway,
+          "A script ended with an error for several messages in a row; its rule's on_error applies to them."),
     measured(EventId::bounce_storm, "bounce_storm", warning, "bounce-storm", "bounces_over", ThresholdForm::rate,
              "100 per 10 minutes", bounces, "Unusually many deliveries fail",
              "More recipients than this failed for good in that time."),

@@ -35,6 +35,7 @@ enum class EventId : std::uint8_t {
     storage_failing,
     policy_reload_failed,
     script_resting,
+    script_failing,
     bounce_storm,
     maintenance_announced,
     login_lockout,

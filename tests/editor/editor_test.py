@@ -30,7 +30,7 @@ PAGES = ["README.md"]
 
 # What a schema cannot know, and why: our errors of these kinds need no error of the editor's.
 BEYOND_A_SCHEMA = (
-    (r"there is no (organisation|role|script) ", "names stand in other files"),
+    (r"there is no (organisation|role|script|listener) ", "names stand in other files"),
     (r"^the file is (missing|larger)|unknown file|not read under this name", "a folder, not a document"),
     (r"the folder is missing|a folder among the organisations", "a folder, not a document"),
     (r"two (rules|listeners|organisations) |has two owners|stands twice in this table", "other places are compared"),
@@ -52,6 +52,7 @@ BEYOND_A_SCHEMA = (
     (r"is nobody that can be told|is no kind of address|none of these events|mail to nobody", "what events carry"),
     (r"names (the )?credentials|is no file of templates/", "names stand in other files"),
     (r"window ends before it begins", "arithmetic"),
+    (r"is the digest of nothing|is no date$", "texts of a form"),
     (r"^nothing would (be kept|ever be allowed)", "arithmetic"),
     (r"^\"limits\" is text here", "an alias stands there, which the editor follows"),
     (r"would let a virus through|(is never|nothing is ever) found: nobody looks", "other places are compared"),

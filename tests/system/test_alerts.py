@@ -307,6 +307,27 @@ class Alerts(CommunityTest):
         self.assertEqual(1, len(told(self.smarthost, OFFICE)))
         self.assertEqual(1, len(told(self.smarthost, HOME)))
 
+    def test_a_window_is_an_alert_though_the_engine_is_killed_as_soon_as_it_is_announced(self):
+        begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 90000))
+
+        def announce(text):
+            self.community.postern("maintenance", "announce", "--from", begin, "--to", end, "--text", text)
+
+        def told(text):
+            return [a for a in self.alerts() if a["rule"] == "planned" and text in a["text"]]
+
+        announce("New pumps")
+        self.community.kill()
+        self.community.start()
+        wait_until(lambda: told("New pumps"), 20, "the alert")
+        self.community.stop()
+        self.community.start()
+        count = len(told("New pumps"))
+        announce("New fans")
+        wait_until(lambda: told("New fans"), 20, "the other alert")
+        self.assertEqual(count, len(told("New pumps")))
+
     def test_a_window_that_defers_answers_421_and_a_cancelled_one_does_not(self):
         now = time.time()
         stamp = lambda at: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))  # noqa: E731

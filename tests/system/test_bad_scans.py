@@ -17,7 +17,7 @@ import unittest
 import zipfile
 
 from harness.case import ERIC, LISTING_INSIDE
-from harness.signatures import EICAR, SAMPLES, samples_set, write_set
+from harness.signatures import EICAR, SAMPLES, body, samples_set, write_set
 from harness.tools import wait_until
 from test_scanner import ScannerTest, message, tarred, zipped
 
@@ -280,6 +280,28 @@ class Stopped(ScannerTest):
                 wait_until(lambda: self.send(f"after {name}", b"Good morning").code == 250, 30)
                 wait_until(lambda: "scanner" not in self.alarms(), 10)
                 self.assertReply(self.send("virus", EICAR), 554)
+
+
+    def test_a_tree_or_a_keeper_that_stands_still_is_replaced_when_it_is_needed(self):
+        for names in (["scan-signatures"], ["scan-signatures", "postern-scan"]):
+            with self.subTest(names):
+                before = self.workers()
+                for name in names:
+                    for process in self.relatives(name):
+                        os.kill(process, signal.SIGSTOP)
+                self.assertEqual(250, self.send("nothing is missing yet", b"Good morning").code)
+                for process in before:
+                    os.kill(process, signal.SIGKILL)
+                wait_until(lambda: self.send(f"after {names}", b"Good morning").code == 250, 120)
+                self.assertFalse(set(before) & set(self.workers()))
+                self.assertReply(self.send("virus", EICAR), 554)
+
+    def test_a_new_set_is_taken_though_the_keeper_stood_still(self):
+        (keeper,) = self.relatives("postern-scan")
+        os.kill(keeper, signal.SIGSTOP)
+        write_set(self.signatures, body("New", b"a new signature"))
+        wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
+        self.assertNotEqual([keeper], self.relatives("postern-scan"))
 
 
 class Degraded(ScannerTest):

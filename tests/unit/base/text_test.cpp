@@ -43,6 +43,7 @@ TEST_CASE("what is shown holds no controls and is cut at a whole character")
     REQUIRE(printable("a\r\n\tb\x7F") == "a???b?");
     REQUIRE(printable("\u00E9t\u00E9") == "\u00E9t\u00E9");
     REQUIRE(printable("caf\xE9") == "caf?");
+    REQUIRE(printable("invoice\u202Efdp.exe\u200B") == "invoicefdp.exe");
     REQUIRE(printable("abcdef", 3) == "abc...");
     REQUIRE(printable("ab\u20ACd", 4) == "ab...");
     REQUIRE(printable("ab\u20ACd", 5) == "ab\u20AC...");

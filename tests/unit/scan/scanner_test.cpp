@@ -10,6 +10,8 @@
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <mutex>
+#include <set>
 #include <thread>
 
 using namespace postern;
@@ -27,6 +29,35 @@ bool comes_true(const std::function<bool()>& condition, std::chrono::seconds pat
     return true;
 }
 
+// Hears what is told, and which of the promised fields it lacks.
+class Ears final : public ports::EventListener {
+public:
+    void hear(vocabulary::Event event) noexcept override
+    {
+        if (event.cleared) return;
+        const std::lock_guard lock(mutex_);
+        heard_.insert(event.id);
+        for (const auto field : vocabulary::info(event.id).fields)
+            if (!event.field(field))
+                lacking_ += std::string(vocabulary::info(event.id).name) + " " + std::string(field) + "; ";
+    }
+    [[nodiscard]] bool heard(vocabulary::EventId event)
+    {
+        const std::lock_guard lock(mutex_);
+        return heard_.contains(event);
+    }
+    [[nodiscard]] std::string lacking()
+    {
+        const std::lock_guard lock(mutex_);
+        return lacking_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::set<vocabulary::EventId> heard_;  // under mutex_
+    std::string lacking_;                  // under mutex_
+};
+
 class Bench {
 public:
     explicit Bench(vocabulary::Scanner settings = {})
@@ -35,6 +66,7 @@ public:
           scanner(context_, clock_, log_, metrics, alarms, with_signatures(settings),
                   {scan::scanner_program(), folder.path("scanner"), ""})
     {
+        alarms.listen(&ears);
         scanner.spawn();
         scanner.start();
         thread_ = std::thread([this] { context_.run(); });
@@ -42,6 +74,7 @@ public:
     }
     ~Bench()
     {
+        CHECK(ears.lacking().empty());
         scanner.stop();
         work_.reset();
         context_.stop();
@@ -73,6 +106,7 @@ public:
 
     looks::Folder folder;
     ports::Metrics metrics;
+    Ears ears;
 
 private:
     vocabulary::Scanner& with_signatures(vocabulary::Scanner settings)
@@ -137,6 +171,7 @@ TEST_CASE("a worker that is killed is replaced, and an alarm tells of the third"
         CHECK(bench.metrics.scanner_workers_replaced == round);
     }
     CHECK(bench.alarm_stands("scanner-failing"));
+    CHECK(comes_true([&] { return bench.ears.heard(vocabulary::EventId::scanner_failing); }));
 }
 
 TEST_CASE("a worker that hangs is ended at the message's deadline", "[live]")
@@ -184,6 +219,7 @@ TEST_CASE("a new signature set takes over once it has proved itself; one that ca
 
     bench.folder.write("set/test.ndb", "Wrong:0:*:" + looks::hexadecimal("known from now on") + "\n");
     CHECK(comes_true([&] { return bench.alarm_stands("signatures-rejected"); }));
+    CHECK(comes_true([&] { return bench.ears.heard(vocabulary::EventId::signatures_rejected); }));
     CHECK(bench.look(other)->viruses.empty());
 
     bench.folder.write("set/test.ndb",
@@ -204,6 +240,7 @@ TEST_CASE("signatures older than declared raise an alarm, and mail is deferred w
     settings.signatures_age = 1s;
     Bench bench(settings);
     CHECK(comes_true([&] { return bench.alarm_stands("signatures"); }));
+    CHECK(comes_true([&] { return bench.ears.heard(vocabulary::EventId::signatures_stale); }));
     CHECK(bench.look(clean));
     settings.defer_when_old = true;
     bench.scanner.follow(settings);

@@ -256,6 +256,35 @@ TEST_CASE("an attack on one thread delays no call on another", "[attack]")
     CHECK(good >= 2'000);
 }
 
+TEST_CASE("a script that fails three times in a row raises an alarm until it works or goes", "[breaker]")
+{
+    const Mail mail;
+    Log log("/dev/null");
+    const std::string broken =
+        "return function(m) if m.policy.generation == 41 then error('no table') end return true end";
+    Scripts scripts(sources_of("rule.lua", broken));
+    ports::Alarms alarms(log, scripts.clock);
+    const script::Maker maker(scripts.rates, scripts.clock, &alarms, patient());
+    scripts.made = maker.make({{"rule.lua", broken}}, {}, scripts.faults);
+    REQUIRE(scripts.made != nullptr);
+    auto working = mail.facts;
+    working.generation = 42;
+    for (int i = 0; i < 2; ++i) CHECK_THAT(scripts.run(mail.facts).error, Contains("no table"));
+    CHECK(scripts.run(working).holds == true);
+    for (int i = 0; i < 2; ++i) CHECK_THAT(scripts.run(mail.facts).error, Contains("no table"));
+    CHECK(alarms.standing().empty());
+    CHECK_THAT(scripts.run(mail.facts).error, Contains("no table"));
+    REQUIRE(alarms.standing().size() == 1);
+    CHECK(vocabulary::event_of_alarm(alarms.standing().front().key).id == vocabulary::EventId::script_failing);
+    CHECK_THAT(alarms.standing().front().text, Contains("rule.lua") && Contains("no table"));
+    CHECK(scripts.run(working).holds == true);
+    CHECK(alarms.standing().empty());
+    for (int i = 0; i < 3; ++i) CHECK_THAT(scripts.run(mail.facts).error, Contains("no table"));
+    CHECK(alarms.standing().size() == 1);
+    scripts.made.reset();
+    CHECK(alarms.standing().empty());
+}
+
 TEST_CASE("a script that goes over again and again rests for that organisation alone", "[breaker]")
 {
     const Mail mail;
@@ -282,6 +311,7 @@ TEST_CASE("a script that goes over again and again rests for that organisation a
                Contains("rule.lua: rests for another 30 s for mail of greenstone: it went over its budget 3 times"));
     REQUIRE(alarms.standing().size() == 1);
     CHECK(alarms.standing().front().key == "script-resting rule.lua organisation:greenstone");
+    CHECK(vocabulary::event_of_alarm(alarms.standing().front().key).id == vocabulary::EventId::script_resting);
     CHECK(scripts.run(other.facts).holds == true);
     CHECK(scripts.run(mail.facts, "good.lua").holds == true);
 
