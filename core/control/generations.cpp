@@ -58,6 +58,8 @@ Result<void> take(PolicyOrder& order, std::string_view key, const json::value& v
 {
     if (key == "overwrite" && value.is_bool()) {
         order.overwrite = value.get_bool();
+    } else if (key == "base" && (value.is_uint64() || (value.is_int64() && value.get_int64() > 0))) {
+        order.base = value.to_number<std::uint64_t>();
     } else if (key == "comment" && value.is_string()) {
         order.comment = value.get_string();
         if (order.comment.size() > longest_comment) return fault(Retry::never, "a comment has at most 1000 bytes");
@@ -73,7 +75,7 @@ Result<void> take(PolicyOrder& order, std::string_view key, const json::value& v
         order.files = std::make_shared<const policy::FileSet>(std::move(*files));
     } else {
         return fault(Retry::never, fmt::format("\"{}\" is unknown, or not of its type; known are files, try, comment, "
-                                               "overwrite",
+                                               "base, overwrite",
                                                std::string(key)));
     }
     return {};

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "control/file_sets.hpp"
 #include "gateway/archive.hpp"
+#include "policy/parse.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -46,6 +47,28 @@ std::string text_in(const json::object& object, const char* name)
 {
     const auto* value = object.if_contains(name);
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string{};
+}
+
+/// How it is suspended, now or from a time to come; nothing: it is not.
+std::optional<Suspension::Kind> state_of(const policy::Snapshot& policy, const std::string& id)
+{
+    const auto* organisation = policy.organisation(id);
+    if (organisation == nullptr || !organisation->suspended) return std::nullopt;
+    return organisation->suspended->kind;
+}
+
+constexpr auto longest_outage = std::chrono::hours{24 * 90};
+
+/// Where an end is named: a time to come, in the form that goes into the organisation's file as it is.
+Result<void> check_end(const std::string& until, bool is_outage, Instant now)
+{
+    if (until.empty()) return {};
+    const auto end = policy::parse_instant(until);
+    if (!end) return std::unexpected(end.error());
+    if (*end <= now) return fault(Retry::never, "until lies in the past");
+    if (is_outage && *end > now + longest_outage)
+        return fault(Retry::never, "an outage lasts for 90 days at most; say when it is over, and suspend anew");
+    return {};
 }
 
 std::string in_quotes(std::string_view text)
@@ -228,39 +251,74 @@ OrganisationsApi::Answer OrganisationsApi::suspend(Request request, std::string 
     const auto said = object_in(request.body);
     const auto kind = text_in(said, "kind");
     if (kind != "outage" && kind != "sanction") co_return wrong(request, "kind is outage or sanction");
-    const auto act = kind == "outage" ? Act::suspend_organisation : Act::sanction_organisation;
+    // What takes a sanction's place ends it.
+    auto policy = services_.generations.current()->policy;
+    const bool sanctioned = state_of(*policy, id) == Suspension::Kind::sanction;
+    const auto act = kind == "outage" && !sanctioned ? Act::suspend_organisation : Act::sanction_organisation;
     auto permitted = co_await permits_.require(request, act, id);
     if (!permitted) co_return denied(permitted.error(), request);
     const auto until = text_in(said, "until");
     const auto reason = text_in(said, "reason");
     if (kind == "outage" && until.empty())
         co_return wrong(request, "an outage needs its end: until, such as 2026-12-01T06:00:00Z");
+    if (auto fits = check_end(until, kind == "outage", services_.clock.now()); !fits)
+        co_return wrong(request, fits.error().describe());
     std::string yaml = fmt::format("{{ kind: {}", kind);
     if (!reason.empty()) yaml += ", reason: " + in_quotes(reason);
-    if (!until.empty()) yaml += ", until: " + printable(until, 40);
+    if (!until.empty()) yaml += ", until: " + until;
     auto comment = fmt::format("{} of {}{}", kind, id, reason.empty() ? "" : ": " + printable(reason, 300));
-    co_return co_await with_suspension(std::move(request), std::move(id), yaml + " }", std::move(comment));
+    co_return co_await with_suspension(std::move(request), std::move(id), yaml + " }", std::move(comment),
+                                       std::move(policy));
 }
 
 // Who may end a suspension is who may begin one of that kind: an organisation can't lift a sanction on itself.
 OrganisationsApi::Answer OrganisationsApi::resume(Request request, std::string id)
 {
-    const auto* organisation = services_.generations.current()->policy->organisation(id);
-    if (!organisation->suspended) co_return wrong(request, fmt::format("{} is not suspended", id), 409);
-    const bool outage = organisation->suspended->kind == Suspension::Kind::outage;
-    const auto act = outage ? Act::suspend_organisation : Act::sanction_organisation;
+    auto policy = services_.generations.current()->policy;
+    const auto state = state_of(*policy, id);
+    if (!state) co_return wrong(request, fmt::format("{} is not suspended", id), 409);
+    const auto act = *state == Suspension::Kind::outage ? Act::suspend_organisation : Act::sanction_organisation;
     auto permitted = co_await permits_.require(request, act, id);
     if (!permitted) co_return denied(permitted.error(), request);
     auto comment = fmt::format("{} goes on", id);
     std::string nothing;
-    co_return co_await with_suspension(std::move(request), std::move(id), std::move(nothing), std::move(comment));
+    co_return co_await with_suspension(std::move(request), std::move(id), std::move(nothing), std::move(comment),
+                                       std::move(policy));
 }
 
 OrganisationsApi::Answer OrganisationsApi::with_suspension(Request request, std::string id, std::string yaml,
-                                                           std::string comment)
+                                                           std::string comment, PolicyPtr checked)
 {
-    const auto generation = services_.generations.current()->policy->generation();
-    auto files = co_await gateway::Archive::read(services_.store, generation);
+    auto record =
+        permits_.record(request, yaml.empty() ? "resume_organisation" : "suspend_organisation", id, "done", comment);
+    record.organisation = id;
+    constexpr int tries = 5;
+    Response response;
+    for (int i = 0; i < tries; ++i) {
+        const auto policy = services_.generations.current()->policy;
+        const auto base = policy->generation();
+        if (state_of(*policy, id) != state_of(*checked, id)) {
+            response =
+                wrong(request, "somebody else suspended it or let it go on meanwhile; look, and order again", 409);
+            break;
+        }
+        response = co_await put_in_file(request, base, id, yaml, comment);
+        // Somebody else changed the policy meanwhile: theirs is kept, and this comes on top of it.
+        if (response.status < 300 || services_.generations.current()->policy->generation() == base) break;
+    }
+    if (response.status >= 300) {
+        record.outcome = "failed";
+        record.detail += "; " + printable(response.body, 300);
+    }
+    auto noted = co_await permits_.note(std::move(record));
+    if (!noted) co_return denied(noted.error(), request);
+    co_return response;
+}
+
+OrganisationsApi::Answer OrganisationsApi::put_in_file(Request request, std::uint64_t base, std::string id,
+                                                       std::string yaml, std::string comment)
+{
+    auto files = co_await gateway::Archive::read(services_.store, base);
     if (!files) co_return denied(files.error(), request);
     const auto file = std::ranges::find_if(*files, [&](const auto& one) {
         const auto& [name, text] = one;
@@ -278,21 +336,11 @@ OrganisationsApi::Answer OrganisationsApi::with_suspension(Request request, std:
                                     id, id),
                         409);
     file->second = with_top_level_key(file->second, "suspended", yaml);
-    auto record =
-        permits_.record(request, yaml.empty() ? "resume_organisation" : "suspend_organisation", id, "done", comment);
-    record.organisation = id;
-    Request order = request;
+    Request order = std::move(request);
     order.method = "POST";
     order.path = "/v1/apply";
-    order.body = json::serialize(json::object{{"files", files_json(*files)}, {"comment", comment}});
-    auto response = co_await generations_.handle(std::move(order));
-    if (response.status >= 300) {
-        record.outcome = "failed";
-        record.detail += "; " + printable(response.body, 300);
-    }
-    auto noted = co_await permits_.note(std::move(record));
-    if (!noted) co_return denied(noted.error(), request);
-    co_return response;
+    order.body = json::serialize(json::object{{"files", files_json(*files)}, {"comment", comment}, {"base", base}});
+    co_return co_await generations_.handle(std::move(order));
 }
 
 OrganisationsApi::Answer OrganisationsApi::done(Request request, std::string id)

@@ -34,8 +34,14 @@ private:
     [[nodiscard]] Answer suspend(Request request, std::string id);
     [[nodiscard]] Answer resume(Request request, std::string id);
     [[nodiscard]] Answer done(Request request, std::string id);
-    /// Puts the policy in force with that organisation's `suspended:`; empty: without.
-    [[nodiscard]] Answer with_suspension(Request request, std::string id, std::string yaml, std::string comment);
+    using PolicyPtr = std::shared_ptr<const policy::Snapshot>;
+    /// Puts the policy in force with that organisation's `suspended:`; empty: without. `checked`: the policy that said
+    /// that this is allowed.
+    [[nodiscard]] Answer with_suspension(Request request, std::string id, std::string yaml, std::string comment,
+                                         PolicyPtr checked);
+    /// The same on top of one generation; refused where another is in force.
+    [[nodiscard]] Answer put_in_file(Request request, std::uint64_t base, std::string id, std::string yaml,
+                                     std::string comment);
 
     gateway::Services services_;
     Permits& permits_;

@@ -52,6 +52,13 @@ bool came_by(const mail::Header& header, const std::string& id)
     return field != nullptr && to_lower(field->value).find(id) != std::string::npos;
 }
 
+/// Whether what is sent to this list reaches its members, or will without anybody's doing. What people may still
+/// delete, or was refused, has served nobody.
+bool serves(const store::RecipientRecord& list)
+{
+    return list.state == store::State::queued || list.state == store::State::expanded;
+}
+
 }  // namespace
 
 ListCopies::Async<Result<vocabulary::DirectoryEntryPtr>> ListCopies::list_named(std::string hop_address)
@@ -70,7 +77,7 @@ ListCopies::Async<Result<vocabulary::DirectoryEntryPtr>> ListCopies::list_named(
 
 /// Who has the message already, or gets it by a list of the same message whose address comes first: keys of own forms.
 ListCopies::Async<Result<std::set<std::string>>> ListCopies::served(const Transaction& transaction,
-                                                                    const std::string& id,
+                                                                    const mail::Header& header, const std::string& id,
                                                                     const store::RecipientRecord& recipient)
 {
     std::set<std::string> keys;
@@ -84,10 +91,10 @@ ListCopies::Async<Result<std::set<std::string>>> ListCopies::served(const Transa
             if (address && other.state != store::State::refused) keys.insert(address->key());
             continue;
         }
-        if (other.address >= recipient.address) continue;
+        if (other.address >= recipient.address || !serves(other)) continue;
         auto list = co_await list_named(other.hop_address);
         if (!list && list.error().retry() == Retry::later) co_return std::unexpected(list.error());
-        if (!list) continue;
+        if (!list || came_by(header, list_id(inside_form(transaction.policy(), (*list)->address)))) continue;
         auto first = co_await expand_list(sources_.people, **list, &transaction);
         if (!first) continue;
         for (const auto& member : first->members) keys.insert(inside_form(transaction.policy(), member.own).key());
@@ -143,7 +150,7 @@ ListCopies::Async<Result<ListCopy>> ListCopies::make(GenerationPtr generation,
 
     auto expansion = co_await expand_list(sources_.people, **list, &*transaction);
     if (!expansion) co_return std::unexpected(expansion.error());
-    auto already = co_await served(*transaction, message->id, recipient);
+    auto already = co_await served(*transaction, *header, message->id, recipient);
     if (!already) co_return std::unexpected(already.error());
     ListCopy copy;
     copy.left_out = expansion->left_out;

@@ -40,7 +40,8 @@ private:
     template <class T>
     using Async = boost::asio::awaitable<T>;
     [[nodiscard]] Async<Result<vocabulary::DirectoryEntryPtr>> list_named(std::string hop_address);
-    [[nodiscard]] Async<Result<std::set<std::string>>> served(const Transaction& transaction, const std::string& id,
+    [[nodiscard]] Async<Result<std::set<std::string>>> served(const Transaction& transaction,
+                                                              const mail::Header& header, const std::string& id,
                                                               const store::RecipientRecord& recipient);
     [[nodiscard]] Async<Result<void>> decide(const Transaction& transaction, const ListMember& member,
                                              const MessageView& view, Decided& decided, ListCopy& copy);

@@ -111,6 +111,11 @@ ReloadReport Reload::put_in_force(const PolicyOrder& order)
     const auto files = files_of(order);
     if (!files) return refused(files.error().describe());
     const auto current = generations_.current();
+    if (order.base != 0 && order.base != current->policy->generation())
+        return refused(
+            fmt::format("generation {} is in force meanwhile, and this was made from {}; look at what "
+                        "changed, and make it anew",
+                        current->policy->generation(), order.base));
     if (auto may = folder_.writable(current->policy->node().storage); !may) return refused(may.error().describe());
     if (auto same = directory_is(*current->policy, order.overwrite); !same) return refused(same.error().describe());
 

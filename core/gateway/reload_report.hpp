@@ -28,6 +28,7 @@ struct PolicyOrder {
     std::shared_ptr<const policy::FileSet> files{};
     std::uint64_t generation = 0;
     std::optional<Duration> trial{};  ///< apply, rollback: goes back by itself after this
+    std::uint64_t base = 0;           ///< apply: only on top of this generation; 0: whatever is in force
     bool overwrite = false;           ///< even where the directory holds changes that are not in force
 };
 

@@ -63,6 +63,15 @@ class Lists(CommunityTest):
         self.assertEqual(1, got.count(ERIC), got)
         self.assertEqual(1, got.count(ANNA), got)
 
+    def test_who_is_in_a_list_that_the_message_came_by_gets_it_by_another(self):
+        inner = "inner@greenstonechambers.co.uk.cjsm.net"
+        headers = {"List-Id": "<inner.greenstonechambers.co.uk.cjsm.net>"}
+        self.assertReply(self.send(LISTING, [inner, DUTY], "By one of two", "crown-court", **headers), 250)
+        self.arrives(self.police, "By one of two")
+        self.community.wait_empty()
+        got = [r for m in self.copies(self.greenstone, "By one of two") for r in m.recipients]
+        self.assertEqual(1, got.count(ERIC), got)
+
     def test_trace_says_that_the_members_got_it(self):
         self.send(LISTING, DUTY, "Traced", "crown-court")
         self.arrives(self.greenstone, "Traced")
