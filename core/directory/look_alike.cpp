@@ -65,10 +65,7 @@ bool is_ascii(std::string_view text)
 std::string looks_of(std::string_view local)
 {
     if (local.empty() || !is_utf8(local)) return std::string(local);
-    // As it is written, a capital I is a small l; in small letters it is neither.
-    std::string written(local);
-    std::ranges::replace(written, 'I', 'l');
-    const auto small = is_ascii(written) ? to_lower(written) : folded(written);
+    const auto small = is_ascii(local) ? to_lower(local) : folded(local);
     UErrorCode failed = U_ZERO_ERROR;
     // One character may look like several ("m" like "rn"), each of at most four bytes.
     std::string skeleton(small.size() * 24 + 16, '\0');
@@ -78,6 +75,13 @@ std::string looks_of(std::string_view local)
     skeleton.resize(static_cast<std::size_t>(size));
     // A nought looks like a capital O.
     return is_ascii(skeleton) ? to_lower(skeleton) : folded(skeleton);
+}
+
+std::string looks_as_written(std::string_view local)
+{
+    std::string written(local);
+    std::ranges::replace(written, 'I', 'l');
+    return looks_of(written);
 }
 
 std::string suspicious_letters(std::string_view local)

@@ -12,6 +12,9 @@ namespace postern::directory {
 /// What a reader sees of a local part: two that look alike give the same text. Small and capital letters count as the
 /// same, since addresses are compared so. Never empty but for nothing; text that is no UTF-8 comes back as it is.
 [[nodiscard]] std::string looks_of(std::string_view local);
+/// The same with capital letters as they are written: "paypaI" looks like "paypal", and only in small letters like
+/// "paypai". A new name is held against others in both ways.
+[[nodiscard]] std::string looks_as_written(std::string_view local);
 
 /// Letters of several scripts in one name, as nobody writes one ("erіc": Latin and Cyrillic), or characters that can't
 /// be seen. Digits and punctuation go with any script, and those scripts with each other that a language writes
