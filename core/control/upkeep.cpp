@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <tuple>
 
 namespace postern::control {
 
@@ -136,15 +138,24 @@ Async<void> remind_organisations(gateway::Services services)
     const auto duties = duties_of(*policy, *done);
     directory::ReminderTimes times;
     times.before = longest_first(steps);
+    // What was never done is told a month after it is first seen, and not on the first day.
+    if (!times.before.empty()) times.grace += times.before.front();
     auto due = co_await administration.remind(duties.all, std::move(times), now, most_reminded);
     if (!due) {
         services.log.warning("organisations not reminded", {{"reason", due.error().describe()}});
         co_return;
     }
-    for (const auto& one : *due)
-        ports::tell_organisation_task(services.alarms, one.organisation, one.task,
-                                      duties.texts.at({one.organisation, one.task}),
-                                      step_of(steps, one.step.value_or(Duration{})), one.due);
+    // One letter for what an organisation has to do by the same time.
+    std::map<std::tuple<std::string, Instant, Duration>, std::pair<std::string, std::string>> letters;
+    for (const auto& one : *due) {
+        auto& [tasks, text] = letters[{one.organisation, one.due, one.step.value_or(Duration{})}];
+        tasks += (tasks.empty() ? "" : ", ") + one.task;
+        text += (text.empty() ? "" : "; ") + duties.texts.at({one.organisation, one.task});
+    }
+    for (const auto& [when, what] : letters) {
+        const auto& [organisation, at, step] = when;
+        ports::tell_organisation_task(services.alarms, organisation, what.first, what.second, step_of(steps, step), at);
+    }
 }
 
 }  // namespace
