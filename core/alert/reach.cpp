@@ -67,6 +67,7 @@ std::vector<Reached> reach(const std::vector<vocabulary::AlertTarget>& targets, 
             case AlertRole::operations:
             case AlertRole::service_administrator:
             case AlertRole::service_manager:
+            case AlertRole::auditor:
                 if (const auto found = policy.people.find(target.role); found != policy.people.end())
                     for (const auto& address : found->second) collector.add(address, target.reach);
                 break;

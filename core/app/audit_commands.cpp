@@ -14,7 +14,7 @@ namespace {
 
 struct Options {
     std::string actor, act, target, organisation, outcome, since, until, limit, out, file, heads, key;
-    bool as_json = false;
+    bool as_json = false, now = false;
 };
 
 void search(Context& context, const Options& o)
@@ -120,6 +120,15 @@ void add_audit_commands(CLI::App& app, Context& context)
         audit->add_subcommand("head", "the end of the chain now, signed: keep it where this machine can't reach");
     head->add_flag("--json", headed->as_json, "print JSON");
     head->callback([&context, headed] { ask_and_print(context, "GET", "/v1/audit/head", "", headed->as_json); });
+
+    auto aged = std::make_shared<Options>();
+    auto* retention =
+        audit->add_subcommand("retention", "how long records are kept, and how many are over; the hour deletes those");
+    retention->add_flag("--now", aged->now, "delete them now");
+    retention->add_flag("--json", aged->as_json, "print JSON");
+    retention->callback([&context, aged] {
+        ask_and_print(context, aged->now ? "POST" : "GET", "/v1/audit/retention", "", aged->as_json);
+    });
 
     auto keyed = std::make_shared<Options>();
     auto* key = audit->add_subcommand("key", "the public key that heads are verified by");

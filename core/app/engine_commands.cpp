@@ -81,7 +81,7 @@ struct TraceOptions {
 
 struct ImportOptions {
     std::string file, organisation;
-    bool dry_run = false, json = false, progress = false;
+    bool dry_run = false, json = false, progress = false, look_alikes = false;
 };
 
 struct ExportOptions {
@@ -142,9 +142,10 @@ void import_directory(Context& context, const ImportOptions& options)
 {
     const auto text = content_of(context, options.file);
     if (!text) return;
-    const auto target = with_query(
-        "/v1/directory/import",
-        {{"name", options.file}, {"organisation", options.organisation}, {"dry_run", options.dry_run ? "1" : ""}});
+    const auto target = with_query("/v1/directory/import", {{"name", options.file},
+                                                            {"organisation", options.organisation},
+                                                            {"dry_run", options.dry_run ? "1" : ""},
+                                                            {"sure", options.look_alikes ? "1" : ""}});
     std::optional<ShownProgress> shown;
     if (options.progress || isatty(STDERR_FILENO) != 0) shown.emplace(context.engine);
     ask_and_print(context, "POST", target, *text, options.json);
@@ -195,6 +196,8 @@ void add_engine_commands(CLI::App& app, Context& context)
     import->add_option("FILE", import_options->file, "directory.yaml, or a file that ends in .csv")->required();
     import->add_option("--organisation", import_options->organisation, "of rows in CSV that name none");
     import->add_flag("--progress", import_options->progress, "say how far it is; so on a terminal");
+    import->add_flag("--look-alikes", import_options->look_alikes,
+                     "you are sure of new addresses that look like others; where the policy asks");
     import->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
     import->add_flag("--json", import_options->json, "print JSON");
     import->callback([&context, import_options] { import_directory(context, *import_options);

@@ -17,7 +17,8 @@ namespace json = boost::json;
 
 struct Options {
     std::string who, reason, number;
-    bool as_json = false, grant = false, refuse = false, all = false;
+    std::string about, until;
+    bool as_json = false, grant = false, refuse = false, all = false, goes_on = false, by_mail = false;
 };
 using OptionsPtr = std::shared_ptr<Options>;
 
@@ -106,6 +107,13 @@ void set_second_factor(Context& context, const Options& options)
     auto body = credentials(options);
     if (const auto code = open_line("code of the factor that is there (empty: none):"); !code.empty())
         body["code"] = code;
+    if (options.by_mail) {
+        const auto sent = ask(context, "POST", "/v1/login/code", json::serialize(body));
+        if (!sent) return;
+        if (const auto* code = body.if_contains("code")) body["old_code"] = *code;
+        body["code"] = open_line("the code that was mailed:");
+        return post(context, "/v1/login/confirm-mail", body, options);
+    }
     const auto begun = ask(context, "POST", "/v1/login/factor", json::serialize(body));
     if (!begun) return;
     const auto factor = json::parse(*begun);
@@ -119,12 +127,29 @@ void set_second_factor(Context& context, const Options& options)
 void add_own(CLI::App& user, Context& context)
 {
     auto checked = std::make_shared<Options>();
-    add(user, checked, "check", "whether a password, and a code, are right; read from standard input", "USER")
-        ->callback([&context, checked] {
-            auto body = credentials(*checked);
-            if (const auto code = open_line("code (empty: none):"); !code.empty()) body["code"] = code;
-            post(context, "/v1/login", body, *checked);
+    auto* check =
+        add(user, checked, "check", "whether a password, and a code, are right; read from standard input", "USER");
+    check->add_flag("--session", checked->goes_on, "begin a session, and print its token");
+    check->callback([&context, checked] {
+        auto body = credentials(*checked);
+        if (const auto code = open_line("code (empty: none):"); !code.empty()) body["code"] = code;
+        if (checked->goes_on) body["session"] = true;
+        post(context, "/v1/login", body, *checked);
+    });
+    auto mailed = std::make_shared<Options>();
+    add(user, mailed, "mail-code", "mail a code of the second factor; the password is read from standard input", "USER")
+        ->callback([&context, mailed] { post(context, "/v1/login/code", credentials(*mailed), *mailed); });
+    for (const bool ends : {false, true}) {
+        auto session = std::make_shared<Options>();
+        auto* command = user.add_subcommand(ends ? "end-session" : "session",
+                                            ends ? "end a session; its token is read from standard input"
+                                                 : "whose session this is, and how long it goes on; its token is read "
+                                                   "from standard input");
+        command->add_flag("--json", session->as_json, "print JSON");
+        command->callback([&context, session, ends] {
+            post(context, ends ? "/v1/session/end" : "/v1/session", {{"token", secret("token")}}, *session);
         });
+    }
     auto changed = std::make_shared<Options>();
     add(user, changed, "password", "a new password; old and new are read from standard input", "USER")
         ->callback([&context, changed] {
@@ -137,8 +162,48 @@ void add_own(CLI::App& user, Context& context)
     add(user, facts, "facts", "questions and answers by which the helpdesk can know the user later", "USER")
         ->callback([&context, facts] { set_facts(context, *facts); });
     auto factor = std::make_shared<Options>();
-    add(user, factor, "second-factor", "set up codes of an authenticator program (TOTP)", "USER")
-        ->callback([&context, factor] { set_second_factor(context, *factor); });
+    auto* set_up =
+        add(user, factor, "second-factor", "set up codes of an authenticator program (TOTP), or by mail", "USER");
+    set_up->add_flag("--mail", factor->by_mail, "codes by mail, where the policy has them");
+    set_up->callback([&context, factor] { set_second_factor(context, *factor); });
+}
+
+/// Somebody's mailbox in another's hands for a time: absence, death, investigation.
+void add_access_commands(CLI::App& app, Context& context)
+{
+    auto* access = app.add_subcommand("access", "exceptional access to somebody's mailbox; two people where declared");
+    access->require_subcommand(1);
+    auto asked = std::make_shared<Options>();
+    auto* ask_for = access->add_subcommand("ask", "ask for it, or give it where one person may");
+    ask_for->add_option("MAILBOX", asked->about, "whose mailbox")->required();
+    ask_for->add_option("--to", asked->who, "who is to have it")->required();
+    ask_for->add_option("--until", asked->until,
+                        "its end, such as 2026-12-01T06:00:00Z; until taken away where absent");
+    ask_for->add_option("--reason", asked->reason, "kept on record")->required();
+    ask_for->add_flag("--json", asked->as_json, "print JSON");
+    ask_for->callback([&context, asked] {
+        post(context, "/v1/accesses",
+             {{"about", asked->about}, {"who", asked->who}, {"until", asked->until}, {"reason", asked->reason}},
+             *asked);
+    });
+    auto listed = std::make_shared<Options>();
+    auto* list = access->add_subcommand("list", "who has access to which mailbox");
+    list->add_option("MAILBOX", listed->about, "to this one alone");
+    list->add_flag("--all", listed->all, "those that have ended too");
+    list->add_flag("--json", listed->as_json, "print JSON");
+    list->callback([&context, listed] {
+        std::string target = "/v1/accesses";
+        if (!listed->about.empty()) target += "?about=" + control::percent_encode(listed->about);
+        if (listed->all) target += listed->about.empty() ? "?all=1" : "&all=1";
+        ask_and_print(context, "GET", target, "", listed->as_json);
+    });
+    auto over = std::make_shared<Options>();
+    auto* end = access->add_subcommand("end", "take an access away");
+    end->add_option("NUMBER", over->number, "of the access")->required();
+    end->add_flag("--json", over->as_json, "print JSON");
+    end->callback([&context, over] {
+        post(context, "/v1/accesses/" + control::percent_encode(over->number) + "/end", {}, *over);
+    });
 }
 
 }  // namespace
@@ -158,8 +223,12 @@ void add_login_commands(CLI::App& app, Context& context)
     add(user, unlocked, "unlock", "take the lock of a login away", "ADDRESS")->callback([&context, unlocked] {
         post(context, login_of(*unlocked, "unlock"), {}, *unlocked);
     });
+    auto ended = std::make_shared<Options>();
+    add(user, ended, "end-sessions", "end all sessions of a login", "ADDRESS")->callback([&context, ended] {
+        post(context, login_of(*ended, "end-sessions"), {}, *ended);
+    });
     auto reset = std::make_shared<Options>();
-    add(user, reset, "reset-password", "a one-time password, when the answers to what is asked are right", "ADDRESS")
+    add(user, reset, "reset-password", "a one-time password, when the answers to what is asked are right", "USER")
         ->callback([&context, reset] { reset_password(context, *reset); });
     auto factor = std::make_shared<Options>();
     auto* reset_factor = add(user, factor, "reset-second-factor", "take a second factor away; two people", "ADDRESS");
@@ -168,6 +237,7 @@ void add_login_commands(CLI::App& app, Context& context)
         post(context, login_of(*factor, "factor"), {{"reason", factor->reason}}, *factor);
     });
 
+    add_access_commands(app, context);
     auto* cases = app.add_subcommand("case", "what people have to decide: resets that could not be confirmed, ...");
     cases->require_subcommand(1);
     auto listed = std::make_shared<Options>();

@@ -23,7 +23,7 @@ struct Options {
         version;
     std::string senders, role, file, domain, letters, ex_directory;
     std::vector<std::string> details, addresses, may;
-    bool as_json = false, remove = false, dry_run = false;
+    bool as_json = false, remove = false, dry_run = false, look_alike = false;
 };
 using OptionsPtr = std::shared_ptr<Options>;
 
@@ -153,9 +153,12 @@ void add_changes(CLI::App& family, Context& context, const Kind& kind)
     auto* add = add_command(family, added, "add", "a new one");
     add_fields(*add, *added, kind);
     add->add_option("--organisation", added->organisation, "id; whose domain it is where absent");
+    add->add_flag("--look-alike", added->look_alike,
+                  "you are sure, although it looks like another; where the policy asks");
     add->callback([&context, added, name = std::string(kind.name)] {
         json::object said{{"create", true}, {"kind", name}};
         put(said, "organisation", added->organisation);
+        if (added->look_alike) said["sure"] = true;
         auto set = fields_of(*added);
         if (!set.contains("name")) set["name"] = added->function.empty() ? added->address : added->function;
         said["set"] = std::move(set);
@@ -308,6 +311,35 @@ void add_roles(CLI::App& family, Context& context)
     });
 }
 
+/// A subject-access request: a new file for its owner alone, or standard output.
+void export_person(Context& context, const Options& options)
+{
+    const auto text = ask(context, "GET", "/v1/person/" + control::percent_encode(options.address));
+    if (!text) return;
+    if (options.file.empty()) {
+        std::cout << *text << "\n";
+    } else if (!write_secret(options.file, *text + "\n")) {
+        std::cerr << "postern: " << options.file << " is there already, or can't be written\n";
+        context.exit_code = refused;
+    }
+}
+
+void add_person(CLI::App& family, Context& context)
+{
+    auto exported = std::make_shared<Options>();
+    auto* out = family.add_subcommand("export", "all that is kept about a person, as JSON: a subject-access request");
+    out->add_option("ADDRESS", exported->address, "in either form")->required();
+    out->add_option("--out", exported->file, "a new file; standard output where absent");
+    out->callback([&context, exported] { export_person(context, *exported); });
+    auto forgotten = std::make_shared<Options>();
+    auto* forget = add_command(family, forgotten, "forget", "delete what is kept about a person who was removed");
+    forget->add_option("--reason", forgotten->reason, "kept on record")->required();
+    forget->callback([&context, forgotten] {
+        ask_and_print(context, "POST", "/v1/person/" + control::percent_encode(forgotten->address) + "/forget",
+                      json::serialize(json::object{{"reason", forgotten->reason}}), forgotten->as_json);
+    });
+}
+
 void add_may(CLI::App& app, Context& context)
 {
     struct Question {
@@ -341,6 +373,7 @@ void add_people_commands(CLI::App& app, Context& context)
         if (std::string_view(kind.name) == "user") {
             add_bulk(*family, context);
             add_roles(*family, context);
+            add_person(*family, context);
         }
     }
     add_may(app, context);

@@ -5,6 +5,7 @@
 #include "control/api.hpp"
 #include "control/generations.hpp"
 #include "control/remote.hpp"
+#include "control/upkeep.hpp"
 #include "gateway/accept_path.hpp"
 #include "gateway/alert_addresses.hpp"
 #include "gateway/alert_house.hpp"
@@ -199,17 +200,27 @@ private:
         boost::asio::co_spawn(reactors_.context(0), every_hour(&api_), boost::asio::detached);
         remote_.start();
         scanner_.start();
-        reload_.watch([this] {
-            renew_remote();
-            scanner_.follow(generations_.current()->policy->node().scanner);
-            alerts_engine_.wake();
-            boost::asio::co_spawn(reactors_.context(0), deliver_path_.release_after_outages(), boost::asio::detached);
-        });
+        reload_.watch(
+            [this] {
+                renew_remote();
+                scanner_.follow(generations_.current()->policy->node().scanner);
+                alerts_engine_.wake();
+                boost::asio::co_spawn(reactors_.context(0), deliver_path_.release_after_outages(),
+                                      boost::asio::detached);
+            },
+            [this](const gateway::ReloadReport& report) { put_on_record(report); });
+        put_on_record(first);
         alerts_engine_.start();
         boost::asio::co_spawn(alert_reactor_.context(0), monitor_.run(), boost::asio::detached);
         alert_reactor_.start();
         reactors_.start();
         log_.info("started", {{"generation", first.generation}, {"name", node_.name}});
+    }
+
+    // Any thread.
+    void put_on_record(const gateway::ReloadReport& report)
+    {
+        boost::asio::co_spawn(reactors_.context(0), control::record_reload(services_, report), boost::asio::detached);
     }
 
     // On the reloading thread: who may administer, as the generation in force says.
@@ -235,7 +246,7 @@ private:
             io.restart();
             if (signal == SIGHUP) {
                 log_.reopen();
-                (void)reload_.request({.author = "signal"});
+                (void)reload_.request({.author = std::string(gateway::by_signal)});
             } else if (signal == SIGUSR1) {
                 log_.reopen();
             } else if (signal != 0) {

@@ -15,12 +15,14 @@
 
 #include "control/alert_api.hpp"
 #include "control/audit.hpp"
+#include "control/cases.hpp"
 #include "control/entries.hpp"
 #include "control/firmware.hpp"
 #include "control/generations.hpp"
 #include "control/http.hpp"
 #include "control/logins.hpp"
 #include "control/organisations.hpp"
+#include "control/person.hpp"
 #include "control/quarantine.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/services.hpp"
@@ -59,6 +61,8 @@ private:
     EntriesApi entries_;
     AuditApi audit_;
     LoginsApi logins_;
+    CasesApi cases_;
+    PersonApi person_;
     OrganisationsApi organisations_;
     Instant started_;
 };

@@ -1,6 +1,7 @@
 #include "control/audit.hpp"
 
 #include "base/text.hpp"
+#include "control/json_body.hpp"
 #include "control/queries.hpp"
 
 #include <fmt/format.h>
@@ -16,12 +17,6 @@ namespace {
 using directory::AuditFilter;
 using directory::AuditRecord;
 using vocabulary::Act;
-
-std::string parameter(const Request& request, const char* name)
-{
-    const auto found = request.query.find(name);
-    return found == request.query.end() ? std::string{} : found->second;
-}
 
 Result<AuditFilter> filter_of(const Request& request, Instant now)
 {
@@ -67,6 +62,7 @@ AuditApi::Answer AuditApi::handle(Request request)
     if (request.method == "GET" && request.path == "/v1/audit/export")
         co_return co_await export_all(std::move(request));
     if (request.method == "GET" && request.path == "/v1/audit/head") co_return co_await show_head(std::move(request));
+    if (request.path == "/v1/audit/retention") co_return co_await retention(std::move(request));
     if (request.method == "GET" && request.path == "/v1/may") co_return co_await may(std::move(request));
     if (request.method == "GET" && request.path == "/v1/audit/key") {
         if (request.wants_text) co_return Response::text(key_.public_key());
@@ -114,6 +110,35 @@ AuditApi::Answer AuditApi::show_head(Request request)
     services_.log.info("audit head", {{"head", signed_head->line()}});
     if (request.wants_text) co_return Response::text(signed_head->line() + "\n");
     co_return Response::json({{"head", signed_head->line()}, {"number", signed_head->number}});
+}
+
+AuditApi::Answer AuditApi::retention(Request request)
+{
+    const auto keep = services_.generations.current()->policy->audit().keep;
+    const Instant now = services_.clock.now();
+    std::size_t gone = 0;
+    if (request.method == "POST") {
+        auto purged = co_await purge_audit(services_, request.caller.name);
+        if (!purged) co_return denied(purged.error(), request);
+        gone = *purged;
+    }
+    std::optional<Instant> until;
+    if (keep) until = now - *keep;
+    auto age = co_await services_.directory.administration().audit_age(until);
+    if (!age) co_return denied(age.error(), request);
+    json::object object{{"records", age->records}, {"over", age->over}};
+    if (keep) object["keep"] = vocabulary::print_duration(*keep);
+    if (age->oldest) object["oldest"] = to_iso8601(*age->oldest);
+    if (request.method == "POST") object["deleted"] = gone;
+    if (!request.wants_text) co_return Response::json(std::move(object));
+    std::string text = keep ? fmt::format("records are kept for {}, and deleted by themselves every hour\n",
+                                          vocabulary::print_duration(*keep))
+                            : std::string("records are kept for ever; permissions.yaml: audit: { keep: 395 days }\n");
+    text += fmt::format("{} records", age->records);
+    if (age->oldest) text += fmt::format(", the oldest of {}", to_iso8601(*age->oldest));
+    text += fmt::format("; {} are over\n", age->over);
+    if (request.method == "POST") text += fmt::format("{} were deleted\n", gone);
+    co_return Response::text(std::move(text));
 }
 
 // Everybody may ask about themselves; about others, who sees the policy.
@@ -164,6 +189,25 @@ AuditApi::Answer AuditApi::may(Request request)
                               {"reason", decision.reason},
                               {"looked", std::move(looked)}},
                              code);
+}
+
+boost::asio::awaitable<Result<std::size_t>> purge_audit(gateway::Services services, std::string actor)
+{
+    const auto keep = services.generations.current()->policy->audit().keep;
+    if (!keep) co_return std::size_t{0};
+    const Instant now = services.clock.now();
+    auto& administration = services.directory.administration();
+    auto gone = co_await administration.purge(now - *keep);
+    if (!gone || *gone == 0) co_return gone;
+    directory::AuditRecord record;
+    record.at = now;
+    record.actor = std::move(actor);
+    record.act = "audit_retention";
+    record.outcome = "done";
+    record.detail = fmt::format("{} records from before {}", *gone, to_iso8601(now - *keep));
+    auto noted = co_await administration.note(std::move(record));
+    if (!noted) co_return std::unexpected(noted.error());
+    co_return gone;
 }
 
 }  // namespace postern::control

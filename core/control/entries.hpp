@@ -5,9 +5,9 @@
 //     POST /v1/entries           {"address", "create", "version", "set": {...}, "status", "members": {...}, "reason"}
 //     POST /v1/entries/bulk      {"organisation", "domain", "dry_run", "csv"}: users with names and one-time passwords
 //     GET  /v1/grants?who=       POST /v1/grants {"who", "role", "organisation", "take"}
-//     POST /v1/directory/import?dry_run= &name= &organisation=   body: directory.yaml, or CSV where the name ends so
-//     GET  /v1/directory/import  how far it is          GET /v1/directory/export?format= &organisation=
-//     GET  /v1/directory/entry?address=                 for rehearsals
+//     POST /v1/directory/import?dry_run= &name= &organisation= &sure=   body: directory.yaml, or CSV where the name
+//     ends so GET  /v1/directory/import  how far it is          GET /v1/directory/export?format= &organisation= GET
+//     /v1/directory/entry?address=                 for rehearsals
 //
 // What an order touches decides which acts are asked for. 409: changed by somebody else meanwhile.
 #pragma once
@@ -38,6 +38,8 @@ private:
     [[nodiscard]] Answer export_entries(Request request);
     [[nodiscard]] Answer entry(Request request);
 
+    void tell_of_new_address(const directory::Edited& edited) const;
+    void tell_of_new_addresses(const directory::Difference& difference) const;
     [[nodiscard]] bool sees_all_of(const Request& request, const std::string& organisation) const;
     [[nodiscard]] directory::Administration& administration() const { return services_.directory.administration(); }
     [[nodiscard]] policy::SnapshotPtr policy() const { return services_.generations.current()->policy; }

@@ -72,6 +72,7 @@ private:
     {
         if (name == "set" && value.is_object()) return set(value.get_object());
         if (name == "members" && value.is_object()) return members(value.get_object());
+        if (name == "sure" && value.is_bool()) return order_.sure = value.get_bool(), Result<void>{};
         if (name == "create" && value.is_bool()) return order_.create = value.get_bool(), Result<void>{};
         if (name == "version" && value.is_number()) {
             order_.version = value.to_number<std::uint64_t>();

@@ -22,6 +22,7 @@ struct EntryOrder {
     std::optional<vocabulary::EntryKind> kind;  ///< for `create`
     std::string organisation;                   ///< for `create`; empty: whose domain it is
     std::optional<vocabulary::EntryStatus> status;
+    bool sure = false;         ///< was told that the address looks like another
     bool sets_fields = false;  ///< anything in "set"
     bool sets_office = false;  ///< of "set": what only an administrator may: owner, function, moved_to, ex_directory
     bool sets_membership = false;  ///< members, senders

@@ -77,9 +77,15 @@ void to_own_form(const policy::Snapshot& policy, DirectoryEntry& entry)
     if (!entry.owner.empty()) entry.owner = to_own_form(policy, entry.owner);
 }
 
-ports::LoginOwner login_owner(const policy::Snapshot& policy, const DirectoryEntry& entry)
+directory::EntryTerms entry_terms(const policy::Snapshot& policy, bool sure)
 {
-    ports::LoginOwner who{entry.address.text(), entry.organisation, entry.non_secure};
+    return {.non_secure_rests = policy.logins().non_secure_rests, .look_alikes = sure && policy.look_alikes_asked()};
+}
+
+ports::LoginOwner login_owner(const policy::Snapshot& policy, const DirectoryEntry& entry, Instant at)
+{
+    ports::LoginOwner who{entry.address.text(), entry.organisation,
+                          entry.non_secure_at(at, policy.logins().non_secure_rests)};
     const auto owner = policy.owner_of(entry.address.domain());
     if (!owner || !owner->organisation) return who;
     if (const auto inside = transform::inside(entry.address, *owner->organisation)) who.user = inside->text();

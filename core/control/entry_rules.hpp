@@ -22,7 +22,10 @@ namespace postern::control {
 void to_own_form(const policy::Snapshot& policy, vocabulary::DirectoryEntry& entry);
 [[nodiscard]] std::string to_own_form(const policy::Snapshot& policy, const std::string& address);
 
-/// Whom an alert about a login reaches.
-[[nodiscard]] ports::LoginOwner login_owner(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry);
+/// Whom an alert about a login reaches at that time.
+[[nodiscard]] ports::LoginOwner login_owner(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry,
+                                            Instant at);
+/// What the policy says of entries that are written; `sure`: whoever asks was told of look-alikes, and wants it so.
+[[nodiscard]] directory::EntryTerms entry_terms(const policy::Snapshot& policy, bool sure);
 
 }  // namespace postern::control

@@ -1,11 +1,13 @@
 #include "control/logins.hpp"
 
 #include "base/text.hpp"
-#include "control/entry_rules.hpp"
+#include "control/given_password.hpp"
+#include "control/json_body.hpp"
+#include "control/login_owner.hpp"
+#include "control/mailed_codes.hpp"
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
-#include <charconv>
 
 namespace postern::control {
 
@@ -14,61 +16,13 @@ namespace json = boost::json;
 namespace {
 
 using directory::Credentials;
-using directory::GivenPassword;
 using directory::LoginAnswer;
 using vocabulary::Act;
 
 constexpr std::string_view login_path = "/v1/login";
 constexpr std::string_view logins_path = "/v1/logins/";
-constexpr std::string_view cases_path = "/v1/cases";
-
-json::object object_in(const std::string& body)
-{
-    boost::system::error_code malformed;
-    auto value = json::parse(body, malformed);
-    return malformed || !value.is_object() ? json::object{} : std::move(value.get_object());
-}
-
-std::string text_in(const json::object& object, const char* name)
-{
-    const auto* value = object.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string{};
-}
-
-std::map<std::string, std::string> texts_in(const json::object& object, const char* name)
-{
-    std::map<std::string, std::string> texts;
-    const auto* value = object.if_contains(name);
-    if (value == nullptr || !value->is_object()) return texts;
-    for (const auto& item : value->get_object())
-        if (item.value().is_string()) texts[std::string(item.key())] = std::string(item.value().get_string());
-    return texts;
-}
-
-Response wrong(const Request& request, const std::string& what, unsigned status = 400)
-{
-    return Response::error(status, what, request.wants_text);
-}
-
-Response done(const Request& request, const std::string& text, json::object object = {})
-{
-    if (request.wants_text) return Response::text(text + "\n");
-    object["done"] = true;
-    return Response::json(object);
-}
-
-json::object given_json(const GivenPassword& given)
-{
-    return {{"user_name", given.user_name},
-            {"one_time_password", given.password},
-            {"valid_until", to_iso8601(given.valid_until)}};
-}
-
-std::string given_text(const GivenPassword& given)
-{
-    return fmt::format("user name          {}\none-time password  {}\ngood until         {}", given.user_name,
-                       given.password, to_iso8601(given.valid_until));
-}
+constexpr std::string_view session_path = "/v1/session";
+constexpr std::string_view session_end_path = "/v1/session/end";
 
 std::string_view name_of(LoginAnswer::Outcome outcome)
 {
@@ -77,6 +31,8 @@ std::string_view name_of(LoginAnswer::Outcome outcome)
             return "granted";
         case LoginAnswer::Outcome::must_change:
             return "must_change";
+        case LoginAnswer::Outcome::must_set_factor:
+            return "must_set_factor";
         case LoginAnswer::Outcome::needs_code:
             return "needs_code";
         case LoginAnswer::Outcome::refused:
@@ -90,7 +46,7 @@ std::string_view name_of(LoginAnswer::Outcome outcome)
 bool LoginsApi::is_mine(const Request& request)
 {
     return request.path == login_path || request.path.starts_with("/v1/login/") ||
-           request.path.starts_with(logins_path) || request.path.starts_with(cases_path);
+           request.path.starts_with(logins_path) || request.path == session_path || request.path == session_end_path;
 }
 
 LoginsApi::Answer LoginsApi::handle(Request request)
@@ -111,11 +67,7 @@ LoginsApi::Answer LoginsApi::handle(Request request)
         }
         return one(std::move(request), std::move(which), std::move(what));
     }
-    if (request.method == "GET" && request.path == cases_path) return cases(std::move(request));
-    if (post && request.path.size() > cases_path.size() + 1) {
-        auto which = request.path.substr(cases_path.size() + 1);
-        return decide(std::move(request), std::move(which));
-    }
+    if (post && (request.path == session_path || request.path == session_end_path)) return session(std::move(request));
     return [](Request unknown) -> Answer {
         co_return wrong(unknown, fmt::format("there is no {} {}", unknown.method, printable(unknown.path)), 404);
     }(std::move(request));
@@ -132,7 +84,10 @@ LoginsApi::Answer LoginsApi::login(Request request, std::string what)
         co_return wrong(request, "say user_name and password");
     const Instant now = services_.clock.now();
     const auto declared = rules();
-    if (what.empty()) co_return co_await check(std::move(request), std::move(given));
+    if (what.empty()) {
+        const bool goes_on = flag_in(said, "session");
+        co_return co_await check(std::move(request), std::move(given), goes_on);
+    }
     if (what == "password") {
         auto fresh = text_in(said, "new");
         auto changed = co_await logins().change(std::move(given), std::move(fresh), declared, now);
@@ -151,14 +106,20 @@ LoginsApi::Answer LoginsApi::login(Request request, std::string what)
         if (!factor) co_return wrong(request, factor.error().describe());
         co_return done(request, factor->uri, {{"secret", factor->secret}, {"uri", factor->uri}});
     }
-    if (what == "confirm") {
-        // The code is that of the new secret, and not one of a factor that is there.
+    if (what == "code") co_return co_await mail_a_code(std::move(request), std::move(given));
+    if (what == "confirm" || what == "confirm-mail") {
+        // The code is that of the new factor, and not one of a factor that is there.
         const auto code = std::exchange(given.code, text_in(said, "old_code"));
         auto secret = text_in(said, "secret");
-        auto codes = co_await logins().confirm_factor(std::move(given), std::move(secret), code, declared, now);
+        Result<std::vector<std::string>> codes = std::vector<std::string>{};
+        if (what == "confirm")
+            codes = co_await logins().confirm_factor(std::move(given), std::move(secret), code, declared, now);
+        else
+            codes = co_await logins().confirm_mailed(std::move(given), code, declared, now);
         if (!codes) co_return wrong(request, codes.error().describe());
         json::array all;
-        std::string text = "recovery codes, each good once:";
+        std::string text =
+            codes->empty() ? "set up; the recovery codes that there are stay good" : "recovery codes, each good once:";
         for (const auto& one : *codes) {
             all.emplace_back(one);
             text += "\n  " + one;
@@ -168,10 +129,11 @@ LoginsApi::Answer LoginsApi::login(Request request, std::string what)
     co_return wrong(request, fmt::format("a login can't {}", printable(what, 60)), 404);
 }
 
-LoginsApi::Answer LoginsApi::check(Request request, Credentials given)
+LoginsApi::Answer LoginsApi::check(Request request, Credentials given, bool goes_on)
 {
     auto declared = rules();
-    auto answer = co_await logins().check(std::move(given), std::move(declared), services_.clock.now());
+    const Instant now = services_.clock.now();
+    auto answer = co_await logins().check(std::move(given), declared, now);
     if (!answer) co_return denied(answer.error(), request);
     using Outcome = LoginAnswer::Outcome;
     if (answer->locked_now) {
@@ -180,34 +142,94 @@ LoginsApi::Answer LoginsApi::check(Request request, Credentials given)
         co_await tell_of_lock(answer->address, until);
     }
     json::object object{{"outcome", std::string(name_of(answer->outcome))}};
-    if (answer->outcome == Outcome::granted || answer->outcome == Outcome::must_change) {
+    if (answer->outcome == Outcome::needs_code) {
+        json::array by;
+        if (answer->by_program) by.emplace_back("program");
+        if (answer->by_mail) by.emplace_back("mail");
+        object["code_by"] = std::move(by);
+    } else if (answer->outcome != Outcome::refused) {
         object["address"] = answer->address;
         object["organisation"] = answer->organisation;
         object["generation"] = answer->generation;
     }
-    const unsigned code = answer->outcome == Outcome::refused ? 403 : 200;
-    if (request.wants_text) co_return Response::text(std::string(name_of(answer->outcome)) + "\n", code);
+    std::string text(name_of(answer->outcome));
+    if (goes_on && answer->outcome == Outcome::granted) {
+        auto begun = co_await logins().begin_session(std::move(*answer), declared, now);
+        if (!begun) co_return denied(begun.error(), request);
+        object["session"] = begun->token;
+        object["ends"] = to_iso8601(begun->ends);
+        object["idle_ends"] = to_iso8601(begun->idle_ends);
+        text += "\n" + begun->token;
+    }
+    const unsigned code = object["outcome"] == "refused" ? 403 : 200;
+    if (request.wants_text) co_return Response::text(text + "\n", code);
     co_return Response::json(object, code);
 }
 
 // Its owner is told, by who declared that in alerts.yaml: it may be somebody else who guesses.
 boost::asio::awaitable<void> LoginsApi::tell_of_lock(std::string address, std::optional<Instant> until)
 {
-    const auto own = mail::Address::parse(address);
-    if (!own) co_return;
-    auto entry = co_await services_.directory.find(*own);
-    if (!entry || !*entry) co_return;
-    const auto policy = services_.generations.current()->policy;
-    ports::tell_login_locked(services_.alarms, login_owner(*policy, **entry), until);
+    const auto owner = co_await owner_of(services_, std::move(address));
+    if (owner) ports::tell_login_locked(services_.alarms, *owner, until);
+}
+
+// The code leaves by mail alone; whoever asks learns only that it did.
+LoginsApi::Answer LoginsApi::mail_a_code(Request request, Credentials given)
+{
+    const auto declared = rules();
+    if (declared.mailed_code.to == vocabulary::MailedCodeRule::To::nobody)
+        co_return wrong(request, "this service mails no codes; permissions.yaml: logins: { mailed_code: { to: any } }");
+    auto code = co_await logins().new_mailed_code(std::move(given), declared, services_.clock.now());
+    if (!code) {
+        const unsigned status = code.error().retry() == Retry::later ? 503 : 403;
+        co_return wrong(request, code.error().describe(), status);
+    }
+    const auto until = to_iso8601(code->until);
+    auto sent = co_await mail_code(services_, std::move(*code));
+    if (!sent) co_return denied(sent.error(), request);
+    co_return done(request,
+                   fmt::format("a code is on its way to the {} address; it is good until {}",
+                               *sent == "secure" ? "secure" : "non-secure", until),
+                   {{"to", *sent}, {"valid_until", until}});
+}
+
+// What a portal asks at each request: whose session this is, if it goes on.
+LoginsApi::Answer LoginsApi::session(Request request)
+{
+    auto permitted = co_await permits_.require(request, Act::act_for_user);
+    if (!permitted) co_return denied(permitted.error(), request);
+    auto token = text_in(object_in(request.body), "token");
+    request.body.clear();
+    const Instant now = services_.clock.now();
+    if (request.path == session_end_path) {
+        auto ended = co_await logins().end_session(std::move(token), now);
+        if (!ended) co_return denied(ended.error(), request);
+        co_return done(request, *ended ? "ended" : "there was no such session", {{"changed", *ended}});
+    }
+    auto declared = rules();
+    auto found = co_await logins().session(std::move(token), std::move(declared), now);
+    if (!found) co_return denied(found.error(), request);
+    if (!*found) co_return wrong(request, "this session has ended; log in again", 403);
+    const auto& goes_on = **found;
+    if (request.wants_text)
+        co_return Response::text(fmt::format("{} until {}, or {} if it is not used\n", goes_on.address,
+                                             to_iso8601(goes_on.ends), to_iso8601(goes_on.idle_ends)));
+    co_return Response::json({{"address", goes_on.address},
+                              {"organisation", goes_on.organisation},
+                              {"ends", to_iso8601(goes_on.ends)},
+                              {"idle_ends", to_iso8601(goes_on.idle_ends)}});
 }
 
 LoginsApi::Answer LoginsApi::one(Request request, std::string which, std::string what)
 {
-    const auto parsed = mail::Address::parse(which);
-    if (!parsed) co_return wrong(request, fmt::format("\"{}\" is no address", printable(which, 100)));
-    auto address = permits_.own_form(*parsed);
+    auto named = co_await address_of(which);
+    if (!named) co_return denied(named.error(), request);
+    auto address = std::move(*named);
     const bool get = request.method == "GET";
     if (get && what.empty()) co_return co_await state(std::move(request), std::move(address));
+    // Everybody may end their own sessions.
+    if (!get && what == "end-sessions" && address.key() == request.caller.key)
+        co_return co_await end_sessions(std::move(request), std::move(address));
     auto act = what == "factor" ? Act::reset_second_factor : what == "invite" ? Act::add_user : Act::reset_password;
     auto permitted = co_await permits_.require(request, act, address.text());
     if (!permitted) co_return denied(permitted.error(), request);
@@ -216,6 +238,7 @@ LoginsApi::Answer LoginsApi::one(Request request, std::string which, std::string
     request.body.clear();
     if (!get && what == "reset") co_return co_await reset(std::move(request), std::move(address), std::move(said));
     if (!get && what == "invite") co_return co_await invite(std::move(request), std::move(address));
+    if (!get && what == "end-sessions") co_return co_await end_sessions(std::move(request), std::move(address));
     if (!get && what == "unlock") co_return co_await unlock(std::move(request), std::move(address));
     if (!get && what == "factor") {
         auto reason = printable(text_in(said, "reason"), 500);
@@ -224,20 +247,38 @@ LoginsApi::Answer LoginsApi::one(Request request, std::string which, std::string
     co_return wrong(request, fmt::format("there is no {} {}", request.method, printable(request.path)), 404);
 }
 
+// A user name that nobody has becomes an address that nobody has: what follows must not tell.
+boost::asio::awaitable<Result<mail::Address>> LoginsApi::address_of(std::string which)
+{
+    if (const auto parsed = mail::Address::parse(which)) co_return permits_.own_form(*parsed);
+    auto owner = co_await logins().owner_of_name(which);
+    if (!owner) co_return std::unexpected(owner.error());
+    if (*owner) co_return **owner;
+    auto nobody = mail::Address::parse(which + "@user.invalid");
+    if (nobody) co_return std::move(*nobody);
+    co_return fault(Retry::never, fmt::format("\"{}\" is no address and no user name", printable(which, 100)));
+}
+
 LoginsApi::Answer LoginsApi::state(Request request, mail::Address address)
 {
     if (address.key() != request.caller.key) {
         auto permitted = co_await permits_.require(request, Act::see_hidden, address.text());
         if (!permitted) co_return denied(permitted.error(), request);
+        auto noted = co_await permits_.note_look(request, "see_login", address.text());
+        if (!noted) co_return denied(noted.error(), request);
     }
     auto found = co_await logins().state(address);
     if (!found) co_return denied(found.error(), request);
     if (!*found) co_return wrong(request, fmt::format("{} has no login", address.text()), 404);
     const auto& login = **found;
+    json::array factors;
+    if (login.by_program) factors.emplace_back("program");
+    if (login.by_mail) factors.emplace_back("mail");
     json::object object{{"user_name", login.user_name},
                         {"password_changed", to_iso8601(login.changed)},
                         {"one_time", login.one_time},
-                        {"second_factor", login.second_factor},
+                        {"second_factor", factors},
+                        {"sessions", login.sessions},
                         {"recovery_codes", login.recovery_codes},
                         {"facts", login.facts},
                         {"wrong_in_a_row", login.wrong},
@@ -276,6 +317,15 @@ LoginsApi::Answer LoginsApi::unlock(Request request, mail::Address address)
     co_return done(request, *changed ? "unlocked" : "it was not locked", {{"changed", *changed}});
 }
 
+LoginsApi::Answer LoginsApi::end_sessions(Request request, mail::Address address)
+{
+    auto record = permits_.record(request, "end_sessions");
+    auto ended = co_await logins().end_sessions(address, std::move(record));
+    if (!ended) co_return denied(ended.error(), request);
+    if (!*ended) co_return wrong(request, fmt::format("{} has no login", address.text()), 404);
+    co_return done(request, "all sessions have ended");
+}
+
 LoginsApi::Answer LoginsApi::questions(Request request, mail::Address address)
 {
     auto declared = rules();
@@ -300,11 +350,15 @@ LoginsApi::Answer LoginsApi::reset(Request request, mail::Address address, json:
     if (!answer) co_return denied(answer.error(), request);
     if (answer->given) {
         services_.log.info("password reset", {{"actor", request.caller.name}, {"recipient", address.text()}});
+        const auto owner = co_await owner_of(services_, address.text());
+        if (owner) ports::tell_password_reset(services_.alarms, *owner, "after known facts were confirmed");
         co_return done(request, "yes\n" + given_text(*answer->given), given_json(*answer->given));
     }
     json::object object{{"done", false}};
     std::string text = "no";
     if (answer->case_number) {
+        const auto owner = co_await owner_of(services_, address.text());
+        if (owner) ports::tell_case_opened(services_.alarms, *answer->case_number, "reset", *owner);
         object["case"] = *answer->case_number;
         text += fmt::format(": it goes to the service manager as case {}", *answer->case_number);
     }
@@ -318,58 +372,13 @@ LoginsApi::Answer LoginsApi::reset_factor(Request request, mail::Address address
     auto record = permits_.record(request, "reset_second_factor");
     auto number = co_await logins().reset_factor(address, two, std::move(reason), std::move(record));
     if (!number) co_return denied(number.error(), request);
+    const auto owner = co_await owner_of(services_, address.text());
+    if (owner && *number) ports::tell_case_opened(services_.alarms, **number, "second_factor", *owner);
+    if (owner && !*number) ports::tell_second_factor_reset(services_.alarms, *owner);
     if (!*number) co_return done(request, "the second factor is gone; sessions have ended");
     if (request.wants_text)
         co_return Response::text(fmt::format("case {}: a second person must agree\n", **number), 202);
     co_return Response::json({{"case", **number}}, 202);
-}
-
-LoginsApi::Answer LoginsApi::cases(Request request)
-{
-    auto permitted = co_await permits_.require(request, Act::see_cases);
-    if (!permitted) co_return denied(permitted.error(), request);
-    auto found = co_await logins().cases(request.query.contains("all"));
-    if (!found) co_return denied(found.error(), request);
-    json::array all;
-    std::string text;
-    for (const auto& one : *found) {
-        text += fmt::format("{:>5}  {}  {:<14} {:<40} {} by {}{}{}\n", one.number, to_iso8601(one.at), one.kind,
-                            one.about, one.state, one.opened_by, one.text.empty() ? "" : ": " + one.text,
-                            one.outcome.empty() ? "" : fmt::format(" ({} by {})", one.outcome, one.closed_by));
-        all.push_back({{"number", one.number},
-                       {"at", to_iso8601(one.at)},
-                       {"kind", one.kind},
-                       {"about", one.about},
-                       {"organisation", one.organisation},
-                       {"opened_by", one.opened_by},
-                       {"text", one.text},
-                       {"state", one.state},
-                       {"closed_by", one.closed_by},
-                       {"outcome", one.outcome}});
-    }
-    if (request.wants_text) co_return Response::text(text.empty() ? "no case is open\n" : std::move(text));
-    co_return Response::json({{"cases", std::move(all)}});
-}
-
-LoginsApi::Answer LoginsApi::decide(Request request, std::string which)
-{
-    std::int64_t number = 0;
-    const auto [end, failed] = std::from_chars(which.data(), which.data() + which.size(), number);
-    if (failed != std::errc{} || end != which.data() + which.size())
-        co_return wrong(request, "a case has a number", 404);
-    auto permitted = co_await permits_.require(request, Act::handle_case);
-    if (!permitted) co_return denied(permitted.error(), request);
-    const auto said = object_in(request.body);
-    const auto* grant = said.if_contains("grant");
-    if (grant == nullptr || !grant->is_bool()) co_return wrong(request, "say grant: true or false");
-    auto record = permits_.record(request, "handle_case");
-    auto declared = rules();
-    auto reason = printable(text_in(said, "reason"), 500);
-    const bool grants = grant->get_bool();
-    auto given = co_await logins().decide(number, grants, std::move(reason), std::move(declared), std::move(record));
-    if (!given) co_return wrong(request, given.error().describe(), given.error().retry() == Retry::later ? 503 : 409);
-    if (*given) co_return done(request, given_text(**given), given_json(**given));
-    co_return done(request, "closed");
 }
 
 }  // namespace postern::control

@@ -1,11 +1,14 @@
-// Logins and cases, asked for and ordered.
+// Logins, asked for and ordered.
 //
-//     POST /v1/login                       {"user_name", "password", "code"}: granted, must_change, needs_code or
-//     refused POST /v1/login/{password,facts,factor,confirm}     the same, and "new", "facts", nothing, "secret" GET
-//     /v1/logins/ADDRESS              state, without secrets POST /v1/logins/ADDRESS/{invite,unlock} GET
-//     /v1/logins/ADDRESS/reset        the questions           POST {"answers": {question: answer}} POST
-//     /v1/logins/ADDRESS/factor       {"reason"}: takes the second factor away GET  /v1/cases?all= POST
-//     /v1/cases/NUMBER {"grant", "reason"}
+//     POST /v1/login                   {"user_name", "password", "code", "session"}: granted, must_change,
+//                                      must_set_factor, needs_code or refused; with a session where it was wanted
+//     POST /v1/login/{password,facts,factor,confirm,code,confirm-mail}     the same, and "new", "facts", nothing,
+//                                      "secret", nothing (a code is mailed), "code"
+//     POST /v1/session                 {"token"}: whose it is, while it goes on        POST /v1/session/end
+//     GET  /v1/logins/WHO              by address or user name: state, without secrets
+//     POST /v1/logins/WHO/{invite,unlock,end-sessions}
+//     GET  /v1/logins/WHO/reset    the questions           POST {"answers": {question: answer}}
+//     POST /v1/logins/WHO/factor   {"reason"}: takes the second factor away
 //
 // Who may ask for a login check is who may act for users: the portal, the mailbox server. A refusal never says why.
 #pragma once
@@ -27,17 +30,20 @@ public:
 private:
     using Answer = boost::asio::awaitable<Response>;
     [[nodiscard]] Answer login(Request request, std::string what);
-    [[nodiscard]] Answer check(Request request, directory::Credentials given);
+    [[nodiscard]] Answer check(Request request, directory::Credentials given, bool goes_on);
+    [[nodiscard]] Answer mail_a_code(Request request, directory::Credentials given);
+    [[nodiscard]] Answer session(Request request);
     [[nodiscard]] boost::asio::awaitable<void> tell_of_lock(std::string address, std::optional<Instant> until);
     [[nodiscard]] Answer one(Request request, std::string which, std::string what);
+    /// By address in either form, or by user name.
+    [[nodiscard]] boost::asio::awaitable<Result<mail::Address>> address_of(std::string which);
     [[nodiscard]] Answer state(Request request, mail::Address address);
     [[nodiscard]] Answer invite(Request request, mail::Address address);
     [[nodiscard]] Answer unlock(Request request, mail::Address address);
+    [[nodiscard]] Answer end_sessions(Request request, mail::Address address);
     [[nodiscard]] Answer questions(Request request, mail::Address address);
     [[nodiscard]] Answer reset(Request request, mail::Address address, boost::json::object said);
     [[nodiscard]] Answer reset_factor(Request request, mail::Address address, std::string reason);
-    [[nodiscard]] Answer cases(Request request);
-    [[nodiscard]] Answer decide(Request request, std::string which);
 
     [[nodiscard]] directory::Logins& logins() const { return services_.directory.logins(); }
     [[nodiscard]] vocabulary::LoginRules rules() const { return services_.generations.current()->policy->logins(); }

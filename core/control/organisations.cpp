@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 #include "control/file_sets.hpp"
+#include "control/json_body.hpp"
+#include "control/yearly_tasks.hpp"
 #include "gateway/archive.hpp"
 #include "policy/parse.hpp"
 
@@ -20,34 +22,6 @@ using vocabulary::Organisation;
 using vocabulary::Suspension;
 
 constexpr std::string_view path = "/v1/organisations";
-constexpr auto a_year = std::chrono::hours{24 * 365};
-
-/// What has to be done each year, by whom.
-struct YearlyTask {
-    std::string_view name;
-    std::string_view text;
-};
-constexpr YearlyTask yearly[] = {{"terms", "the signatory accepts the service's terms"},
-                                 {"users", "its administrators confirm that its users are still here"},
-                                 {"groups", "its administrators confirm that every group and list has its owner"}};
-
-Response wrong(const Request& request, const std::string& what, unsigned status = 400)
-{
-    return Response::error(status, what, request.wants_text);
-}
-
-json::object object_in(const std::string& body)
-{
-    boost::system::error_code malformed;
-    auto value = json::parse(body, malformed);
-    return malformed || !value.is_object() ? json::object{} : std::move(value.get_object());
-}
-
-std::string text_in(const json::object& object, const char* name)
-{
-    const auto* value = object.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string{};
-}
 
 /// How it is suspended, now or from a time to come; nothing: it is not.
 std::optional<Suspension::Kind> state_of(const policy::Snapshot& policy, const std::string& id)
@@ -88,31 +62,18 @@ json::array texts(const auto& all)
     return array;
 }
 
-/// What is to be done, with what stands in the way first.
-json::array tasks_of(const Organisation& organisation, const std::map<std::string, directory::TaskDone>& done,
-                     Instant now)
+json::array tasks_json(const std::vector<OrganisationTask>& tasks, Instant now)
 {
-    json::array tasks;
-    if (organisation.administrators.size() < 2)
-        tasks.push_back({{"task", "administrators"},
-                         {"due", true},
-                         {"text", fmt::format("it names {} administrators; at least two are needed, so that one may be "
-                                              "away",
-                                              organisation.administrators.size())}});
-    if (organisation.signatory.empty())
-        tasks.push_back(
-            {{"task", "signatory"}, {"due", true}, {"text", "it names no signatory, who accepts the terms"}});
-    for (const auto& task : yearly) {
-        const auto found = done.find(std::string(task.name));
-        const bool due = found == done.end() || now - found->second.at > a_year;
-        json::object object{{"task", std::string(task.name)}, {"due", due}, {"text", std::string(task.text)}};
-        if (found != done.end()) {
-            object["done"] = to_iso8601(found->second.at);
-            object["by"] = found->second.by;
+    json::array all;
+    for (const auto& task : tasks) {
+        json::object object{{"task", task.name}, {"due", task.is_due(now)}, {"text", task.text}};
+        if (task.done) {
+            object["done"] = to_iso8601(task.done->at);
+            object["by"] = task.done->by;
         }
-        tasks.push_back(std::move(object));
+        all.push_back(std::move(object));
     }
-    return tasks;
+    return all;
 }
 
 json::object organisation_json(const Organisation& organisation, Instant now)
@@ -184,7 +145,7 @@ OrganisationsApi::Answer OrganisationsApi::handle(Request request)
     if (!post && what.empty()) co_return co_await show(std::move(request), std::move(id));
     if (post && what == "suspend") co_return co_await suspend(std::move(request), std::move(id));
     if (post && what == "resume") co_return co_await resume(std::move(request), std::move(id));
-    if (post && what == "done") co_return co_await done(std::move(request), std::move(id));
+    if (post && what == "done") co_return co_await task_done(std::move(request), std::move(id));
     co_return wrong(request, fmt::format("there is no {} {}", request.method, printable(request.path)), 404);
 }
 
@@ -223,7 +184,7 @@ OrganisationsApi::Answer OrganisationsApi::show(Request request, std::string id)
     for (const auto& other : policy->organisations())
         if (other.part_of == id) parts.push_back(other.id);
     object["parts"] = texts(parts);
-    object["tasks"] = tasks_of(*policy->organisation(id), *tasks, now);
+    object["tasks"] = tasks_json(tasks_of(*policy->organisation(id), *tasks), now);
     if (!request.wants_text) co_return Response::json(object);
     std::string text = id + "\n";
     for (const auto& field : object) {
@@ -343,12 +304,11 @@ OrganisationsApi::Answer OrganisationsApi::put_in_file(Request request, std::uin
     co_return co_await generations_.handle(std::move(order));
 }
 
-OrganisationsApi::Answer OrganisationsApi::done(Request request, std::string id)
+OrganisationsApi::Answer OrganisationsApi::task_done(Request request, std::string id)
 {
     const auto said = object_in(request.body);
     const auto task = text_in(said, "task");
-    if (std::ranges::find(yearly, task, &YearlyTask::name) == std::end(yearly))
-        co_return wrong(request, "task is one of terms, users, groups");
+    if (!is_yearly_task(task)) co_return wrong(request, "task is one of terms, users, groups");
     auto permitted = co_await permits_.require(request, Act::add_user, id);
     if (!permitted) co_return denied(permitted.error(), request);
     auto record = permits_.record(request, "yearly_task", id, "done", task);

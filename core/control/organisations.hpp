@@ -33,7 +33,7 @@ private:
     [[nodiscard]] Answer show(Request request, std::string id);
     [[nodiscard]] Answer suspend(Request request, std::string id);
     [[nodiscard]] Answer resume(Request request, std::string id);
-    [[nodiscard]] Answer done(Request request, std::string id);
+    [[nodiscard]] Answer task_done(Request request, std::string id);
     using PolicyPtr = std::shared_ptr<const policy::Snapshot>;
     /// Puts the policy in force with that organisation's `suspended:`; empty: without. `checked`: the policy that said
     /// that this is allowed.

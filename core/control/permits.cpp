@@ -39,14 +39,15 @@ constexpr Gate gates[] = {
     {"POST", "/v1/apply", false, Act::apply_policy},
     {"POST", "/v1/confirm", false, Act::apply_policy},
     {"POST", "/v1/revert", false, Act::apply_policy},
-    {"GET", "/v1/firmware", true, Act::see_status},
-    {"POST", "/v1/firmware", true, Act::apply_policy},
+    {"GET", "/v1/firmware", true, Act::see_firmware},
+    {"POST", "/v1/firmware", true, Act::manage_firmware},
     {"GET", "/v1/queue", true, Act::see_queue},
     {"POST", "/v1/queue", true, Act::manage_queue},
     {"GET", "/v1/quarantine", true, Act::see_quarantine},
     {"GET", "/v1/directory/import", false, Act::import_directory},
     {"POST", "/v1/directory/import", false, Act::import_directory},
     {"GET", "/v1/audit", true, Act::see_audit},
+    {"POST", "/v1/audit/retention", false, Act::apply_policy},
     {"GET", "/v1/directory/entry", false, Act::find_user},
 };
 
@@ -220,6 +221,27 @@ Permits::Async<Result<void>> Permits::note(directory::AuditRecord record)
     else
         services_.alarms.raise("audit", "What people do can't be put on record: " + noted.error().describe());
     co_return noted;
+}
+
+Permits::Async<Result<void>> Permits::note_look(const Request& request, std::string act, std::string target,
+                                                std::string detail)
+{
+    auto looked = record(request, std::move(act), std::move(target), "done", std::move(detail));
+    {
+        constexpr std::size_t most_remembered = 20'000;
+        constexpr auto a_while = std::chrono::minutes{10};
+        const std::lock_guard lock(mutex_);
+        const auto key = fmt::format("{}\n{}\n{}\n{}", looked.actor, looked.act, looked.target, looked.detail);
+        if (looks_.size() >= most_remembered) looks_.clear();
+        const auto [found, is_new] = looks_.try_emplace(key, looked.at);
+        if (!is_new && looked.at - found->second < a_while) co_return Result<void>{};
+        found->second = looked.at;
+    }
+    if (const auto address = mail::Address::parse(looked.target)) {
+        const auto owner = policy()->owner_of(address->domain());
+        if (owner && owner->organisation) looked.organisation = owner->organisation->id;
+    }
+    co_return co_await note(std::move(looked));
 }
 
 }  // namespace postern::control

@@ -9,8 +9,10 @@
 #include "directory/administration.hpp"
 #include "gateway/services.hpp"
 
+#include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 namespace postern::control {
 
@@ -44,6 +46,10 @@ public:
     /// Adds it; a fault raises the alarm "audit".
     [[nodiscard]] Async<Result<void>> note(directory::AuditRecord record);
 
+    /// The same for what somebody saw of another's data; once in a while, since a program may look all the time.
+    [[nodiscard]] Async<Result<void>> note_look(const Request& request, std::string act, std::string target,
+                                                std::string detail = {});
+
     /// The address in the member's own form, whichever it is given in; as it is where nobody owns its domain.
     [[nodiscard]] mail::Address own_form(const mail::Address& address) const;
 
@@ -51,6 +57,8 @@ private:
     [[nodiscard]] Async<Result<void>> decide(const Request& request, vocabulary::Act act, policy::Subject subject);
     [[nodiscard]] policy::SnapshotPtr policy() const { return services_.generations.current()->policy; }
     gateway::Services services_;
+    std::mutex mutex_;
+    std::unordered_map<std::string, Instant> looks_;  ///< under mutex_: what stands on record, and since when
 };
 
 /// What a request for a path needs on the whole service; nothing: its handler asks for itself, or there is no such

@@ -3,13 +3,12 @@
 #include "base/text.hpp"
 #include "directory/directory_impl.hpp"
 #include "directory/entry_check.hpp"
-#include "directory/passwords.hpp"
+#include "directory/look_alike.hpp"
 #include "directory/searching.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
-#include <set>
 
 namespace postern::directory {
 
@@ -46,6 +45,19 @@ Result<void> check_entry(Database& database, const DirectoryEntry& entry, const 
     return fault(Retry::never, fmt::format("{}", fmt::join(mistakes, "; "))).about(entry.address.text());
 }
 
+/// A new address that reads like another one, or mixes alphabets, is how somebody passes for somebody else.
+Result<void> looks_like_nobody(Database& database, const mail::Address& address, const std::string& organisation)
+{
+    const auto ask = [&](std::string why) {
+        return fault(Retry::never, fmt::format("{}; choose another, or say that you are sure", why))
+            .about(address.text());
+    };
+    if (const auto why = suspicious_letters(address.local()); !why.empty()) return ask(why);
+    if (const auto other = look_alike_of(database, address, organisation); !other.empty())
+        return ask(fmt::format("it looks like {}", other));
+    return {};
+}
+
 Result<Edited> edit_entry(Database& database, const EntryEdit& edit)
 {
     const std::string& key = edit.address.key();
@@ -69,13 +81,17 @@ Result<Edited> edit_entry(Database& database, const EntryEdit& edit)
     DirectoryEntry after = before;
     if (!edit.create) before = after = *edited.now.entry;
     if (auto changed = edit.change(after); !changed) return std::unexpected(changed.error());
+    if (edit.create && !edit.terms.look_alikes)
+        if (auto clear = looks_like_nobody(database, after.address, after.organisation); !clear)
+            return std::unexpected(clear.error());
     if (auto fits = check_entry(database, after, edit.check); !fits) return std::unexpected(fits.error());
     edited.fields = changed_fields(before, after);
     if (edited.fields.empty() && !edit.create) {
         edited.outcome = Edited::Outcome::unchanged;
         return edited;
     }
-    write_entry(database, after, edit.audit.actor, edit.audit.at);
+    if (stands) edited.before = edited.now.entry;
+    write_entry(database, after, edit.audit.actor, edit.audit.at, edit.terms.non_secure_rests);
     database.run("INSERT INTO edits(key) VALUES(?)", key);
     AuditRecord record = edit.audit;
     record.target = after.address.text();
@@ -85,133 +101,6 @@ Result<Edited> edit_entry(Database& database, const EntryEdit& edit)
     append_audit(database, std::move(record));
     edited.now = read_standing(database, key);
     return edited;
-}
-
-// --- many at once ----------------------------------------------------------------------------------------------------
-
-/// "Éric O'Brown" -> "eric.obrown": letters and digits of ASCII; accents of Latin letters are taken off.
-std::string local_part_of(std::string_view name)
-{
-    static constexpr std::pair<std::string_view, std::string_view> plain[] = {
-        {"àáâãäåÀÁÂÃÄÅ", "a"}, {"èéêëÈÉÊË", "e"}, {"ìíîïÌÍÎÏ", "i"},
-        {"òóôõöøÒÓÔÕÖØ", "o"}, {"ùúûüÙÚÛÜ", "u"}, {"ýÿÝ", "y"},
-        {"çÇ", "c"},           {"ñÑ", "n"},       {"ß", "s"}};
-    std::string local;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        const char c = name[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-            local += ascii_lower(c);
-        } else if (c == ' ' || c == '.' || c == '-' || c == '_') {
-            if (!local.empty() && local.back() != '.') local += '.';
-        } else if (static_cast<unsigned char>(c) >= 0xC0 && i + 1 < name.size()) {
-            for (const auto& [letters, letter] : plain)
-                if (letters.find(name.substr(i, 2)) != std::string_view::npos) local += letter;
-        }
-    }
-    while (!local.empty() && local.back() == '.') local.pop_back();
-    constexpr std::size_t longest = 40;
-    if (local.size() > longest) local.resize(longest);
-    return local;
-}
-
-class BulkAdd {
-public:
-    BulkAdd(Database& database, const BulkOrder& order) : database_(database), order_(order) {}
-
-    BulkResult prepare()
-    {
-        if (order_.people.size() > most_at_once)
-            problem(0, fmt::format("{} people; at most {} at a time", order_.people.size(), most_at_once));
-        std::set<std::string> names;
-        for (const auto& person : order_.people) {
-            if (!names.insert(to_lower(person.name)).second)
-                problem(person.line, fmt::format("{} stands twice; two people of one name are added one by one",
-                                                 printable(person.name, 80)));
-            invite(person);
-        }
-        return std::move(result_);
-    }
-
-    std::vector<DirectoryEntry>& entries() noexcept { return entries_; }
-
-private:
-    void problem(std::size_t line, std::string what) { result_.problems.push_back({line, std::move(what)}); }
-
-    void invite(const NewPerson& person)
-    {
-        const auto local = local_part_of(person.name);
-        if (local.empty())
-            return problem(person.line, fmt::format("\"{}\" gives no user name; write it in Latin letters, or add this "
-                                                    "one by hand",
-                                                    printable(person.name, 80)));
-        const auto address = free_address(local);
-        if (!address) return problem(person.line, fmt::format("no address is free for {}", printable(person.name, 80)));
-        DirectoryEntry entry;
-        entry.address = *address;
-        entry.organisation = order_.organisation;
-        entry.status = EntryStatus::invited;
-        entry.name = person.name;
-        entry.non_secure = person.non_secure;
-        entry.details = person.details;
-        auto mistakes = mistakes_of(entry);
-        if (const auto allowed = order_.check(entry); !allowed) mistakes.push_back(allowed.error().describe());
-        for (const auto& mistake : mistakes) problem(person.line, fmt::format("{}: {}", entry.address.text(), mistake));
-        result_.invited.push_back({person.name, entry.address.text(), free_user_name(entry.address), {}});
-        entries_.push_back(std::move(entry));
-    }
-
-    std::optional<mail::Address> free_address(const std::string& local)
-    {
-        constexpr int most_numbers = 1000;
-        for (int number = 1; number < most_numbers; ++number) {
-            const auto text = number == 1 ? local : fmt::format("{}{}", local, number);
-            const auto address = mail::Address::parse(text + "@" + order_.domain.text());
-            if (!address) return std::nullopt;
-            if (!read_entry(database_, address->key()) && taken_.insert(address->key()).second) return *address;
-        }
-        return std::nullopt;
-    }
-
-    /// The local part and the organisation: "eric.brown.greenstone".
-    std::string free_user_name(const mail::Address& address)
-    {
-        const std::string base = to_lower(address.local()) + "." + order_.organisation;
-        for (int number = 1;; ++number) {
-            auto name = number == 1 ? base : fmt::format("{}.{}", base, number);
-            auto row = database_.query("SELECT 1 FROM logins WHERE user_name = ?", name);
-            if (!row.next() && user_names_.insert(name).second) return name;
-        }
-    }
-
-    Database& database_;
-    const BulkOrder& order_;
-    BulkResult result_;
-    std::vector<DirectoryEntry> entries_;
-    std::set<std::string> taken_, user_names_;
-};
-
-/// Hashes of the one-time passwords, in the order of the people.
-Result<BulkResult> write_people(Database& database, const BulkOrder& order, const std::vector<std::string>& hashes)
-{
-    BulkAdd add(database, order);
-    auto result = add.prepare();
-    if (!result.problems.empty() || order.dry_run) return result;
-    for (std::size_t i = 0; i < add.entries().size(); ++i) {
-        const auto& entry = add.entries()[i];
-        write_entry(database, entry, order.audit.actor, order.audit.at);
-        database.run("INSERT INTO edits(key) VALUES(?)", entry.address.key());
-        database.run(
-            "INSERT OR REPLACE INTO logins(key, user_name, password, changed, one_time, valid_until) "
-            "VALUES(?, ?, ?, ?, 1, ?)",
-            entry.address.key(), result.invited[i].user_name, hashes.at(i), order.audit.at, order.valid_until);
-        AuditRecord record = order.audit;
-        record.target = entry.address.text();
-        record.organisation = entry.organisation;
-        record.outcome = "done";
-        record.detail = "invited, with a one-time password";
-        append_audit(database, std::move(record));
-    }
-    return result;
 }
 
 std::vector<Grant> read_grants(Database& database, const std::string& key)
@@ -278,37 +167,6 @@ Administration::Async<Result<Edited>> Administration::edit(EntryEdit edit)
         return edited;
     };
     co_return co_await impl_.writer->run<Edited>(std::move(work));
-}
-
-Administration::Async<Result<BulkResult>> Administration::bulk_add(BulkOrder order)
-{
-    struct Given {
-        std::vector<std::string> passwords, hashes;
-    };
-    const auto shared = std::make_shared<const BulkOrder>(std::move(order));
-    const std::size_t count = shared->dry_run || shared->people.size() > most_at_once ? 0 : shared->people.size();
-    std::function<Result<Given>(NoState&)> hashing = [count](NoState&) {
-        Given given;
-        for (std::size_t i = 0; i < count; ++i) {
-            given.passwords.push_back(make_one_time_password());
-            given.hashes.push_back(hash_password(given.passwords.back(), Strength::given));
-        }
-        return Result<Given>(std::move(given));
-    };
-    auto given = co_await impl_.hashers->run<Given>(std::move(hashing));
-    if (!given) co_return std::unexpected(given.error());
-    const auto made = std::make_shared<const Given>(std::move(*given));
-    std::function<Result<BulkResult>(Database&)> work = [impl = &impl_, shared, made](Database& database) {
-        auto result = write_people(database, *shared, made->hashes);
-        if (result && result->problems.empty() && !shared->dry_run)
-            database.after_commit([impl] { impl->entries_changed(); });
-        return result;
-    };
-    auto result = co_await impl_.writer->run<BulkResult>(std::move(work));
-    if (!result) co_return std::unexpected(result.error());
-    for (std::size_t i = 0; i < result->invited.size() && i < made->passwords.size(); ++i)
-        result->invited[i].one_time_password = made->passwords[i];
-    co_return result;
 }
 
 Administration::Async<Result<std::vector<Grant>>> Administration::grants_of(std::string key)

@@ -9,25 +9,31 @@
 #include "base/fault.hpp"
 #include "directory/audit.hpp"
 #include "directory/directory.hpp"
+#include "directory/logins.hpp"
+#include "directory/reminders.hpp"
 #include "directory/rows.hpp"
 #include "vocabulary/acts.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace postern::directory {
 
 struct EntryFilter {
-    std::string
-        like{};  ///< beginnings of words of name, local part, function, and of the organisation's id; empty: all
+    /// Beginnings of words of name, local part, function, domain, of the organisation's id, or of an organisation that
+    /// is `meant`: all of them must hold; empty: all entries.
+    std::string like{};
     std::string organisation{};
     std::optional<EntryKind> kind{};
     std::optional<EntryStatus> status{};
     bool hidden = false;  ///< also those that are ex-directory, invited, suspended or removed
     std::size_t limit = 50;
+    /// For each word of `like` in order, the organisations that it means too: by name, place or kind.
+    std::vector<std::set<std::string>> meant{};
 };
 
 /// One change of one entry.
@@ -38,12 +44,14 @@ struct EntryEdit {
     /// Makes the new entry of the old one (of an empty one for `create`); may be called twice. A fault (never) refuses.
     std::function<Result<void>(DirectoryEntry&)> change;
     EntryCheck check;
+    EntryTerms terms{};
     AuditRecord audit;  ///< at, actor and act; the rest is filled in
 };
 
 struct Edited {
     enum class Outcome { done, unchanged, conflict, absent, there_already } outcome = Outcome::done;
-    StandingEntry now;  ///< as it stands after all
+    StandingEntry now;         ///< as it stands after all
+    DirectoryEntryPtr before;  ///< as it stood; null: it was made
     std::vector<FieldChange> fields;
 };
 
@@ -91,6 +99,29 @@ struct TaskDone {
     std::string by;
 };
 
+/// A group or list that somebody is a member of.
+struct Membership {
+    std::string address, kind;
+    bool read = false, write = false, mail = false;
+};
+
+/// All that is kept about one person, but for secrets and for their mail.
+struct PersonKept {
+    StandingEntry standing;
+    std::vector<Membership> memberships;
+    std::vector<std::string> questions;  ///< of the facts by which the helpdesk knows them
+    std::optional<Instant> last_active;
+    std::vector<Case> cases;
+    std::vector<AuditRecord> audit;  ///< what they did, and what was done to them
+};
+
+/// How much there is of the audit.
+struct AuditAge {
+    std::uint64_t records = 0;
+    std::optional<Instant> oldest;
+    std::uint64_t over = 0;  ///< from before a time
+};
+
 class Administration {
 public:
     template <class T>
@@ -117,10 +148,25 @@ public:
     [[nodiscard]] Async<Result<std::map<std::string, TaskDone>>> tasks_of(std::string organisation);
     [[nodiscard]] Async<Result<void>> task_done(std::string organisation, std::string task, AuditRecord audit);
 
+    /// Of every organisation, by its id.
+    [[nodiscard]] Async<Result<std::map<std::string, std::map<std::string, TaskDone>>>> all_tasks();
+    /// `duties`: all that there are. Those of which an organisation is to be reminded now, at most so many; each once.
+    [[nodiscard]] Async<Result<std::vector<Reminder>>> remind(std::vector<Duty> duties, ReminderTimes times,
+                                                              Instant now, std::size_t at_most);
+    /// Whether something is due that is done once in that time; then its turn is taken.
+    [[nodiscard]] Async<Result<bool>> take_turn(std::string what, Duration every, Instant now);
+
+    [[nodiscard]] Async<Result<PersonKept>> kept_about(mail::Address address);
+    /// Deletes what is kept about a person whose entry was removed; the address stays known as one that was, and the
+    /// audit as it is until its time. False: there is no such entry. Fault (never): it was not removed.
+    [[nodiscard]] Async<Result<bool>> forget(mail::Address address, AuditRecord audit);
+
     [[nodiscard]] Async<Result<void>> note(AuditRecord record);
     [[nodiscard]] Async<Result<std::vector<AuditRecord>>> search(AuditFilter filter);
     [[nodiscard]] Async<Result<std::string>> export_all(std::string node);
     [[nodiscard]] Async<Result<AuditRecord>> last_record();
+    /// `until`: counts those from before.
+    [[nodiscard]] Async<Result<AuditAge>> audit_age(std::optional<Instant> until);
     /// Takes away the oldest records, in steps. Number of records.
     [[nodiscard]] Async<Result<std::size_t>> purge(Instant until);
 

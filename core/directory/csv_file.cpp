@@ -33,12 +33,14 @@ enum class Column {
     non_secure,
     senders,
     members,
+    user_name,
+    password_hash,
     detail
 };
 
-constexpr std::array<std::string_view, 12> columns{"organisation", "kind",       "address", "name",
-                                                   "status",       "function",   "owner",   "moved_to",
-                                                   "ex_directory", "non_secure", "senders", "members"};
+constexpr std::array<std::string_view, 14> columns{"organisation", "kind",    "address",   "name",         "status",
+                                                   "function",     "owner",   "moved_to",  "ex_directory", "non_secure",
+                                                   "senders",      "members", "user_name", "password_hash"};
 
 std::vector<std::string> words_in(std::string_view text)
 {
@@ -135,6 +137,10 @@ private:
                 address = *cell;
             else if (columns_[i].first == Column::organisation)
                 organisation = cell->empty() ? organisation : *cell;
+            else if (columns_[i].first == Column::user_name)
+                made.user_name = *cell;
+            else if (columns_[i].first == Column::password_hash)
+                made.password_hash = *cell;
             else if (!set(made.entry, i, *cell, row.line))
                 return;
         }
@@ -220,6 +226,8 @@ private:
                 return true;
             case Column::organisation:
             case Column::address:
+            case Column::user_name:
+            case Column::password_hash:
                 break;
         }
         return true;

@@ -3,6 +3,7 @@
 //
 //     organisation,kind,address,name,status,function,owner,moved_to,ex_directory,non_secure,senders,members,telephone
 //
+// `user_name` and `password_hash` (argon2id, as argon2 prints it) bring a login along; they are read and never written.
 // Any other column is a detail of that name. `members` of a group are "address:rwm" with spaces between, of a list
 // addresses; `senders` is members, organisation, community, or addresses. Pure; any thread. All that is wrong comes
 // back at once, with the line: columns that nobody knows how to read, quotes that don't end, text that is not UTF-8,

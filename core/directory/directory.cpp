@@ -91,6 +91,7 @@ Result<std::unique_ptr<Directory>> Directory::open(DirectoryOptions options)
     if (auto migrated = store::migrate(*database, migrations()); !migrated) return std::unexpected(migrated.error());
     try {
         index_words(*database);
+        index_looks(*database);
     } catch (const store::StorageFailure& failure) {
         return std::unexpected(failure.fault());
     }
@@ -197,20 +198,20 @@ Directory::Async<Result<std::optional<bool>>> Directory::recalled(mail::Address 
 }
 
 Directory::Async<Result<Directory::Impl::Planned>> Directory::Impl::plan(std::shared_ptr<const ImportDocument> document,
-                                                                         EntryCheck check)
+                                                                         EntryCheck check, EntryTerms terms)
 {
-    std::function<Result<Planned>(Database&)> work = [document, check, this](Database& database) {
+    std::function<Result<Planned>(Database&)> work = [document, check, terms, this](Database& database) {
         const OneView view(database);
         const std::int64_t newest = newest_import(database);
-        return Result<Planned>(Planned{compare(database, *document, check, &progress), newest});
+        return Result<Planned>(Planned{compare(database, *document, check, terms, &progress), newest});
     };
     co_return co_await overview->run<Planned>(std::move(work));
 }
 
-Directory::Async<Result<Difference>> Directory::plan(ImportDocument document, EntryCheck check)
+Directory::Async<Result<Difference>> Directory::plan(ImportDocument document, EntryCheck check, EntryTerms terms)
 {
     auto shared = std::make_shared<const ImportDocument>(std::move(document));
-    auto planned = co_await impl_->plan(std::move(shared), std::move(check));
+    auto planned = co_await impl_->plan(std::move(shared), std::move(check), terms);
     impl_->progress.end();
     if (!planned) co_return std::unexpected(std::move(planned.error()));
     co_return std::move(planned->difference);
@@ -219,10 +220,10 @@ Directory::Async<Result<Difference>> Directory::plan(ImportDocument document, En
 // The comparison runs beside the writer and is taken as it is unless another import came between; so the writer,
 // on which remembered answers wait, has only the writing to do.
 Directory::Async<Result<Difference>> Directory::apply(ImportDocument document, EntryCheck check, std::string actor,
-                                                      Instant at)
+                                                      Instant at, EntryTerms terms)
 {
     const auto shared = std::make_shared<const ImportDocument>(std::move(document));
-    auto planned = co_await impl_->plan(shared, check);
+    auto planned = co_await impl_->plan(shared, check, terms);
     if (!planned) co_return std::unexpected(std::move(planned.error()));
     if (!planned->difference.valid()) {
         impl_->progress.end();
@@ -230,12 +231,12 @@ Directory::Async<Result<Difference>> Directory::apply(ImportDocument document, E
     }
 
     const auto plan = std::make_shared<Impl::Planned>(std::move(*planned));
-    std::function<Result<void>(Database&)> work = [impl = impl_.get(), shared, check, plan, actor,
-                                                   at](Database& database) {
+    std::function<Result<void>(Database&)> work = [impl = impl_.get(), shared, check, plan, actor, at,
+                                                   terms](Database& database) {
         if (const auto newest = newest_import(database); newest != plan->after_import)
-            *plan = {compare(database, *shared, check), newest};
+            *plan = {compare(database, *shared, check, terms), newest};
         if (!plan->difference.valid()) return Result<void>();
-        write_difference(database, plan->difference, *shared, actor, at, &impl->progress);
+        write_difference(database, plan->difference, *shared, actor, at, terms, &impl->progress);
         append_audit(database, import_record(plan->difference, *shared, actor, at));
         database.after_commit([impl] { impl->entries_changed(); });
         return Result<void>();

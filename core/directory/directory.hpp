@@ -76,11 +76,11 @@ public:
 
     // --- import ----------------------------------------------------------------------------------------------------
     /// What apply() would do; writes nothing.
-    [[nodiscard]] Async<Result<Difference>> plan(ImportDocument document, EntryCheck check);
+    [[nodiscard]] Async<Result<Difference>> plan(ImportDocument document, EntryCheck check, EntryTerms terms = {});
     /// Makes the entries of the organisations named in the document exactly what it says, all or nothing; entries
     /// that it leaves out become "removed". With problems nothing is written. `actor` and `at` go on record.
     [[nodiscard]] Async<Result<Difference>> apply(ImportDocument document, EntryCheck check, std::string actor,
-                                                  Instant at);
+                                                  Instant at, EntryTerms terms = {});
 
     [[nodiscard]] Async<Result<Counts>> counts();
     /// Everybody and every desk that mail passes for, groups and lists left out: for what concerns all of them.

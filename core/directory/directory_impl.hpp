@@ -81,7 +81,8 @@ struct Directory::Impl {
         Difference difference;
         std::int64_t after_import = 0;
     };
-    [[nodiscard]] Async<Result<Planned>> plan(std::shared_ptr<const ImportDocument> document, EntryCheck check);
+    [[nodiscard]] Async<Result<Planned>> plan(std::shared_ptr<const ImportDocument> document, EntryCheck check,
+                                              EntryTerms terms);
 };
 
 }  // namespace postern::directory

@@ -3,6 +3,7 @@
 // Values; made by Directory::plan and Directory::apply.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/fault.hpp"
 #include "vocabulary/directory_entry.hpp"
 
@@ -41,14 +42,22 @@ struct EntryChange {
 
 /// The difference between a document and the directory, for the organisations that the document names.
 struct Difference {
+    /// A login that an entry brings along, for who has none or never used it.
+    struct Login {
+        std::string key, user_name, password;  ///< `password`: a hash
+    };
     std::vector<DirectoryEntry> added;
     std::vector<EntryChange> changed;
     std::vector<DirectoryEntry> removed;  ///< not in the document: their status becomes "removed"
+    std::vector<Login> logins;            ///< that would be made, or were
     std::size_t unchanged = 0;
     std::vector<ImportProblem> problems;  ///< all that was found, by line; not empty: nothing was or would be written
 
     [[nodiscard]] bool valid() const noexcept { return problems.empty(); }
-    [[nodiscard]] bool empty() const noexcept { return added.empty() && changed.empty() && removed.empty(); }
+    [[nodiscard]] bool empty() const noexcept
+    {
+        return added.empty() && changed.empty() && removed.empty() && logins.empty();
+    }
 };
 
 /// How far a long piece of work is, for whoever waits and looks. Thread-safe.
@@ -80,5 +89,12 @@ private:
 /// Whether an entry may be: that its organisation exists and the address is in one of its domains. The fault's
 /// detail is shown with the entry's line. Called on a thread of the directory, never on an I/O thread.
 using EntryCheck = std::function<Result<void>(const DirectoryEntry&)>;
+
+/// What else policy says of entries that are written.
+struct EntryTerms {
+    Duration non_secure_rests = std::chrono::hours{48};  ///< a changed address outside, before it counts
+    /// Whether new addresses may look like others of their organisation: somebody was asked, and is sure.
+    bool look_alikes = false;
+};
 
 }  // namespace postern::directory

@@ -1,6 +1,10 @@
 #include "directory/importing.hpp"
 
+#include "base/text.hpp"
 #include "directory/entry_check.hpp"
+#include "directory/login_rows.hpp"
+#include "directory/look_alike.hpp"
+#include "directory/passwords.hpp"
 #include "directory/rows.hpp"
 
 #include <fmt/format.h>
@@ -31,8 +35,9 @@ std::string print_members(const DirectoryEntry& entry)
 /// One comparison: what stands, what was seen of it, and what is found.
 class Comparison {
 public:
-    Comparison(Database& database, const ImportDocument& document, const EntryCheck& check, Progress* progress)
-        : database_(database), document_(document), check_(check), progress_(progress)
+    Comparison(Database& database, const ImportDocument& document, const EntryCheck& check, const EntryTerms& terms,
+               Progress* progress)
+        : database_(database), document_(document), check_(check), terms_(terms), progress_(progress)
     {
     }
 
@@ -56,6 +61,7 @@ public:
                 if (progress_) progress_->step();
             }
         collect_removed();
+        if (!terms_.look_alikes) look_for_look_alikes();
         std::ranges::stable_sort(difference_.problems, {}, &ImportProblem::line);
         return std::move(difference_);
     }
@@ -79,6 +85,7 @@ private:
         if (entry.organisation != organisation)
             problem(declared.line, fmt::format("{} is declared under another organisation", entry.address.text()));
         check_texts(declared);
+        bring_login(declared);
         if (const auto allowed = check_(entry); !allowed)
             problem(declared.line, fmt::format("{}: {}", entry.address.text(), allowed.error().describe()));
         compare_with_standing(declared);
@@ -127,14 +134,83 @@ private:
         std::ranges::sort(difference_.removed, {}, [](const DirectoryEntry& entry) { return entry.address.key(); });
     }
 
+    // --- logins that are brought along -----------------------------------------------------------------------------
+
+    void bring_login(const vocabulary::ImportEntry& declared)
+    {
+        const DirectoryEntry& entry = declared.entry;
+        const auto wrong = [&](const std::string& what) {
+            problem(declared.line, fmt::format("{}: {}", entry.address.text(), what));
+        };
+        if (declared.password_hash.empty()) {
+            if (!declared.user_name.empty()) wrong("a user name goes with a password_hash");
+            return;
+        }
+        if (entry.kind != EntryKind::user) return wrong("only a user has a password");
+        if (const auto why = why_not_taken(declared.password_hash); !why.empty()) return wrong("password_hash: " + why);
+        const std::string& key = entry.address.key();
+        const auto before = read_login(database_, key);
+        // Whoever uses their login here has a password of their own; an import never takes its place.
+        if (before && !before->one_time) return;
+        std::string name = to_lower(declared.user_name);
+        if (name.empty() && before) name = before->user_name;
+        if (name.empty()) name = to_lower(entry.address.local()) + "." + entry.organisation;
+        if (const auto why = unfit_user_name(name); !why.empty()) return wrong(why);
+        const auto holder = find_login(database_, name);
+        if ((holder && holder->key != key) || !user_names_.insert(name).second)
+            return wrong(fmt::format("the user name \"{}\" is taken", printable(name, 80)));
+        difference_.logins.push_back({key, std::move(name), declared.password_hash});
+    }
+
+    static std::string unfit_user_name(const std::string& name)
+    {
+        constexpr std::size_t longest = 120;
+        const bool fits = name.size() >= 3 && name.size() <= longest &&
+                          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-+'") == std::string::npos;
+        return fits ? std::string{}
+                    : fmt::format("the user name \"{}\" has others than 3 to {} letters, digits and . _ - + '",
+                                  printable(name, 80), longest);
+    }
+
+    // --- look-alikes -------------------------------------------------------------------------------------------------
+
+    /// Among those that are new, and against all that stay.
+    void look_for_look_alikes()
+    {
+        std::unordered_set<std::string> fresh;
+        for (const auto& entry : difference_.added) fresh.insert(entry.address.key());
+        if (fresh.empty()) return;
+        for (const auto& organisation : document_.organisations) {
+            std::unordered_map<std::string, const DirectoryEntry*> seen;
+            for (const bool is_new : {false, true})
+                for (const auto& declared : organisation.entries) {
+                    const auto& entry = declared.entry;
+                    if (fresh.contains(entry.address.key()) != is_new || entry.status == EntryStatus::removed) continue;
+                    const std::string& local = entry.address.local();
+                    const auto other = seen.try_emplace(looks_of(local), &entry).first;
+                    if (!is_new) continue;
+                    auto why = suspicious_letters(local);
+                    for (const auto found : {other, seen.find(looks_as_written(local))})
+                        // The same address twice was told already.
+                        if (found != seen.end() && found->second->address.key() != entry.address.key())
+                            why = "it looks like " + found->second->address.text();
+                    if (!why.empty())
+                        problem(declared.line, fmt::format("{}: {}; choose another, or say that you are sure",
+                                                           entry.address.text(), why));
+                }
+        }
+    }
+
     Database& database_;
     const ImportDocument& document_;
     const EntryCheck& check_;
+    const EntryTerms& terms_;
     Progress* progress_;
     Difference difference_;
     std::unordered_set<std::string> named_;
     std::unordered_map<std::string, Standing> standing_;
     std::unordered_map<std::string, std::size_t> lines_;
+    std::unordered_set<std::string> user_names_;
 };
 
 }  // namespace
@@ -164,22 +240,35 @@ std::vector<FieldChange> changed_fields(const DirectoryEntry& before, const Dire
     return fields;
 }
 
-Difference compare(Database& database, const ImportDocument& document, const EntryCheck& check, Progress* progress)
+Difference compare(Database& database, const ImportDocument& document, const EntryCheck& check, const EntryTerms& terms,
+                   Progress* progress)
 {
-    return Comparison(database, document, check, progress).run();
+    return Comparison(database, document, check, terms, progress).run();
 }
 
 void write_difference(Database& database, const Difference& difference, const ImportDocument& document,
-                      const std::string& actor, Instant at, Progress* progress)
+                      const std::string& actor, Instant at, const EntryTerms& terms, Progress* progress)
 {
     if (progress)
         progress->begin("writing", difference.added.size() + difference.changed.size() + difference.removed.size());
     const auto step = [&] {
         if (progress) progress->step();
     };
-    for (const auto& entry : difference.added) write_entry(database, entry, actor, at), step();
-    for (const auto& change : difference.changed) write_entry(database, change.entry, actor, at), step();
+    for (const auto& entry : difference.added) write_entry(database, entry, actor, at, terms.non_secure_rests), step();
+    for (const auto& change : difference.changed)
+        write_entry(database, change.entry, actor, at, terms.non_secure_rests), step();
     for (const auto& entry : difference.removed) mark_removed(database, entry, actor, at), step();
+    for (const auto& login : difference.logins) {
+        LoginRow row;
+        row.key = login.key;
+        row.user_name = login.user_name;
+        row.password = login.password;
+        row.changed = at;
+        const auto before = read_login(database, login.key);
+        if (before && !before->one_time) continue;  // chosen here since the comparison
+        if (before) row.generation = before->generation + 1;
+        write_login(database, row);
+    }
     database.run("INSERT INTO imports(at, actor, file, added, changed, removed, unchanged) VALUES(?, ?, ?, ?, ?, ?, ?)",
                  at, actor, document.file, difference.added.size(), difference.changed.size(),
                  difference.removed.size(), difference.unchanged);

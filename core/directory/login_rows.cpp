@@ -47,6 +47,7 @@ std::optional<LoginRow> login_of(Query row)
     login.reset_locked = row.flag(15);
     login.reset_asks = row.string(16);
     login.generation = static_cast<std::uint64_t>(row.integer(17));
+    login.mailed_factor = row.flag(18);
     return login;
 }
 
@@ -65,6 +66,11 @@ Case case_of(const Query& row)
     found.closed = maybe(row, 9);
     found.closed_by = row.string(10);
     found.outcome = row.string(11);
+    if (const auto asks = row.text(12); !asks.empty()) {
+        const json::value parsed = json::parse(json::string_view(asks.data(), asks.size()));
+        found.who = std::string(parsed.at("who").as_string());
+        if (const auto* until = parsed.as_object().if_contains("until")) found.until = from_micros(until->as_int64());
+    }
     return found;
 }
 
@@ -72,12 +78,12 @@ Case case_of(const Query& row)
 
 std::optional<LoginRow> read_login(Database& database, const std::string& key)
 {
-    return login_of(
-        database.query("SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, "
-                       "lock_reason, last_login, "
-                       "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation FROM "
-                       "logins WHERE key = ?",
-                       key));
+    return login_of(database.query(
+        "SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, lock_reason, "
+        "last_login, "
+        "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation, mailed_factor "
+        "FROM logins WHERE key = ?",
+        key));
 }
 
 std::optional<LoginRow> find_login(Database& database, const std::string& name)
@@ -85,8 +91,8 @@ std::optional<LoginRow> find_login(Database& database, const std::string& name)
     auto login = login_of(database.query(
         "SELECT key, user_name, password, changed, one_time, valid_until, wrong, locked_until, lock_reason, "
         "last_login, "
-        "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation FROM logins "
-        "WHERE user_name = ?",
+        "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation, mailed_factor "
+        "FROM logins WHERE user_name = ?",
         name));
     return login ? login : read_login(database, name);
 }
@@ -94,14 +100,39 @@ std::optional<LoginRow> find_login(Database& database, const std::string& name)
 void write_login(Database& database, const LoginRow& login)
 {
     database.run(
-        "INSERT OR REPLACE INTO logins(key, user_name, password, changed, one_time, valid_until, wrong, locked_until, "
-        "lock_reason, last_login, warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, "
-        "generation) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO logins(key, user_name, password, changed, one_time, valid_until, wrong, locked_until, "
+        "lock_reason, last_login, "
+        "warned, totp, totp_step, recovery, reset_wrong, reset_locked, reset_asks, generation, mailed_factor) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT(key) DO UPDATE SET user_name = excluded.user_name, password = excluded.password, "
+        "changed = excluded.changed, one_time = excluded.one_time, valid_until = excluded.valid_until, "
+        "wrong = excluded.wrong, locked_until = excluded.locked_until, lock_reason = excluded.lock_reason, "
+        "last_login = excluded.last_login, warned = excluded.warned, totp = excluded.totp, "
+        "totp_step = excluded.totp_step, recovery = excluded.recovery, reset_wrong = "
+        "excluded.reset_wrong, reset_locked = excluded.reset_locked, reset_asks = excluded.reset_asks, "
+        "generation = excluded.generation, mailed_factor = excluded.mailed_factor",
         login.key, login.user_name, login.password, login.changed, login.one_time, login.valid_until, login.wrong,
         login.locked_until, login.lock_reason, login.last_login, login.warned, Blob{login.totp}, login.totp_step,
         json::serialize(json::value_from(login.recovery)), login.reset_wrong, login.reset_locked, login.reset_asks,
-        login.generation);
+        login.generation, login.mailed_factor);
+}
+
+std::optional<MailedCodeRow> read_mailed_code(Database& database, const std::string& key)
+{
+    auto row = database.query("SELECT code, until, wrong, sets_up FROM mailed_codes WHERE key = ?", key);
+    if (!row.next()) return std::nullopt;
+    return MailedCodeRow{key, row.string(0), row.instant(1), static_cast<unsigned>(row.integer(2)), row.flag(3)};
+}
+
+void write_mailed_code(Database& database, const MailedCodeRow& row)
+{
+    database.run("INSERT OR REPLACE INTO mailed_codes(key, code, until, wrong, sets_up) VALUES(?, ?, ?, ?, ?)", row.key,
+                 row.code, row.until, row.wrong, row.sets_up);
+}
+
+void forget_mailed_code(Database& database, const std::string& key)
+{
+    database.run("DELETE FROM mailed_codes WHERE key = ?", key);
 }
 
 std::map<std::string, std::string> read_facts(Database& database, const std::string& key)
@@ -132,10 +163,17 @@ void add_former(Database& database, const std::string& key, Instant at, const st
 
 std::int64_t open_case(Database& database, const Case& opened)
 {
+    std::string asks;
+    if (!opened.who.empty()) {
+        json::object object{{"who", opened.who}};
+        if (opened.until) object["until"] = to_micros(*opened.until);
+        asks = json::serialize(object);
+    }
     database.run(
-        "INSERT INTO cases(at, kind, about, organisation, opened_by, text, state, first_by) "
-        "VALUES(?, ?, ?, ?, ?, ?, 'open', ?)",
-        opened.at, opened.kind, opened.about, opened.organisation, opened.opened_by, opened.text, opened.first_by);
+        "INSERT INTO cases(at, kind, about, organisation, opened_by, text, state, first_by, asks) "
+        "VALUES(?, ?, ?, ?, ?, ?, 'open', ?, ?)",
+        opened.at, opened.kind, opened.about, opened.organisation, opened.opened_by, opened.text, opened.first_by,
+        asks);
     return database.last_rowid();
 }
 
@@ -143,8 +181,8 @@ std::vector<Case> read_cases(Database& database, bool closed_too)
 {
     std::vector<Case> found;
     auto rows = database.query(
-        "SELECT number, at, kind, about, organisation, opened_by, text, state, first_by, closed, closed_by, outcome "
-        "FROM cases WHERE state = 'open' OR ? ORDER BY number DESC LIMIT 1000",
+        "SELECT number, at, kind, about, organisation, opened_by, text, state, first_by, closed, closed_by, outcome, "
+        "asks FROM cases WHERE state = 'open' OR ? ORDER BY number DESC LIMIT 1000",
         closed_too);
     while (rows.next()) found.push_back(case_of(rows));
     return found;
@@ -153,8 +191,8 @@ std::vector<Case> read_cases(Database& database, bool closed_too)
 std::optional<Case> read_case(Database& database, std::int64_t number)
 {
     auto rows = database.query(
-        "SELECT number, at, kind, about, organisation, opened_by, text, state, first_by, closed, closed_by, outcome "
-        "FROM cases WHERE number = ?",
+        "SELECT number, at, kind, about, organisation, opened_by, text, state, first_by, closed, closed_by, outcome, "
+        "asks FROM cases WHERE number = ?",
         number);
     if (!rows.next()) return std::nullopt;
     return case_of(rows);

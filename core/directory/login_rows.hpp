@@ -21,6 +21,7 @@ struct LoginRow {
     bool reset_locked = false;
     std::string reset_asks;  ///< JSON list of questions
     std::uint64_t generation = 0;
+    bool mailed_factor = false;
     std::int64_t warned = 0;  ///< microseconds before the end of which was warned last; 0: none
 };
 
@@ -28,6 +29,17 @@ struct LoginRow {
 /// By user name, or by the key of an address.
 [[nodiscard]] std::optional<LoginRow> find_login(store::Database& database, const std::string& name);
 void write_login(store::Database& database, const LoginRow& row);
+
+/// A code on its way, as a hash.
+struct MailedCodeRow {
+    std::string key, code;
+    Instant until{};
+    unsigned wrong = 0;
+    bool sets_up = false;  ///< good for setting the factor up, and for nothing else; or else for logging in
+};
+[[nodiscard]] std::optional<MailedCodeRow> read_mailed_code(store::Database& database, const std::string& key);
+void write_mailed_code(store::Database& database, const MailedCodeRow& row);
+void forget_mailed_code(store::Database& database, const std::string& key);
 
 [[nodiscard]] std::map<std::string, std::string> read_facts(store::Database& database, const std::string& key);
 [[nodiscard]] std::vector<std::string> read_former(store::Database& database, const std::string& key,

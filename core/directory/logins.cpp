@@ -13,25 +13,18 @@ namespace {
 
 using store::Database;
 
-constexpr std::string_view refused_text = "the user name, the password or the code is wrong, or the login is locked";
-constexpr std::uint64_t totp_period = 30;
-
-/// A name as it is looked up: user names and address keys are in small letters.
-std::string normal_name(const std::string& typed)
-{
-    const auto address = mail::Address::parse(trim(typed));
-    return address ? address->key() : to_lower(trim(typed));
-}
-
 bool is_usable(const DirectoryEntryPtr& entry)
 {
     return entry && entry->kind == EntryKind::user &&
            (entry->status == EntryStatus::active || entry->status == EntryStatus::invited);
 }
 
+constexpr std::string_view idle = "inactive";
+
+/// Who was away for long comes in again by their second factor; nothing else opens a lock but time and people.
 bool is_locked(const LoginRow& login, Instant now)
 {
-    return (login.locked_until && now < *login.locked_until) || login.lock_reason == "inactive";
+    return (login.locked_until && now < *login.locked_until) || (login.lock_reason == idle && !has_factor(login));
 }
 
 bool is_too_old(const LoginRow& login, const vocabulary::LoginRules& rules, Instant now)
@@ -45,65 +38,160 @@ bool count_wrong(LoginRow& login, const vocabulary::LoginRules& rules, Instant n
     if (++login.wrong < rules.wrong_answers) return false;
     login.wrong = 0;
     login.locked_until = now + rules.locked_for;
-    login.lock_reason = "wrong answers";
+    if (login.lock_reason != idle) login.lock_reason = "wrong answers";
     return true;
 }
 
-/// Judges an attempt whose password was right or wrong, and writes what follows.
-LoginAnswer conclude(Database& database, const std::string& name, bool right, const std::string& code,
-                     const vocabulary::LoginRules& rules, Instant now)
+/// Whether the rules want a second factor of this person: for what they are, or for a role that they hold.
+bool needs_factor(Database& database, const DirectoryEntry& entry, const vocabulary::SecondFactorRule& rule)
 {
-    LoginAnswer answer;
-    auto login = find_login(database, name);
-    const auto entry = login ? read_entry(database, login->key) : nullptr;
-    if (!login || !is_usable(entry)) {
-        append_audit(database, login_record(printable(name, 100), "login", printable(name, 100), "failed", now,
-                                            login ? "not active" : "no such login"));
-        return answer;
-    }
-    const std::string address = entry->address.text();
-    const auto refuse = [&](const char* why) {
-        auto record = login_record(address, "login", address, "failed", now, why);
-        record.organisation = entry->organisation;
-        append_audit(database, std::move(record));
-    };
-    // A lock takes no notice of what is right, and is not made longer.
-    if (is_locked(*login, now)) return refuse("locked"), answer;
-    if (login->locked_until) login->locked_until.reset(), login->lock_reason.clear();
-    if (!right) {
-        answer.locked_now = count_wrong(*login, rules, now);
-        write_login(database, *login);
-        answer.address = address;
-        answer.organisation = entry->organisation;
-        return refuse(answer.locked_now ? "wrong, and locked now" : "wrong"), answer;
-    }
-    if (login->valid_until && now >= *login->valid_until) return refuse("a one-time password that ran out"), answer;
-    const bool has_factor = !login->totp.empty();
-    if (has_factor && code.empty()) {
-        answer.outcome = LoginAnswer::Outcome::needs_code;
-        return answer;
-    }
-    if (has_factor && !take_code(*login, code, now)) {
-        answer.locked_now = count_wrong(*login, rules, now);
-        write_login(database, *login);
-        return refuse(answer.locked_now ? "wrong code, and locked now" : "wrong code"), answer;
-    }
-    login->wrong = 0;
-    login->last_login = now;
-    write_login(database, *login);
-    database.run("INSERT OR REPLACE INTO activity(key, at) VALUES(?, ?)", login->key, now);
-    const bool must_change = login->one_time || is_too_old(*login, rules, now);
-    answer.outcome = must_change ? LoginAnswer::Outcome::must_change : LoginAnswer::Outcome::granted;
-    answer.address = address;
-    answer.organisation = entry->organisation;
-    answer.generation = login->generation;
-    auto record = login_record(address, "login", address, "done", now, must_change ? "must change the password" : "");
-    record.organisation = entry->organisation;
-    append_audit(database, std::move(record));
-    return answer;
+    const std::string& key = entry.address.key();
+    if (rule.everybody || rule.organisations.contains(entry.organisation)) return true;
+    if (rule.administrators && rule.administrators->contains(key)) return true;
+    if (rule.roles.empty()) return false;
+    auto rows = database.query("SELECT role FROM grants WHERE key = ?", key);
+    while (rows.next())
+        if (const auto role = vocabulary::role_named(rows.text(0)); role && rule.roles.contains(*role)) return true;
+    return false;
 }
 
+/// What is known of an attempt before the writer is asked.
+struct Attempt {
+    std::string name;  ///< as it is looked up
+    bool right = false;
+    std::string code;
+    MatchedCode matched;
+    std::string hash;      ///< that the password was held against
+    std::string stronger;  ///< of the same password, where the hash was weaker than ours or another's
+};
+
+/// Judges an attempt whose password was right or wrong, and writes what follows.
+class Judgement {
+public:
+    Judgement(Database& database, const Attempt& attempt, const vocabulary::LoginRules& rules, Instant now)
+        : database_(database), attempt_(attempt), rules_(rules), now_(now)
+    {
+    }
+
+    LoginAnswer give()
+    {
+        auto login = find_login(database_, attempt_.name);
+        entry_ = login ? read_entry(database_, login->key) : nullptr;
+        if (!login || !is_usable(entry_)) {
+            const auto shown = printable(attempt_.name, 100);
+            append_audit(database_,
+                         login_record(shown, "login", shown, "failed", now_, login ? "not active" : "no such login"));
+            return {};
+        }
+        // A lock takes no notice of what is right, and is not made longer.
+        if (is_locked(*login, now_)) return refuse("locked");
+        if (login->locked_until) {
+            login->locked_until.reset();
+            if (login->lock_reason != idle) login->lock_reason.clear();
+        }
+        // It may have been changed since it was read.
+        if (!attempt_.right || login->password != attempt_.hash) return count(*login, "wrong");
+        if (login->valid_until && now_ >= *login->valid_until) return refuse("a one-time password that ran out");
+        if (has_factor(*login)) {
+            if (attempt_.code.empty()) return ask_code(*login);
+            if (!take_code(*login)) return count(*login, "wrong code");
+        }
+        return let_in(*login);
+    }
+
+private:
+    LoginAnswer refuse(std::string_view why)
+    {
+        note("failed", why);
+        return {};
+    }
+
+    LoginAnswer count(LoginRow& login, std::string_view what)
+    {
+        LoginAnswer answer;
+        answer.locked_now = count_wrong(login, rules_, now_);
+        write_login(database_, login);
+        answer.address = entry_->address.text();
+        answer.organisation = entry_->organisation;
+        note("failed", fmt::format("{}{}", what, answer.locked_now ? ", and locked now" : ""));
+        return answer;
+    }
+
+    static LoginAnswer ask_code(const LoginRow& login)
+    {
+        LoginAnswer answer;
+        answer.outcome = LoginAnswer::Outcome::needs_code;
+        answer.by_program = !login.totp.empty();
+        answer.by_mail = login.mailed_factor;
+        return answer;
+    }
+
+    bool take_code(LoginRow& login)
+    {
+        if (!login.totp.empty() && take_program_code(login, attempt_.code, now_)) return true;
+        if (std::erase(login.recovery, attempt_.matched.recovery) > 0) return true;
+        return login.mailed_factor && take_mailed_code(database_, login.key, attempt_.matched, false, rules_, now_);
+    }
+
+    LoginAnswer let_in(LoginRow& login)
+    {
+        const std::string& address = entry_->address.text();
+        const bool was_idle = login.lock_reason == idle;
+        login.wrong = 0;
+        login.last_login = now_;
+        login.lock_reason.clear();
+        if (!attempt_.stronger.empty()) login.password = attempt_.stronger;
+        write_login(database_, login);
+        database_.run("INSERT OR REPLACE INTO activity(key, at) VALUES(?, ?)", login.key, now_);
+        if (was_idle) {
+            auto record = login_record(address, "unlock_login", address, "done", now_, "by the second factor");
+            record.organisation = entry_->organisation;
+            append_audit(database_, std::move(record));
+        }
+        LoginAnswer answer;
+        answer.address = address;
+        answer.organisation = entry_->organisation;
+        answer.generation = login.generation;
+        answer.outcome = LoginAnswer::Outcome::granted;
+        std::string_view detail;
+        if (login.one_time || is_too_old(login, rules_, now_)) {
+            answer.outcome = LoginAnswer::Outcome::must_change;
+            detail = "must change the password";
+        } else if (!has_factor(login) && needs_factor(database_, *entry_, rules_.second_factor)) {
+            answer.outcome = LoginAnswer::Outcome::must_set_factor;
+            detail = "must set up a second factor";
+        }
+        note("done", detail);
+        return answer;
+    }
+
+    void note(const char* outcome, std::string_view detail)
+    {
+        const std::string& address = entry_->address.text();
+        auto record = login_record(address, "login", address, outcome, now_, std::string(detail));
+        record.organisation = entry_->organisation;
+        append_audit(database_, std::move(record));
+    }
+
+    Database& database_;
+    const Attempt& attempt_;
+    const vocabulary::LoginRules& rules_;
+    Instant now_;
+    DirectoryEntryPtr entry_;
+};
+
 }  // namespace
+
+std::string normal_name(const std::string& typed)
+{
+    const auto address = mail::Address::parse(trim(typed));
+    return address ? address->key() : to_lower(trim(typed));
+}
+
+bool has_factor(const LoginRow& login) noexcept
+{
+    return !login.totp.empty() || login.mailed_factor;
+}
 
 AuditRecord login_record(const std::string& actor, std::string act, const std::string& target, std::string outcome,
                          Instant at, std::string detail)
@@ -118,49 +206,63 @@ AuditRecord login_record(const std::string& actor, std::string act, const std::s
     return record;
 }
 
-bool take_code(LoginRow& login, const std::string& typed, Instant now)
-{
-    const std::string code(trim(typed));
-    const auto step = static_cast<std::uint64_t>(to_micros(now) / 1'000'000) / totp_period;
-    // One step either way, for clocks that differ; never the same or an earlier one twice (RFC 6238 section 5.2).
-    for (std::uint64_t at = step - 1; at <= step + 1; ++at)
-        if (at > login.totp_step && equal_secrets(totp_code(login.totp, at), code)) {
-            login.totp_step = at;
-            return true;
-        }
-    for (auto one = login.recovery.begin(); one != login.recovery.end(); ++one)
-        if (verify_password(*one, to_lower(code))) {
-            login.recovery.erase(one);
-            return true;
-        }
-    return false;
-}
-
 Logins::Logins(Directory::Impl& directory) : impl_(std::make_unique<Impl>(directory)) {}
 Logins::~Logins() = default;
 
 Logins::Async<Result<LoginAnswer>> Logins::check(Credentials given, Rules rules, Instant now)
 {
+    struct Kept {
+        std::string password, mailed;
+        std::vector<std::string> recovery;
+        bool one_time = false;
+    };
     const std::string name = normal_name(given.user_name);
-    std::function<Result<std::string>(Database&)> reading = [name](Database& database) {
-        const auto login = find_login(database, name);
-        return Result<std::string>(login ? login->password : std::string{});
+    std::function<Result<Kept>(Database&)> reading = [name](Database& database) {
+        const OneView view(database);
+        Kept kept;
+        if (auto login = find_login(database, name)) {
+            kept.password = login->password;
+            kept.one_time = login->one_time;
+            kept.recovery = std::move(login->recovery);
+            if (auto mailed = read_mailed_code(database, login->key)) kept.mailed = std::move(mailed->code);
+        }
+        return Result<Kept>(std::move(kept));
     };
-    auto kept = co_await impl_->read<std::string>(std::move(reading));
+    auto kept = co_await impl_->read<Kept>(std::move(reading));
     if (!kept) co_return std::unexpected(kept.error());
-    std::function<Result<bool>()> verifying = [hash = *kept, password = given.password] {
-        if (!hash.empty() && verify_password(hash, password)) return Result<bool>(true);
-        // A given password's hash is cheaper, and that must not be seen either.
-        if (hash.find("m=65536,") == std::string::npos) pretend_to_verify(password);
-        return Result<bool>(false);
+    std::function<Result<Attempt>()> verifying = [kept = *kept, name, given] {
+        Attempt attempt;
+        attempt.name = name;
+        attempt.code = given.code;
+        attempt.hash = kept.password;
+        attempt.right = !kept.password.empty() && verify_password(kept.password, given.password);
+        const bool ours = is_as_strong_as_ours(kept.password);
+        // A cheaper hash must not be seen in the time either.
+        if (!attempt.right && !ours) pretend_to_verify(given.password);
+        if (attempt.right) attempt.matched = match_code(kept.recovery, kept.mailed, given.code);
+        // One that was brought along by an import becomes one of ours.
+        if (attempt.right && !ours && !kept.one_time)
+            attempt.stronger = hash_password(given.password, Strength::chosen);
+        return Result<Attempt>(std::move(attempt));
     };
-    auto right = co_await impl_->hash<bool>(std::move(verifying));
-    if (!right) co_return std::unexpected(right.error());
-    std::function<Result<LoginAnswer>(Database&)> writing = [name, right = *right, code = given.code, rules,
+    auto attempt = co_await impl_->hash<Attempt>(std::move(verifying));
+    if (!attempt) co_return std::unexpected(attempt.error());
+    std::function<Result<LoginAnswer>(Database&)> writing = [attempt = std::move(*attempt), rules,
                                                              now](Database& database) {
-        return Result<LoginAnswer>(conclude(database, name, right, code, rules, now));
+        return Result<LoginAnswer>(Judgement(database, attempt, rules, now).give());
     };
     co_return co_await impl_->write<LoginAnswer>(std::move(writing));
+}
+
+Logins::Async<Result<std::optional<mail::Address>>> Logins::owner_of_name(std::string user_name)
+{
+    using Owner = std::optional<mail::Address>;
+    std::function<Result<Owner>(Database&)> work = [name = normal_name(user_name)](Database& database) {
+        const auto login = find_login(database, name);
+        const auto entry = login ? read_entry(database, login->key) : nullptr;
+        return Result<Owner>(entry ? Owner(entry->address) : Owner{});
+    };
+    co_return co_await impl_->read<Owner>(std::move(work));
 }
 
 Logins::Async<Result<std::optional<LoginState>>> Logins::state(mail::Address address)
@@ -174,7 +276,8 @@ Logins::Async<Result<std::optional<LoginState>>> Logins::state(mail::Address add
         state.user_name = login->user_name;
         state.changed = login->changed;
         state.one_time = login->one_time;
-        state.second_factor = !login->totp.empty();
+        state.by_program = !login->totp.empty();
+        state.by_mail = login->mailed_factor;
         state.reset_locked = login->reset_locked;
         state.valid_until = login->valid_until;
         state.locked_until = login->locked_until;
@@ -184,6 +287,9 @@ Logins::Async<Result<std::optional<LoginState>>> Logins::state(mail::Address add
         state.wrong = login->wrong;
         state.facts = read_facts(database, key).size();
         state.recovery_codes = login->recovery.size();
+        auto sessions =
+            database.query("SELECT count(*) FROM sessions WHERE key = ? AND generation = ?", key, login->generation);
+        if (sessions.next()) state.sessions = static_cast<std::size_t>(sessions.integer(0));
         return Result<Found>(std::move(state));
     };
     co_return co_await impl_->read<Found>(std::move(work));
@@ -253,7 +359,7 @@ Logins::Async<Result<void>> Logins::change(Credentials given, std::string fresh,
         auto entry = *standing.entry;
         if (entry.status == EntryStatus::invited) {
             entry.status = EntryStatus::active;
-            write_entry(database, entry, entry.address.text(), now);
+            write_entry(database, entry, entry.address.text(), now, rules.non_secure_rests);
             database.run("INSERT INTO edits(key) VALUES(?)", key);
             database.after_commit([directory] { directory->entries_changed(); });
         }
@@ -263,93 +369,6 @@ Logins::Async<Result<void>> Logins::change(Credentials given, std::string fresh,
         return {};
     };
     co_return co_await impl_->write<void>(std::move(writing));
-}
-
-void Logins::active(const std::string& key, Instant now)
-{
-    constexpr std::size_t most_remembered = 500'000;
-    const std::lock_guard lock(impl_->mutex);
-    if (impl_->seen.size() < most_remembered) impl_->seen[key] = now;
-}
-
-Logins::Async<Result<void>> Logins::keep_activity()
-{
-    std::unordered_map<std::string, Instant> seen;
-    {
-        const std::lock_guard lock(impl_->mutex);
-        seen.swap(impl_->seen);
-    }
-    if (seen.empty()) co_return Result<void>{};
-    std::function<Result<void>(Database&)> work = [&seen](Database& database) {
-        for (const auto& [key, at] : seen)
-            database.run("INSERT INTO activity(key, at) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET at = excluded.at",
-                         key, at);
-        return Result<void>();
-    };
-    co_return co_await impl_->write<void>(std::move(work));
-}
-
-Logins::Async<Result<std::vector<ExpiryWarning>>> Logins::due_warnings(Rules rules, Instant now)
-{
-    using Warnings = std::vector<ExpiryWarning>;
-    if (!rules.password_age || rules.warn.empty()) co_return Warnings{};
-    std::function<Result<Warnings>(Database&)> work = [rules, now](Database& database) {
-        Warnings due;
-        struct Candidate {
-            std::string key, address, non_secure;
-            Instant changed{};
-            std::int64_t warned = 0;
-        };
-        std::vector<Candidate> candidates;
-        {
-            auto rows = database.query(
-                "SELECT l.key, e.address, e.non_secure, l.changed, l.warned FROM logins l JOIN entries e ON e.key = "
-                "l.key "
-                "WHERE l.one_time = 0 AND e.status = 'active' AND l.changed <= ?",
-                now - *rules.password_age + rules.warn.front());
-            while (rows.next())
-                candidates.push_back(
-                    {rows.string(0), rows.string(1), rows.string(2), rows.instant(3), rows.integer(4)});
-        }
-        for (const auto& one : candidates) {
-            const Instant runs_out = one.changed + *rules.password_age;
-            // The shortest of the declared times that has begun, and was not told yet.
-            const Duration* stage = nullptr;
-            for (const auto& before : rules.warn)
-                if (now >= runs_out - before) stage = &before;
-            if (stage == nullptr || now >= runs_out) continue;
-            if (one.warned != 0 && one.warned <= stage->count()) continue;
-            due.push_back({one.address, one.non_secure, runs_out, *stage});
-            database.run("UPDATE logins SET warned = ? WHERE key = ?", stage->count(), one.key);
-        }
-        return Result<Warnings>(std::move(due));
-    };
-    co_return co_await impl_->write<Warnings>(std::move(work));
-}
-
-Logins::Async<Result<std::vector<std::string>>> Logins::lock_inactive(Rules rules, Instant now)
-{
-    using Addresses = std::vector<std::string>;
-    if (!rules.inactive) co_return Addresses{};
-    std::function<Result<Addresses>(Database&)> work = [rules, now](Database& database) {
-        Addresses locked;
-        std::vector<std::pair<std::string, std::string>> found;
-        {
-            auto rows = database.query(
-                "SELECT l.key, e.address FROM logins l JOIN entries e ON e.key = l.key LEFT JOIN activity a ON a.key = "
-                "l.key WHERE l.lock_reason != 'inactive' AND l.one_time = 0 AND "
-                "max(coalesce(a.at, 0), l.changed, coalesce(l.last_login, 0)) < ? LIMIT 1000",
-                now - *rules.inactive);
-            while (rows.next()) found.emplace_back(rows.string(0), rows.string(1));
-        }
-        for (const auto& [key, address] : found) {
-            database.run("UPDATE logins SET lock_reason = 'inactive', generation = generation + 1 WHERE key = ?", key);
-            append_audit(database, login_record("postern", "lock_login", address, "done", now, "inactive"));
-            locked.push_back(address);
-        }
-        return Result<Addresses>(std::move(locked));
-    };
-    co_return co_await impl_->write<Addresses>(std::move(work));
 }
 
 }  // namespace postern::directory

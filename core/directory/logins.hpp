@@ -29,26 +29,54 @@ struct Credentials {
 struct LoginAnswer {
     enum class Outcome {
         granted,
-        must_change,  ///< right, but only good for choosing a new password: one-time, or too old
-        needs_code,   ///< right so far; a code of the second factor is asked for
-        refused       ///< anything else
+        must_change,      ///< right, but only good for choosing a new password: one-time, or too old
+        must_set_factor,  ///< right, but only good for setting up the second factor that they need
+        needs_code,       ///< right so far; a code of the second factor is asked for
+        refused           ///< anything else
     } outcome = Outcome::refused;
     std::string address;  ///< own form
     std::string organisation;
-    std::uint64_t generation = 0;  ///< of the login: sessions of an older one have ended
-    bool locked_now = false;       ///< by this very attempt: somebody ought to be told
+    std::uint64_t generation = 0;              ///< of the login: sessions of an older one have ended
+    bool locked_now = false;                   ///< by this very attempt: somebody ought to be told
+    bool by_program = false, by_mail = false;  ///< needs_code: where a code may come from
 };
 
 /// What is known of a login, but for secrets.
 struct LoginState {
     std::string user_name;
     Instant changed{};
-    bool one_time = false, second_factor = false, reset_locked = false;
+    bool one_time = false, by_program = false, by_mail = false, reset_locked = false;
     std::optional<Instant> valid_until, locked_until, last_login;
     std::string lock_reason;
     std::uint64_t generation = 0;
     unsigned wrong = 0;
-    std::size_t facts = 0, recovery_codes = 0;
+    std::size_t facts = 0, recovery_codes = 0, sessions = 0;
+};
+
+/// A code to be mailed now; it is kept as a hash alone.
+struct CodeToMail {
+    DirectoryEntryPtr entry;  ///< whose it is
+    std::string code;
+    Instant until{};
+};
+
+/// A login that goes on.
+struct Session {
+    std::string token;  ///< whoever shows it is logged in; of a session that was begun, and of no other
+    std::string address;
+    std::string organisation;
+    Instant ends{};       ///< at the latest
+    Instant idle_ends{};  ///< unless it is used before
+};
+
+/// Somebody who may use another's mailbox for a time.
+struct Access {
+    std::int64_t number = 0;
+    std::string about;  ///< address of the mailbox
+    std::string who;    ///< address
+    std::string reason;
+    Instant begun{};
+    std::optional<Instant> until, ended;  ///< no `until`: until it is taken away
 };
 
 /// A password that is given, and to whom.
@@ -72,18 +100,26 @@ struct NewFactor {
 struct Case {
     std::int64_t number = 0;
     Instant at{};
-    std::string kind;   ///< "reset", "second_factor"
+    std::string kind;   ///< "reset", "second_factor", "exceptional_access"
     std::string about;  ///< address
     std::string organisation, opened_by, text;
     std::string state;     ///< "open", "closed"
     std::string first_by;  ///< who agreed first, where two must
     std::optional<Instant> closed;
     std::string closed_by, outcome;
+    std::string who;               ///< of exceptional access: who is to have it
+    std::optional<Instant> until;  ///< and how long; nothing: until it is taken away
 };
 
-/// Whom a warning is due to: their password runs out.
+/// What deciding a case came to.
+struct Decided {
+    Case now;
+    std::optional<GivenPassword> given;  ///< of a reset that was granted
+};
+
+/// Whom a warning is due to: their password runs out, or their login is to be locked since it is not used.
 struct ExpiryWarning {
-    std::string address, non_secure;
+    std::string address;
     Instant runs_out{};
     Duration before{};  ///< which of the declared times this is
 };
@@ -95,6 +131,8 @@ public:
     using Rules = vocabulary::LoginRules;
 
     [[nodiscard]] Async<Result<LoginAnswer>> check(Credentials given, Rules rules, Instant now);
+    /// Whose login has that user name; nothing: nobody's.
+    [[nodiscard]] Async<Result<std::optional<mail::Address>>> owner_of_name(std::string user_name);
     /// The login of an own address; nothing: there is none.
     [[nodiscard]] Async<Result<std::optional<LoginState>>> state(mail::Address address);
 
@@ -121,9 +159,25 @@ public:
     /// Takes a lock of the login away.
     [[nodiscard]] Async<Result<bool>> unlock(mail::Address address, AuditRecord audit);
 
+    // --- sessions ----------------------------------------------------------------------------------------------------
+    /// For a login that was granted just now.
+    [[nodiscard]] Async<Result<Session>> begin_session(LoginAnswer granted, Rules rules, Instant now);
+    /// Whose it is, and counts as a use of it; nothing: it has ended, or never was.
+    [[nodiscard]] Async<Result<std::optional<Session>>> session(std::string token, Rules rules, Instant now);
+    /// False: there was none.
+    [[nodiscard]] Async<Result<bool>> end_session(std::string token, Instant now);
+    /// All of a login. False: there is no such login.
+    [[nodiscard]] Async<Result<bool>> end_sessions(mail::Address address, AuditRecord audit);
+
     // --- second factor -----------------------------------------------------------------------------------------------
     [[nodiscard]] Async<Result<NewFactor>> begin_factor(Credentials given, std::string issuer, Rules rules,
                                                         Instant now);
+    /// Makes a code for who logs in, or sets this factor up; the caller mails it. Fault (never): refused; none is due;
+    /// too many in that time.
+    [[nodiscard]] Async<Result<CodeToMail>> new_mailed_code(Credentials given, Rules rules, Instant now);
+    /// With the code that was mailed: from now on codes come by mail. Recovery codes, where there were none.
+    [[nodiscard]] Async<Result<std::vector<std::string>>> confirm_mailed(Credentials given, std::string code,
+                                                                         Rules rules, Instant now);
     /// `code` of the new secret. Recovery codes, each good once.
     [[nodiscard]] Async<Result<std::vector<std::string>>> confirm_factor(Credentials given, std::string secret,
                                                                          std::string code, Rules rules, Instant now);
@@ -135,18 +189,31 @@ public:
     [[nodiscard]] Async<Result<std::vector<Case>>> cases(bool closed_too);
     /// Decides: `grant` does what the case asks for. A one-time password, where it is one. Fault (never): no such open
     /// case; the one who asked can't be the second.
-    [[nodiscard]] Async<Result<std::optional<GivenPassword>>> decide(std::int64_t number, bool grant,
-                                                                     std::string reason, Rules rules,
-                                                                     AuditRecord audit);
+    [[nodiscard]] Async<Result<Decided>> decide(std::int64_t number, bool grant, std::string reason, Rules rules,
+                                                AuditRecord audit);
+    [[nodiscard]] Async<Result<std::optional<Case>>> find_case(std::int64_t number);
+
+    // --- exceptional access ------------------------------------------------------------------------------------------
+    /// Opens a case where `two` people must agree, and gives its number; else gives the access.
+    [[nodiscard]] Async<Result<std::optional<std::int64_t>>> ask_access(Access wanted, bool two, AuditRecord audit);
+    /// To that mailbox, or to all where no address is given; `all`: those that have ended too.
+    [[nodiscard]] Async<Result<std::vector<Access>>> accesses(std::optional<mail::Address> about, bool all,
+                                                              Instant now);
+    /// What was ended; nothing: there is no such access that goes on.
+    [[nodiscard]] Async<Result<std::optional<Access>>> end_access(std::int64_t number, AuditRecord audit);
 
     // --- in time -----------------------------------------------------------------------------------------------------
-    /// Warnings that are due, each once.
+    /// Warnings of passwords that run out, each once.
     [[nodiscard]] Async<Result<std::vector<ExpiryWarning>>> due_warnings(Rules rules, Instant now);
+    /// Warnings of logins that will be locked since they are not used, each once.
+    [[nodiscard]] Async<Result<std::vector<ExpiryWarning>>> due_idle_warnings(Rules rules, Instant now);
     /// Sending, receiving and logging in count. Kept in memory until keep_activity(): a crash forgets minutes of it.
     void active(const std::string& key, Instant now);
     [[nodiscard]] Async<Result<void>> keep_activity();
     /// Locks logins of those who were not active for the declared time. Their addresses.
     [[nodiscard]] Async<Result<std::vector<std::string>>> lock_inactive(Rules rules, Instant now);
+    /// Takes away sessions, codes and records of codes that are over.
+    [[nodiscard]] Async<Result<void>> forget_what_is_over(Rules rules, Instant now);
 
     ~Logins();
 

@@ -1,4 +1,4 @@
-// Logins that are forgotten, locked or given: invitations, resets against known facts, second factors, cases.
+// Logins that are given, forgotten or locked: invitations, known facts, resets against them.
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "directory/logins_impl.hpp"
@@ -53,12 +53,21 @@ std::string free_user_name(Database& database, const DirectoryEntry& entry)
     }
 }
 
-/// A password and its hash, made before the writer is asked.
-struct Made {
-    std::string password, hash;
-};
+std::int64_t open_reset_case(Database& database, const std::string& address, const std::string& organisation,
+                             const AuditRecord& audit, const std::string& text)
+{
+    Case opened;
+    opened.at = audit.at;
+    opened.kind = "reset";
+    opened.about = address;
+    opened.organisation = organisation;
+    opened.opened_by = audit.actor;
+    opened.text = text;
+    return open_case(database, opened);
+}
 
-/// Puts a one-time password in the place of what was; sessions end.
+}  // namespace
+
 GivenPassword give(Database& database, LoginRow login, const Made& made, const vocabulary::LoginRules& rules,
                    Instant now)
 {
@@ -78,23 +87,6 @@ GivenPassword give(Database& database, LoginRow login, const Made& made, const v
     return {login.user_name, made.password, *login.valid_until};
 }
 
-std::int64_t open_reset_case(Database& database, const std::string& address, const std::string& organisation,
-                             const AuditRecord& audit, const std::string& text)
-{
-    Case opened;
-    opened.at = audit.at;
-    opened.kind = "reset";
-    opened.about = address;
-    opened.organisation = organisation;
-    opened.opened_by = audit.actor;
-    opened.text = text;
-    return open_case(database, opened);
-}
-
-}  // namespace
-
-namespace {
-
 Result<Made> make_one()
 {
     Made made;
@@ -102,8 +94,6 @@ Result<Made> make_one()
     made.hash = hash_password(made.password, Strength::given);
     return made;
 }
-
-}  // namespace
 
 Logins::Async<Result<GivenPassword>> Logins::invite(mail::Address address, Rules rules, AuditRecord audit)
 {
@@ -137,8 +127,10 @@ Logins::Async<Result<void>> Logins::set_facts(Credentials given, std::map<std::s
 {
     auto answer = co_await check(std::move(given), rules, now);
     if (!answer) co_return std::unexpected(answer.error());
+    if (answer->outcome == LoginAnswer::Outcome::must_set_factor)
+        co_return fault(Retry::never, "set up a second factor first");
     if (answer->outcome != LoginAnswer::Outcome::granted && answer->outcome != LoginAnswer::Outcome::must_change)
-        co_return fault(Retry::never, "the user name, the password or the code is wrong, or the login is locked");
+        co_return fault(Retry::never, std::string(refused_text));
     const std::size_t least = rules.reset_facts + 1;
     if (facts.size() < least || facts.size() > 20)
         co_return fault(Retry::never,
@@ -284,192 +276,6 @@ Logins::Async<Result<bool>> Logins::unlock(mail::Address address, AuditRecord au
         return Result<bool>(true);
     };
     co_return co_await impl_->write<bool>(std::move(work));
-}
-
-// --- second factor ---------------------------------------------------------------------------------------------------
-
-Logins::Async<Result<NewFactor>> Logins::begin_factor(Credentials given, std::string issuer, Rules rules, Instant now)
-{
-    auto answer = co_await check(std::move(given), rules, now);
-    if (!answer) co_return std::unexpected(answer.error());
-    if (answer->outcome != LoginAnswer::Outcome::granted)
-        co_return fault(Retry::never, "log in with a password of your own first");
-    NewFactor factor;
-    factor.secret = to_base32(random_bytes(20));
-    factor.uri =
-        fmt::format("otpauth://totp/{}:{}?secret={}&issuer={}", issuer, answer->address, factor.secret, issuer);
-    co_return factor;
-}
-
-namespace {
-
-std::string from_base32(std::string_view text)
-{
-    std::string bytes;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : text) {
-        std::uint32_t value = 0;
-        if (c >= 'A' && c <= 'Z')
-            value = static_cast<std::uint32_t>(c - 'A');
-        else if (c >= '2' && c <= '7')
-            value = static_cast<std::uint32_t>(c - '2') + 26;
-        else
-            return {};
-        bits = (bits << 5U) | value;
-        held += 5;
-        if (held >= 8) {
-            held -= 8;
-            bytes += static_cast<char>((bits >> held) & 0xFFU);
-        }
-    }
-    return bytes;
-}
-
-struct RecoveryCodes {
-    std::vector<std::string> codes, hashes;
-};
-
-}  // namespace
-
-Logins::Async<Result<std::vector<std::string>>> Logins::confirm_factor(Credentials given, std::string secret,
-                                                                       std::string code, Rules rules, Instant now)
-{
-    using Codes = std::vector<std::string>;
-    auto answer = co_await check(std::move(given), rules, now);
-    if (!answer) co_return std::unexpected(answer.error());
-    if (answer->outcome != LoginAnswer::Outcome::granted)
-        co_return fault(Retry::never, "log in with a password of your own first");
-    LoginRow probe;
-    probe.totp = from_base32(secret);
-    if (probe.totp.size() < 16 || !take_code(probe, code, now))
-        co_return fault(Retry::never, "this is not the code of that secret now; is the clock of your device right?");
-    std::function<Result<RecoveryCodes>()> making = [] {
-        constexpr int most_codes = 10;
-        RecoveryCodes made;
-        for (int i = 0; i < most_codes; ++i) {
-            made.codes.push_back(make_one_time_password());
-            made.hashes.push_back(hash_password(made.codes.back(), Strength::given));
-        }
-        return Result<RecoveryCodes>(std::move(made));
-    };
-    auto made = co_await impl_->hash<RecoveryCodes>(std::move(making));
-    if (!made) co_return std::unexpected(made.error());
-    auto address = mail::Address::parse(answer->address);
-    if (!address) co_return std::unexpected(address.error());
-    std::function<Result<Codes>(Database&)> work = [key = address->key(), who = address->text(), probe, made = *made,
-                                                    now](Database& database) -> Result<Codes> {
-        auto login = read_login(database, key);
-        if (!login) return fault(Retry::never, "the login is gone");
-        login->totp = probe.totp;
-        login->totp_step = probe.totp_step;
-        login->recovery = made.hashes;
-        ++login->generation;
-        write_login(database, *login);
-        append_audit(database, login_record(who, "set_second_factor", who, "done", now));
-        return made.codes;
-    };
-    co_return co_await impl_->write<Codes>(std::move(work));
-}
-
-namespace {
-
-Result<void> take_factor_away(Database& database, const std::string& key)
-{
-    auto login = read_login(database, key);
-    if (!login || login->totp.empty()) return fault(Retry::never, "there is no second factor");
-    login->totp.clear();
-    login->totp_step = 0;
-    login->recovery.clear();
-    ++login->generation;
-    write_login(database, *login);
-    return {};
-}
-
-}  // namespace
-
-Logins::Async<Result<std::optional<std::int64_t>>> Logins::reset_factor(mail::Address address, bool two,
-                                                                        std::string reason, AuditRecord audit)
-{
-    using Number = std::optional<std::int64_t>;
-    std::function<Result<Number>(Database&)> work = [address, two, reason,
-                                                     audit](Database& database) -> Result<Number> {
-        auto record = audit;
-        record.target = address.text();
-        Number number;
-        const auto entry = read_entry(database, address.key());
-        if (entry) record.organisation = entry->organisation;
-        if (two) {
-            const auto login = read_login(database, address.key());
-            if (!login || login->totp.empty()) return fault(Retry::never, "there is no second factor");
-            Case opened;
-            opened.at = audit.at;
-            opened.kind = "second_factor";
-            opened.about = address.text();
-            opened.organisation = record.organisation;
-            opened.opened_by = opened.first_by = audit.actor;
-            opened.text = reason;
-            number = open_case(database, opened);
-            record.outcome = "asked";
-            record.detail = fmt::format("case {}: {}", *number, reason);
-        } else if (auto taken = take_factor_away(database, address.key()); !taken) {
-            return std::unexpected(taken.error());
-        }
-        append_audit(database, std::move(record));
-        return number;
-    };
-    co_return co_await impl_->write<Number>(std::move(work));
-}
-
-// --- cases -----------------------------------------------------------------------------------------------------------
-
-Logins::Async<Result<std::vector<Case>>> Logins::cases(bool closed_too)
-{
-    std::function<Result<std::vector<Case>>(Database&)> work = [closed_too](Database& database) {
-        return Result<std::vector<Case>>(read_cases(database, closed_too));
-    };
-    co_return co_await impl_->read<std::vector<Case>>(std::move(work));
-}
-
-Logins::Async<Result<std::optional<GivenPassword>>> Logins::decide(std::int64_t number, bool grant, std::string reason,
-                                                                   Rules rules, AuditRecord audit)
-{
-    using Given = std::optional<GivenPassword>;
-    std::function<Result<Made>()> making_one = make_one;
-    auto made = co_await impl_->hash<Made>(std::move(making_one));
-    if (!made) co_return std::unexpected(made.error());
-    std::function<Result<Given>(Database&)> work = [number, grant, reason, rules, audit,
-                                                    made = *made](Database& database) -> Result<Given> {
-        auto found = read_case(database, number);
-        if (!found || found->state != "open")
-            return fault(Retry::never, fmt::format("there is no open case {}", number));
-        // Who asked for what needs two can withdraw it, and no more.
-        if (grant && !found->first_by.empty() && found->first_by == audit.actor)
-            return fault(Retry::never, "you asked for this; a second person must agree");
-        const auto address = mail::Address::parse(found->about);
-        if (!address) return std::unexpected(address.error());
-        Given given;
-        if (grant && found->kind == "second_factor") {
-            if (auto taken = take_factor_away(database, address->key()); !taken) return std::unexpected(taken.error());
-        } else if (grant) {
-            auto login = read_login(database, address->key());
-            if (!login) return fault(Retry::never, "there is no login any more");
-            given = give(database, std::move(*login), made, rules, audit.at);
-        }
-        found->state = "closed";
-        found->closed = audit.at;
-        found->closed_by = audit.actor;
-        found->outcome = grant ? "granted" : "refused";
-        if (!reason.empty()) found->outcome += ": " + reason;
-        write_case(database, *found);
-        auto record = audit;
-        record.target = found->about;
-        record.organisation = found->organisation;
-        record.detail = fmt::format("case {} {}", number, found->outcome);
-        append_audit(database, std::move(record));
-        return given;
-    };
-    co_return co_await impl_->write<Given>(std::move(work));
 }
 
 }  // namespace postern::directory

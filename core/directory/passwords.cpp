@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <sodium.h>
@@ -62,15 +63,31 @@ void pretend_to_verify(std::string_view password) noexcept
     static_cast<void>(verify_password(nobodys, password));
 }
 
-bool is_password_hash(std::string_view text) noexcept
+std::string why_not_taken(std::string_view hash)
 {
-    constexpr unsigned long long most_kib = 256 * 1024;
+    // OWASP's smallest, and what a few of them at once do to a machine.
+    constexpr unsigned long long least_kib = 7 * 1024, most_kib = 256 * 1024;
     constexpr unsigned long long most_passes = 10;
-    if (!text.starts_with("$argon2id$v=19$") || text.size() >= crypto_pwhash_STRBYTES) return false;
-    const auto memory = cost_of(text, "m="), passes = cost_of(text, "t=");
-    if (memory == 0 || memory > most_kib || passes == 0 || passes > most_passes) return false;
-    const std::string whole(text);
-    return crypto_pwhash_argon2id_str_needs_rehash(whole.c_str(), passes, memory * 1024) >= 0;
+    constexpr unsigned long long most_work = 512ULL * 1024;  // KiB times passes
+    if (!hash.starts_with("$argon2id$v=19$"))
+        return "only argon2id can be taken, in its printed form \"$argon2id$v=19$m=...,t=...,p=1$SALT$HASH\"; invite "
+               "this user instead";
+    const auto memory = cost_of(hash, "$m="), passes = cost_of(hash, ",t="), lanes = cost_of(hash, ",p=");
+    if (lanes != 1) return "argon2id with p other than 1 can't be verified here; invite this user instead";
+    if (memory < least_kib) return fmt::format("m={} is too cheap to guess; at least {} KiB", memory, least_kib);
+    if (memory > most_kib || passes > most_passes || memory * passes > most_work)
+        return fmt::format("m={},t={} is too costly to verify; at most {} KiB, {} passes, and {} KiB times passes",
+                           memory, passes, most_kib, most_passes, most_work);
+    const std::string whole(hash);
+    constexpr std::size_t shortest = 22;  // 16 bytes in base 64
+    const bool fits = passes > 0 && hash.size() - hash.rfind('$') > shortest && hash.size() < crypto_pwhash_STRBYTES && sodium_init() >= 0 &&
+                      crypto_pwhash_argon2id_str_needs_rehash(whole.c_str(), passes, memory * 1024) == 0;
+    return fits ? std::string{} : "the hash is cut off or not written as argon2 writes it";
+}
+
+bool is_as_strong_as_ours(std::string_view hash) noexcept
+{
+    return cost_of(hash, "$m=") == chosen_memory >> 10U && cost_of(hash, ",t=") == chosen_passes;
 }
 
 std::string make_one_time_password()

@@ -22,8 +22,11 @@ enum class Strength { chosen, given };
 [[nodiscard]] bool verify_password(std::string_view hash, std::string_view password) noexcept;
 /// Costs what a wrong password costs, for user names that there are none of.
 void pretend_to_verify(std::string_view password) noexcept;
-/// Whether the text is a hash that verify_password reads, and no costlier than we would make: for an import.
-[[nodiscard]] bool is_password_hash(std::string_view text) noexcept;
+/// Why a hash that was made elsewhere can't be taken: of another kind, not readable, or too cheap or too costly to
+/// verify. Empty: it can.
+[[nodiscard]] std::string why_not_taken(std::string_view hash);
+/// Whether it costs just what a chosen password's costs.
+[[nodiscard]] bool is_as_strong_as_ours(std::string_view hash) noexcept;
 
 /// "kfqt-7mzd-x2pw-9hrv": 16 letters and digits that can't be mistaken for each other, 79 random bits.
 [[nodiscard]] std::string make_one_time_password();

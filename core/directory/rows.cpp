@@ -1,6 +1,7 @@
 #include "directory/rows.hpp"
 
 #include "base/text.hpp"
+#include "directory/look_alike.hpp"
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -56,7 +57,8 @@ DirectoryEntry entry_of(const Query& row)
             .non_secure = row.string(10),
             .members = {},
             .senders = *senders,
-            .named_senders = parse_texts(row.text(12))};
+            .named_senders = parse_texts(row.text(12)),
+            .non_secure_history = {row.instant(13), row.string(14)}};
 }
 
 bool has_members(const DirectoryEntry& entry) noexcept
@@ -87,6 +89,15 @@ void write_members(Database& database, const DirectoryEntry& entry, bool stood)
     }
 }
 
+/// A changed non-secure address rests; one that is changed again while it rests never counted.
+vocabulary::NonSecureHistory history_of(const DirectoryEntry* before, const DirectoryEntry& after, Instant at,
+                                        Duration rests)
+{
+    if (before == nullptr || before->status == EntryStatus::removed) return {};
+    if (before->non_secure == after.non_secure) return before->non_secure_history;
+    return {at, before->non_secure_at(at, rests)};
+}
+
 void forget_words(Database& database, const DirectoryEntry& entry)
 {
     for (const auto& word : words_of(entry))
@@ -99,12 +110,13 @@ StandingEntry read_standing(Database& database, std::string_view key)
 {
     Query row = database.query(
         "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
-        "non_secure, senders, named_senders, version, changed, changed_by FROM entries WHERE key = ?",
+        "non_secure, senders, named_senders, non_secure_since, non_secure_before, version, changed, changed_by "
+        "FROM entries WHERE key = ?",
         key);
     if (!row.next()) return {};
     auto entry = std::make_shared<DirectoryEntry>(entry_of(row));
     read_members(database, *entry);
-    return {std::move(entry), static_cast<std::uint64_t>(row.integer(13)), row.instant(14), row.string(15)};
+    return {std::move(entry), static_cast<std::uint64_t>(row.integer(15)), row.instant(16), row.string(17)};
 }
 
 DirectoryEntryPtr read_entry(Database& database, std::string_view key)
@@ -117,7 +129,7 @@ void read_organisation(Database& database, std::string_view organisation,
 {
     Query rows = database.query(
         "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
-        "non_secure, senders, named_senders FROM entries WHERE organisation = ?",
+        "non_secure, senders, named_senders, non_secure_since, non_secure_before FROM entries WHERE organisation = ?",
         organisation);
     while (rows.next()) {
         auto entry = entry_of(rows);
@@ -126,26 +138,31 @@ void read_organisation(Database& database, std::string_view organisation,
     }
 }
 
-void write_entry(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at)
+void write_entry(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at, Duration rests)
 {
     const std::string& key = entry.address.key();
     const std::string reversed = backwards(key);
     const auto before = read_entry(database, key);
     if (before) forget_words(database, *before);
     const std::string named = json::serialize(json::value_from(entry.named_senders));
+    const auto history = history_of(before.get(), entry, at, rests);
     database.run(
         "INSERT INTO entries(key, address, domain, backwards, organisation, kind, status, name, function, owner, "
-        "moved_to, ex_directory, details, non_secure, senders, named_senders, version, changed, changed_by) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) "
+        "moved_to, ex_directory, details, non_secure, senders, named_senders, non_secure_since, non_secure_before, "
+        "looks, "
+        "version, changed, changed_by) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) "
         "ON CONFLICT(key) DO UPDATE SET address = excluded.address, organisation = excluded.organisation, "
         "kind = excluded.kind, status = excluded.status, name = excluded.name, function = excluded.function, "
         "owner = excluded.owner, moved_to = excluded.moved_to, ex_directory = excluded.ex_directory, details = "
         "excluded.details, non_secure = excluded.non_secure, senders = excluded.senders, named_senders = "
-        "excluded.named_senders, version = version + 1, changed = excluded.changed, changed_by = excluded.changed_by",
+        "excluded.named_senders, non_secure_since = excluded.non_secure_since, non_secure_before = "
+        "excluded.non_secure_before, looks = excluded.looks, version = version + 1, changed = excluded.changed, "
+        "changed_by = excluded.changed_by",
         key, entry.address.text(), entry.address.domain().key(), Blob{reversed}, entry.organisation,
         vocabulary::name_of(entry.kind), vocabulary::name_of(entry.status), entry.name, entry.function, entry.owner,
         entry.moved_to, entry.ex_directory, print_details(entry), entry.non_secure, vocabulary::name_of(entry.senders),
-        named, at, by);
+        named, history.since, history.before, looks_of(entry.address.local()), at, by);
     if (has_members(entry) || (before && has_members(*before))) write_members(database, entry, before != nullptr);
     if (entry.status == EntryStatus::removed) return;
     for (const auto& word : words_of(entry))
@@ -158,6 +175,30 @@ void mark_removed(Database& database, const DirectoryEntry& entry, const std::st
     database.run(
         "UPDATE entries SET status = 'removed', version = version + 1, changed = ?, changed_by = ? WHERE key = ?", at,
         by, entry.address.key());
+}
+
+std::string look_alike_of(Database& database, const mail::Address& address, const std::string& organisation)
+{
+    auto row = database.query(
+        "SELECT address FROM entries WHERE organisation = ? AND looks IN (?, ?) AND key != ? AND status != 'removed' "
+        "LIMIT 1",
+        organisation, looks_of(address.local()), looks_as_written(address.local()), address.key());
+    return row.next() ? row.string(0) : std::string{};
+}
+
+void index_looks(Database& database)
+{
+    std::vector<std::pair<std::string, std::string>> found;
+    {
+        auto rows = database.query("SELECT key, address FROM entries WHERE looks = ''");
+        while (rows.next())
+            if (const auto address = mail::Address::parse(rows.text(1)))
+                found.emplace_back(rows.string(0), looks_of(address->local()));
+    }
+    if (found.empty()) return;
+    database.run("BEGIN IMMEDIATE");
+    for (const auto& [key, looks] : found) database.run("UPDATE entries SET looks = ? WHERE key = ?", looks, key);
+    database.run("COMMIT");
 }
 
 void index_words(Database& database)

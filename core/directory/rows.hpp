@@ -27,15 +27,22 @@ struct StandingEntry {
 void read_organisation(store::Database& database, std::string_view organisation,
                        const std::function<void(DirectoryEntry)>& take);
 /// Inserts, or replaces what has the same key, with its members and words.
-void write_entry(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at);
+/// A non-secure address that is another than before counts only after `rests`.
+void write_entry(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at,
+                 Duration rests);
 /// Its status; what it was stays readable.
 void mark_removed(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at);
 
 /// What an entry is found by: words of its name, local part and function, small letters, each once.
 [[nodiscard]] std::vector<std::string> words_of(const DirectoryEntry& entry);
+/// Another address of the organisation that a reader would take for this one; empty: there is none.
+[[nodiscard]] std::string look_alike_of(store::Database& database, const mail::Address& address,
+                                        const std::string& organisation);
 /// Fills in the words of entries that an earlier version wrote; nothing where there are words. In a transaction of its
 /// own; blocking, at start.
 void index_words(store::Database& database);
+/// The same of what their addresses look like.
+void index_looks(store::Database& database);
 /// Words as somebody types them, small letters.
 [[nodiscard]] std::vector<std::string> split_words(std::string_view text);
 

@@ -8,7 +8,7 @@ namespace {
 
 // entries.backwards is the local part's bytes from last to first: neighbours in its order share their ends, as
 // neighbours by key share their beginnings. Suggestions read both; the partial indexes hold only who may be suggested.
-constexpr std::array<store::Migration, 2> steps{
+constexpr std::array<store::Migration, 3> steps{
     {{1, "entries, remembered answers, record of imports", R"(
 CREATE TABLE entries(
   key          TEXT NOT NULL PRIMARY KEY,
@@ -196,6 +196,71 @@ INSERT INTO audit_start VALUES(0, zeroblob(32));
 CREATE TRIGGER audit_stands BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
 CREATE TRIGGER audit_kept BEFORE DELETE ON audit WHEN OLD.number > (SELECT number FROM audit_start)
   BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+)"},
+     {3, "non-secure addresses that rest; sessions, mailed codes, access to mailboxes; reminders; look-alikes", R"(
+ALTER TABLE entries ADD COLUMN non_secure_before TEXT NOT NULL DEFAULT '';
+ALTER TABLE entries ADD COLUMN non_secure_since INTEGER NOT NULL DEFAULT 0;
+-- The local part as it looks (directory/look_alike); empty: not computed yet.
+ALTER TABLE entries ADD COLUMN looks TEXT NOT NULL DEFAULT '';
+CREATE INDEX words_of_entry ON words(key, word);
+CREATE INDEX entries_by_looks ON entries(organisation, looks);
+
+ALTER TABLE logins ADD COLUMN mailed_factor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE logins ADD COLUMN warned_idle INTEGER NOT NULL DEFAULT 0;
+
+-- Of a token only its digest is kept. A session whose login has another generation has ended.
+CREATE TABLE sessions(
+  token      BLOB NOT NULL PRIMARY KEY,
+  key        TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  begun      INTEGER NOT NULL,
+  used       INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_of_login ON sessions(key);
+CREATE INDEX sessions_by_age ON sessions(begun);
+
+-- The newest code that was mailed to somebody, as a hash; an older one is void.
+CREATE TABLE mailed_codes(
+  key     TEXT NOT NULL PRIMARY KEY,
+  code    TEXT NOT NULL,
+  until   INTEGER NOT NULL,
+  wrong   INTEGER NOT NULL DEFAULT 0,
+  sets_up INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE mailed_codes_sent(
+  key TEXT NOT NULL,
+  at  INTEGER NOT NULL
+);
+CREATE INDEX mailed_codes_sent_to ON mailed_codes_sent(key, at);
+
+-- Exceptional access to somebody's mailbox: who has it, until when (nothing: until it is taken away), by which case.
+CREATE TABLE accesses(
+  number INTEGER PRIMARY KEY,
+  key    TEXT NOT NULL,
+  who    TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  begun  INTEGER NOT NULL,
+  until  INTEGER,
+  ended  INTEGER
+);
+CREATE INDEX accesses_of ON accesses(key);
+ALTER TABLE cases ADD COLUMN asks TEXT NOT NULL DEFAULT '';
+
+-- What an organisation was reminded of: since when the task is known, and the step that was told last.
+CREATE TABLE reminders(
+  organisation TEXT NOT NULL,
+  task         TEXT NOT NULL,
+  since        INTEGER NOT NULL,
+  due          INTEGER NOT NULL,
+  told         INTEGER,
+  step         INTEGER,
+  PRIMARY KEY(organisation, task)
+) WITHOUT ROWID;
+-- When something that is done now and then was done last.
+CREATE TABLE done_last(
+  what TEXT NOT NULL PRIMARY KEY,
+  at   INTEGER NOT NULL
+) WITHOUT ROWID;
 )"}}};
 
 }  // namespace

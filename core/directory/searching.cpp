@@ -3,7 +3,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 namespace postern::directory {
 
@@ -11,24 +11,14 @@ namespace {
 
 using store::Database;
 
-constexpr std::size_t most_candidates = 2000;
+constexpr std::size_t most_candidates = 6000;   ///< keys that are probed
+constexpr std::size_t most_organisations = 20;  ///< that a word may mean and still be where the search begins
 
 /// The first key that no word with this beginning has.
 std::string end_of(std::string beginning)
 {
     beginning += '\xFF';
     return beginning;
-}
-
-/// Whether each typed word begins a word of the entry, or the id of its organisation.
-bool fits(const DirectoryEntry& entry, const std::vector<std::string>& typed)
-{
-    auto words = words_of(entry);
-    for (auto& word : split_words(entry.organisation)) words.push_back(std::move(word));
-    for (auto& word : split_words(entry.address.domain().text())) words.push_back(std::move(word));
-    return std::ranges::all_of(typed, [&](const std::string& beginning) {
-        return std::ranges::any_of(words, [&](const std::string& word) { return word.starts_with(beginning); });
-    });
 }
 
 bool may_show(const DirectoryEntry& entry, const EntryFilter& filter)
@@ -39,20 +29,30 @@ bool may_show(const DirectoryEntry& entry, const EntryFilter& filter)
     return filter.hidden || (entry.status == EntryStatus::active && !entry.ex_directory);
 }
 
+/// A typed word, and where it can be found.
+struct Typed {
+    std::string word;
+    const std::set<std::string>* meant = nullptr;  ///< organisations; may be null
+    std::size_t entries = 0;                       ///< that have it, counted to most_candidates at most
+    bool begins = true;                            ///< whether all entries that have it can be listed
+};
+
 class Search {
 public:
-    Search(Database& database, const EntryFilter& filter)
-        : database_(database), filter_(filter), typed_(split_words(filter.like))
+    Search(Database& database, const EntryFilter& filter) : database_(database), filter_(filter)
     {
+        const auto words = split_words(filter.like);
+        for (std::size_t i = 0; i < words.size(); ++i)
+            typed_.push_back({words[i], i < filter.meant.size() ? &filter.meant[i] : nullptr});
     }
 
     std::vector<StandingEntry> run()
     {
         if (!filter_.like.empty() && typed_.empty()) return {};
-        if (const auto address = mail::Address::parse(filter_.like)) consider(address->key());
+        if (const auto address = mail::Address::parse(filter_.like)) take(address->key());
         if (!found_.empty()) return std::move(found_);
         if (typed_.empty())
-            by_organisation();
+            of_organisation(filter_.organisation);
         else
             by_words();
         std::ranges::sort(found_, {}, [](const StandingEntry& one) { return one.entry->address.key(); });
@@ -60,64 +60,103 @@ public:
     }
 
 private:
-    bool enough() const { return found_.size() >= filter_.limit || looked_ >= most_candidates; }
+    [[nodiscard]] bool enough() const { return found_.size() >= filter_.limit || looked_ >= most_candidates; }
 
-    void consider(const std::string& key)
+    void take(const std::string& key)
+    {
+        auto standing = read_standing(database_, key);
+        if (standing.entry && may_show(*standing.entry, filter_)) found_.push_back(std::move(standing));
+    }
+
+    void by_words()
+    {
+        for (auto& typed : typed_) count(typed);
+        // The one that the fewest have, so that all of those can be held against the others.
+        const auto first = std::ranges::min_element(
+            typed_, {}, [](const Typed& typed) { return typed.begins ? typed.entries : most_candidates + 1; });
+        const Typed& begin = *first;
+        {
+            auto rows =
+                database_.query("SELECT key FROM words WHERE word >= ? AND word < ?", begin.word, end_of(begin.word));
+            while (!enough() && rows.next()) consider(rows.string(0), begin);
+        }
+        if (begin.meant == nullptr || begin.meant->size() > most_organisations) return;
+        for (const auto& organisation : *begin.meant) {
+            auto rows = database_.query("SELECT key FROM entries WHERE organisation = ? ORDER BY key", organisation);
+            while (!enough() && rows.next()) consider(rows.string(0), begin);
+        }
+    }
+
+    void count(Typed& typed)
+    {
+        auto rows = database_.query("SELECT count(*) FROM (SELECT 1 FROM words WHERE word >= ? AND word < ? LIMIT ?)",
+                                    typed.word, end_of(typed.word), most_candidates);
+        if (rows.next()) typed.entries = static_cast<std::size_t>(rows.integer(0));
+        if (typed.meant == nullptr) return;
+        if (typed.meant->size() > most_organisations) {
+            typed.begins = typed.entries > 0;
+            return;
+        }
+        for (const auto& organisation : *typed.meant) {
+            auto others = database_.query("SELECT count(*) FROM (SELECT 1 FROM entries WHERE organisation = ? LIMIT ?)",
+                                          organisation, most_candidates);
+            if (others.next()) typed.entries += static_cast<std::size_t>(others.integer(0));
+        }
+    }
+
+    /// One that has the word with which the search began.
+    void consider(const std::string& key, const Typed& begin)
     {
         ++looked_;
         if (!seen_.insert(key).second) return;
-        auto standing = read_standing(database_, key);
-        if (standing.entry && may_show(*standing.entry, filter_) && fits(*standing.entry, typed_))
-            found_.push_back(std::move(standing));
+        if (!filter_.organisation.empty() && organisation_of(key) != filter_.organisation) return;
+        for (const auto& typed : typed_)
+            if (&typed != &begin && !has(key, typed)) return;
+        take(key);
     }
 
-    /// The longest word first: it has the fewest entries.
-    void by_words()
+    bool has(const std::string& key, const Typed& typed)
     {
-        std::vector<std::string> longest = typed_;
-        std::ranges::stable_sort(longest, std::ranges::greater{}, &std::string::size);
-        for (const auto& word : longest) {
-            std::vector<std::string> keys;
-            {
-                auto rows = filter_.organisation.empty()
-                                ? database_.query("SELECT key FROM words WHERE word >= ? AND word < ? LIMIT ?", word,
-                                                  end_of(word), most_candidates)
-                                : database_.query(
-                                      "SELECT w.key FROM words w JOIN entries e ON e.key = w.key WHERE w.word >= ? "
-                                      "AND w.word < ? AND e.organisation = ? LIMIT ?",
-                                      word, end_of(word), filter_.organisation, most_candidates);
-                while (rows.next()) keys.push_back(rows.string(0));
-            }
-            for (const auto& key : keys) {
-                consider(key);
-                if (enough()) return;
-            }
-            // All entries with that word were looked at: no other word finds more.
-            if (keys.size() < most_candidates && !keys.empty()) return;
+        {
+            auto row = database_.query("SELECT 1 FROM words WHERE key = ? AND word >= ? AND word < ? LIMIT 1", key,
+                                       typed.word, end_of(typed.word));
+            if (row.next()) return true;
         }
+        const auto begins = [&](const std::string& word) { return word.starts_with(typed.word); };
+        if (std::ranges::any_of(split_words(key.substr(key.rfind('@') + 1)), begins)) return true;
+        const auto organisation = organisation_of(key);
+        return (typed.meant != nullptr && typed.meant->contains(organisation)) ||
+               std::ranges::any_of(split_words(organisation), begins);
     }
 
-    void by_organisation()
+    std::string organisation_of(const std::string& key)
+    {
+        auto row = database_.query("SELECT organisation FROM entries WHERE key = ?", key);
+        return row.next() ? row.string(0) : std::string{};
+    }
+
+    void of_organisation(const std::string& organisation)
     {
         std::vector<std::string> keys;
         {
-            auto rows = filter_.organisation.empty()
+            auto rows = organisation.empty()
                             ? database_.query("SELECT key FROM entries ORDER BY key LIMIT ?", most_candidates)
                             : database_.query("SELECT key FROM entries WHERE organisation = ? ORDER BY key LIMIT ?",
-                                              filter_.organisation, most_candidates);
+                                              organisation, most_candidates);
             while (rows.next()) keys.push_back(rows.string(0));
         }
         for (const auto& key : keys) {
-            consider(key);
+            ++looked_;
+            take(key);
             if (enough()) return;
         }
     }
 
     Database& database_;
     const EntryFilter& filter_;
-    std::vector<std::string> typed_;
+    std::vector<Typed> typed_;
     std::vector<StandingEntry> found_;
-    std::set<std::string> seen_;
+    std::unordered_set<std::string> seen_;
     std::size_t looked_ = 0;
 };
 

@@ -5,7 +5,8 @@
 
 namespace postern::directory {
 
-/// At most filter.limit entries, by address. Looks at 2,000 candidates at most, whatever was typed.
+/// At most filter.limit entries, by address. Begins with the typed word that the fewest entries have, and looks at
+/// 6,000 of them at most: where so many fit no word better, what is found is not all that there is.
 [[nodiscard]] std::vector<StandingEntry> search_entries(store::Database& database, const EntryFilter& filter);
 
 }  // namespace postern::directory

@@ -133,7 +133,8 @@ boost::asio::awaitable<std::string> AlertHouse::non_secure_of(mail::Address pers
     if (own) person = std::move(*own);
     const auto entry = co_await services_.directory.find(person);
     std::string address;
-    if (entry && *entry) address = (*entry)->non_secure;
+    if (entry && *entry)
+        address = (*entry)->non_secure_at(services_.clock.now(), generation->policy->logins().non_secure_rests);
     co_return address;
 }
 
@@ -154,7 +155,8 @@ boost::asio::awaitable<Result<std::vector<alert::Person>>> AlertHouse::people()
         if (organisation == nullptr || organisation->suspension(now) != nullptr) continue;
         const auto address = transform::inside(entry.address, *organisation);
         add(address ? address->text() : entry.address.text(), true);
-        if (!entry.non_secure.empty()) add(entry.non_secure, false);
+        const auto& outside = entry.non_secure_at(now, policy.logins().non_secure_rests);
+        if (!outside.empty()) add(outside, false);
     }
     for (const auto& organisation : policy.organisations())
         if (organisation.suspension(now) == nullptr)

@@ -102,9 +102,10 @@ ReloadReport Reload::start()
     return report;
 }
 
-void Reload::watch(std::function<void()> published)
+void Reload::watch(std::function<void()> published, std::function<void(const ReloadReport&)> by_itself)
 {
     published_ = std::move(published);
+    by_itself_ = std::move(by_itself);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -234,6 +235,9 @@ ReloadReport Reload::carry_out(const PolicyOrder& order)
         trial_ = on_trial_ ? std::optional(on_trial_->said) : std::nullopt;
     }
     if (report.outcome == Outcome::published && published_) published_();
+    const bool nobody = came_by_itself(report) || report.author == by_signal || report.author == trial_ended;
+    if (by_itself_ && nobody && (report.outcome == Outcome::published || report.outcome == Outcome::rejected))
+        by_itself_(report);
     return report;
 }
 

@@ -42,8 +42,9 @@ public:
     /// The first load, of a policy that was read already (for where the store is): publishes, or says why not.
     /// Blocking.
     [[nodiscard]] ReloadReport start();
-    /// Begins to watch. `published` is called on the reloading thread after each new generation.
-    void watch(std::function<void()> published);
+    /// Begins to watch. `published` is called on the reloading thread after each new generation; `by_itself` as well,
+    /// with what came of a change that nobody ordered by the control protocol, where it was published or rejected.
+    void watch(std::function<void()> published, std::function<void(const ReloadReport&)> by_itself = {});
     /// Gives an order; the future is ready when it is done. Any thread. After stop() it is refused.
     [[nodiscard]] std::future<ReloadReport> request(PolicyOrder order);
     /// What the last change, or attempt at one, came to. Orders that were refused for what they are do not count.
@@ -126,6 +127,7 @@ private:
     policy::Loader loader_;  // of the directory
     PolicyWatch watch_;
     std::function<void()> published_;
+    std::function<void(const ReloadReport&)> by_itself_;
     std::string beside_seen_;   // when the generation in force was published
     std::string beside_tried_;  // at the last reload, whatever came of it
     Steady::time_point prune_after_{};

@@ -38,6 +38,7 @@ struct PolicyOrder {
 /// Authors that are nobody.
 inline constexpr std::string_view files_changed = "files changed";
 inline constexpr std::string_view certificates_changed = "certificates changed";
+inline constexpr std::string_view by_signal = "signal";
 inline constexpr std::string_view trial_ended = "trial ended";
 
 /// What came of an order.

@@ -34,10 +34,11 @@ std::vector<const YamlNode*> each(const YamlNode* node)
 
 // --- people ------------------------------------------------------------------------------------------------------
 
-constexpr std::array<std::pair<std::string_view, AlertRole>, 6> roles{
+constexpr std::array<std::pair<std::string_view, AlertRole>, 7> roles{
     {{"operations", AlertRole::operations},
      {"service_administrator", AlertRole::service_administrator},
      {"service_manager", AlertRole::service_manager},
+     {"auditor", AlertRole::auditor},
      {"organisation_administrators", AlertRole::organisation_administrators},
      {"sender", AlertRole::sender},
      {"user", AlertRole::user}}};
@@ -45,7 +46,7 @@ constexpr std::array<std::pair<std::string_view, AlertRole>, 6> roles{
 bool is_declared(AlertRole role)
 {
     return role == AlertRole::operations || role == AlertRole::service_administrator ||
-           role == AlertRole::service_manager;
+           role == AlertRole::service_manager || role == AlertRole::auditor;
 }
 
 std::optional<AlertTarget> read_target(Source& source, const YamlNode& node)

@@ -33,6 +33,7 @@ struct Compiled {
     } indexes;
     std::shared_ptr<const ports::Scripts> scripts;  ///< null: there are none
     vocabulary::AlertPolicy alerts;
+    vocabulary::LoginRules logins;                        ///< with what only all files together say
     std::vector<vocabulary::Organisation> organisations;  ///< not moved any more once indexed
     std::vector<std::string> deliver_rules;  ///< of each organisation: "organisations/x.yaml:12 deliver_to"
     std::unordered_map<std::string_view, std::uint32_t> by_id;
@@ -92,7 +93,9 @@ public:
     {
         return c_->permissions->unnamed_may_send_as_group;
     }
-    [[nodiscard]] const vocabulary::LoginRules& logins() const noexcept override { return c_->permissions->logins; }
+    [[nodiscard]] const vocabulary::LoginRules& logins() const noexcept override { return c_->logins; }
+    [[nodiscard]] bool look_alikes_asked() const noexcept override { return c_->permissions->look_alikes_asked; }
+    [[nodiscard]] const vocabulary::AuditRules& audit() const noexcept override { return c_->permissions->audit; }
 
 private:
     /// What is wrong with an order of a script: an address that is not inside the community.

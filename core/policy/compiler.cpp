@@ -145,6 +145,64 @@ void check_parts(const PolicyFiles& files, const Compiled& compiled, Diagnostics
     }
 }
 
+/// Members whose people need a second factor are there; who administers one needs its second factor as well.
+void check_factor_organisations(const PolicyFiles& files, const Compiled& compiled, Diagnostics& diagnostics)
+{
+    if (!files.permissions.document) return;
+    for (const auto& [id, place] : files.permissions.document->factor_organisations) {
+        if (compiled.by_id.contains(id)) continue;
+        std::vector<std::string> known;
+        for (const auto& organisation : compiled.organisations) known.push_back(organisation.id);
+        const auto near = nearest(id, known);
+        source_of(files.permissions, diagnostics)
+            .error(place, fmt::format("there is no organisation \"{}\"", printable(id, 80)),
+                   near.empty() ? "name the id that a file in organisations/ begins with"
+                                : fmt::format("did you mean \"{}\"?", near));
+    }
+}
+
+/// Where nobody is said to hold a role, everybody with an administrator's certificate may do everything, for ever.
+void check_holders(const PolicyFiles& files, Diagnostics& diagnostics)
+{
+    if (!files.node.document || !files.node.document->node.control_remote) return;
+    if (files.permissions.document && files.permissions.document->powers.holders_declared()) return;
+    const std::string what =
+        "\"control\" can be reached from elsewhere, and permissions.yaml does not say who holds which role: every "
+        "certificate of its authority is a service administrator's";
+    const std::string remedy = "holders: [{ who: NAME, role: operations }, ...] in permissions.yaml";
+    // An appliance is for others to run; there it must be said.
+    if (files.node.document->machine)
+        source_of(files.node, diagnostics).error(files.node.document->control, what, remedy);
+    else
+        source_of(files.node, diagnostics).warning(files.node.document->control, what, remedy);
+}
+
+/// What permissions.yaml says of logins, with parts of organisations and who administers them.
+vocabulary::LoginRules logins_of(const Compiled& compiled)
+{
+    auto rules = compiled.permissions->logins;
+    auto& factor = rules.second_factor;
+    if (!factor.organisations.empty())
+        for (const auto& organisation : compiled.organisations) {
+            std::string at = organisation.part_of;
+            for (std::size_t steps = 0; !at.empty() && steps < 64; ++steps) {
+                if (factor.organisations.contains(at)) {
+                    factor.organisations.insert(organisation.id);
+                    break;
+                }
+                const auto above = compiled.by_id.find(at);
+                at = above == compiled.by_id.end() ? std::string{} : compiled.organisations[above->second].part_of;
+            }
+        }
+    if (factor.roles.contains(vocabulary::Role::organisation_administrator)) {
+        auto named = std::make_shared<std::unordered_set<std::string>>();
+        for (const auto& organisation : compiled.organisations)
+            for (const auto& administrator : organisation.administrators) named->insert(administrator.key());
+        factor.administrators = std::move(named);
+    }
+    return rules;
+}
+
 Community community_of(const CommunityPart& part)
 {
     Community community;
@@ -196,6 +254,8 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
         for (std::size_t o = 0; o < compiled->organisations.size(); ++o)
             check_administrators(files.organisations[o], compiled->organisations[o], *suffix, diagnostics);
     check_parts(files, *compiled, diagnostics);
+    check_factor_organisations(files, *compiled, diagnostics);
+    check_holders(files, diagnostics);
     check_authorities(files, diagnostics);
     check_hosted_members(files, diagnostics);
     check_rules(files, *compiled, diagnostics);
@@ -211,6 +271,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     compiled->limits = files.limits.document ? files.limits.document : std::make_shared<const LimitsFile>();
     compiled->permissions =
         files.permissions.document ? files.permissions.document : std::make_shared<const PermissionsFile>();
+    compiled->logins = logins_of(*compiled);
     compiled->content = files.content.document ? files.content.document : std::make_shared<const ContentFile>();
     compiled->scripts = files.scripts;
     compiled->indexes = {RuleIndex(compiled->routing->routes),   RuleIndex(compiled->tagging->tags),

@@ -49,6 +49,10 @@ Shape shape_of(EntryKind kind)
                   key_of("details", Form::map)};
     if (kind == EntryKind::function) shape.keys.push_back(key_of("function", Form::text, true));
     if (kind != EntryKind::user) shape.keys.push_back(key_of("owner", Form::address, true));
+    if (kind == EntryKind::user) {
+        shape.keys.push_back(key_of("user_name", Form::text));
+        shape.keys.push_back(key_of("password_hash", Form::text));
+    }
     Shape address{.form = Form::address};
     Shape addresses{.form = Form::list, .items = {address}};
     if (kind == EntryKind::group) {
@@ -175,7 +179,8 @@ private:
             made.named_senders = map.texts("senders");
             if (!made.named_senders.empty()) made.senders = vocabulary::ListSenders::named;
         }
-        organisation.entries.push_back({std::move(made), item.place.line});
+        organisation.entries.push_back(
+            {std::move(made), item.place.line, map.text("password_hash"), map.text("user_name")});
     }
 
     Source& source_;

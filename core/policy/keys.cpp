@@ -324,6 +324,14 @@ Shape holders_shape()
                      {"role", meaning(std::move(roles)), "The role.", required}}));
 }
 
+std::vector<std::string> factor_roles()
+{
+    std::vector<std::string> names;
+    for (const auto& role : vocabulary::roles())
+        if (role.role != vocabulary::Role::user) names.emplace_back(role.name);
+    return names;
+}
+
 Shape logins_shape()
 {
     return map(
@@ -342,13 +350,36 @@ Shape logins_shape()
          {"one_time_valid", simple(Form::duration),
           "How long a password that was given, or an invitation, can be used; 14 days where absent."},
          {"second_factor",
-          meaning({{"required", "Everybody has one."}, {"offered", "Who has set one up is asked for it."}}),
-          "A code beside the password; offered where absent."},
+          {.form = Form::either,
+           .items = {meaning({{"required", "Everybody has one."}, {"offered", "Who has set one up is asked for it."}}),
+                     map({{"roles", list(words(factor_roles())), "Who holds one of these roles has one."},
+                          {"organisations", list(simple(Form::id)), "Their people, and those of their parts."}},
+                         {{Kind::some_of, {"roles", "organisations"}}})}},
+          "A code beside the password; offered where absent. Who needs one and has none can log in for nothing but to "
+          "set it up."},
+         {"mailed_code",
+          map({{"to",
+                meaning({{"secure", "Their address inside, where their organisation has a server of its own."},
+                         {"non_secure", "Their address outside, once it has rested."},
+                         {"any", "The first of these that there is."}}),
+                "An address that the login itself does not open.", required},
+               {"valid", simple(Form::duration), "How long a code is good; 10 minutes where absent."},
+               {"tries", count(1, 10), "Wrong codes, then it is void; 3 where absent."},
+               {"at_most", simple(Form::rate), "Codes for one login; 5 per hour where absent."}}),
+          "A second factor for who has no authenticator program. Where absent there is none by mail."},
          {"reset",
           map({{"facts", count(1, 10), "That the helpdesk must have answered; 2 where absent."},
                {"wrong_answers", count(1, 20), "Then the reset is locked, and a case opened; 3 where absent."}}),
           "When the helpdesk may reset a password."},
-         {"session", simple(Form::duration), "Longest; 8 hours where absent."}});
+         {"session",
+          {.form = Form::either,
+           .items = {simple(Form::duration),
+                     map({{"longest", simple(Form::duration), "From the login on; 8 hours where absent."},
+                          {"idle", simple(Form::duration), "Without a request; 1 hour where absent."}})}},
+          "When a session ends by itself: its longest time, or both."},
+         {"non_secure_rests", simple(Form::duration),
+          "How long a changed non-secure address rests before it gets anything or helps to log in; 48 hours where "
+          "absent. Until then the one before it counts."}});
 }
 
 Shape permissions_shape()
@@ -368,6 +399,10 @@ Shape permissions_shape()
                 "Mail in a group's name whose Sender names nobody. refuse where absent.", required}}),
           "A member's server proves the member, not the person: who sends as a group is named in Sender."},
          {"logins", logins_shape(), "Passwords, locks, second factors, resets."},
+         {"look_alikes",
+          meaning({{"refuse", "They are refused."}, {"ask", "They are refused, unless whoever adds them is sure."}}),
+          "New addresses that a reader takes for another of the same organisation, or that mix alphabets; refuse where "
+          "absent."},
          {"mail",
           list(rule(Stage::recipient, "Who writes to whom; everybody where absent.", RuleFile::permissions,
                     {{"then", orders(RuleFile::permissions), "allow, refuse, or { refuse: \"5.7.1 text\" }."}},
@@ -375,7 +410,12 @@ Shape permissions_shape()
           "Whether a sender may write to a recipient: the first rule that holds decides; where none does, active "
           "members may."},
          {"dual_control", list(words({"release_quarantine", "exceptional_access", "reset_second_factor"})),
-          "Acts that need a second person."}});
+          "Acts that need a second person."},
+         {"audit",
+          map({{"keep", simple(Form::duration), "How long records are kept; for ever where absent."},
+               {"head_every", simple(Form::duration),
+                "How often the chain's signed end is told, by the event audit_head; 1 day where absent."}}),
+          "The record of what people did."}});
 }
 
 Shape unscannable_shape()
@@ -538,8 +578,8 @@ Shape alert_rule_shape()
          {"on", on_shape(), "Events: a name, { threshold: value }, or a list of both.", required},
          {"when", simple(Form::event_condition), "Which of these events, by their fields; all where absent."},
          {"to", to(),
-          "Whom to tell: operations, service_administrator, service_manager, organisation_administrators, sender, "
-          "user, each with .secure or .non_secure for only those addresses, or an address. Needed for mail."},
+          "Whom to tell: operations, service_administrator, service_manager, auditor, organisation_administrators, "
+          "sender, user, each with .secure or .non_secure for only those addresses, or an address. Needed for mail."},
          {"by", one_or_more(words({"mail", "webhook", "syslog"})), "On which ways; mail where absent."},
          {"template", simple(Form::path),
           "File in templates/ whose text is used for addresses inside; a built-in text where absent."},
@@ -602,7 +642,8 @@ Shape alerts_shape()
              {"verify_name", simple(Form::domain), "Name that the certificate must carry, if not the server's own."},
              {"facility", count(0, 23), "RFC 5424 number; 3 (daemon) where absent."}});
     return map(
-        {{"people", map({people("operations"), people("service_administrator"), people("service_manager")}),
+        {{"people",
+          map({people("operations"), people("service_administrator"), people("service_manager"), people("auditor")}),
           "Who these are."},
          {"alerts", list(alert_rule_shape()), "Rules: each that takes an event makes an alert."},
          {"webhook", std::move(webhook), "Where by: webhook posts to, as JSON."},

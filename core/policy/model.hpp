@@ -10,6 +10,7 @@
 #include "policy/rule.hpp"
 #include "policy/source.hpp"
 #include "ports/scripting.hpp"
+#include "vocabulary/audit_rules.hpp"
 #include "vocabulary/login_rules.hpp"
 #include "vocabulary/machine.hpp"
 #include "vocabulary/next_hop.hpp"
@@ -118,7 +119,10 @@ struct PermissionsFile {
     std::vector<std::string> dual_control;  ///< acts that need a second person
     Powers powers;
     vocabulary::LoginRules logins;
-    bool unnamed_may_send_as_group = false;  ///< `group_sender: { not_named: allow }`
+    vocabulary::AuditRules audit;
+    std::vector<std::pair<std::string, Place>> factor_organisations;  ///< of logins.second_factor
+    bool look_alikes_asked = false;                                   ///< `look_alikes: ask`
+    bool unnamed_may_send_as_group = false;                           ///< `group_sender: { not_named: allow }`
     std::vector<NamedFile> named_files;
 };
 
@@ -140,6 +144,7 @@ struct ContentFile {
 struct NodeFile {
     vocabulary::Node node;
     Place secrets;
+    Place control;                               ///< of `remote:`, where it is declared
     std::optional<vocabulary::Machine> machine;  ///< the appliance below; absent where somebody else looks after it
     std::vector<NamedFile> named_files;
 };

@@ -176,6 +176,7 @@ void read_remote(Source& source, const Values& top, const std::filesystem::path&
 {
     if (!top.map("control").has("remote")) return;
     const auto map = top.map("control").map("remote");
+    file.control = top.map("control").key_place("remote");
     vocabulary::ControlRemote remote;
     remote.address = map.host_port("address").value_or(vocabulary::HostPort{});
     if (map.host_port("address") && !vocabulary::parse_ip(remote.address.host))

@@ -2,6 +2,7 @@
 #include "policy/readers.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace postern::policy {
 
@@ -58,6 +59,38 @@ Powers read_powers(Source& source, const Values& top)
     return {std::move(grants), std::move(holders), top.has("roles"), top.has("holders")};
 }
 
+vocabulary::SecondFactorRule read_second_factor(const YamlNode* node)
+{
+    vocabulary::SecondFactorRule rule;
+    if (node == nullptr) return rule;
+    rule.everybody = node->text == "required";
+    const Values map(node);
+    for (const auto& name : map.texts("roles"))
+        if (const auto role = vocabulary::role_named(name)) rule.roles.insert(*role);
+    for (auto& id : map.texts("organisations")) rule.organisations.insert(std::move(id));
+    return rule;
+}
+
+vocabulary::MailedCodeRule read_mailed_code(const Values& map)
+{
+    using To = vocabulary::MailedCodeRule::To;
+    vocabulary::MailedCodeRule rule;
+    const auto to = map.text("to");
+    rule.to = to == "secure" ? To::secure : to == "non_secure" ? To::non_secure : to == "any" ? To::any : To::nobody;
+    rule.valid = map.duration("valid", rule.valid);
+    rule.tries = map.small("tries", rule.tries);
+    rule.at_most = map.rate("at_most", rule.at_most);
+    return rule;
+}
+
+vocabulary::AuditRules read_audit(const Values& map)
+{
+    vocabulary::AuditRules rules;
+    if (map.has("keep")) rules.keep = map.duration("keep", {});
+    rules.head_every = map.duration("head_every", rules.head_every);
+    return rules;
+}
+
 vocabulary::LoginRules read_logins(const Values& map, const std::filesystem::path& directory,
                                    std::vector<NamedFile>& named_files)
 {
@@ -72,10 +105,14 @@ vocabulary::LoginRules read_logins(const Values& map, const std::filesystem::pat
     rules.locked_for = lock.duration("for", rules.locked_for);
     if (lock.has("inactive")) rules.inactive = lock.duration("inactive", {});
     rules.one_time_valid = map.duration("one_time_valid", rules.one_time_valid);
-    rules.second_factor_required = map.text("second_factor") == "required";
+    rules.second_factor = read_second_factor(map.node("second_factor"));
+    rules.mailed_code = read_mailed_code(map.map("mailed_code"));
     rules.reset_facts = map.map("reset").small("facts", rules.reset_facts);
     rules.reset_wrong = map.map("reset").small("wrong_answers", rules.reset_wrong);
-    rules.session = map.duration("session", rules.session);
+    const auto session = map.map("session");
+    rules.session_longest = session.duration("longest", map.duration("session", rules.session_longest));
+    rules.session_idle = std::min(session.duration("idle", rules.session_idle), rules.session_longest);
+    rules.non_secure_rests = map.duration("non_secure_rests", rules.non_secure_rests);
     return rules;
 }
 
@@ -91,8 +128,12 @@ PermissionsFile read_permissions_file(Source& source, const YamlNode& tree, cons
     name_shadowed(source, file.mail, "rule", [](const MailRule& rule) { return !rule.then.empty(); });
     file.dual_control = top.texts("dual_control");
     file.unnamed_may_send_as_group = top.map("group_sender").text("not_named") == "allow";
+    file.look_alikes_asked = top.text("look_alikes") == "ask";
     file.powers = read_powers(source, top);
+    file.audit = read_audit(top.map("audit"));
     file.logins = read_logins(top.map("logins"), directory, file.named_files);
+    for (const auto& item : top.map("logins").map("second_factor").items("organisations"))
+        file.factor_organisations.push_back({item.text, item.place});
     return file;
 }
 

@@ -80,6 +80,9 @@ public:
     /// who can read and change all of its files anyway, and is always a service administrator.
     [[nodiscard]] std::vector<HeldRole> roles_of_name(std::string_view name, bool owner) const;
 
+    /// Whether permissions.yaml says by `holders:` who holds which role.
+    [[nodiscard]] bool holders_declared() const noexcept { return holders_declared_; }
+
 private:
     std::vector<PowerGrant> grants_;
     std::vector<PowerHolder> holders_;

@@ -9,6 +9,7 @@
 #include "policy/trail.hpp"
 #include "ports/scripting.hpp"
 #include "vocabulary/alerts.hpp"
+#include "vocabulary/audit_rules.hpp"
 #include "vocabulary/facts.hpp"
 #include "vocabulary/login_rules.hpp"
 #include "vocabulary/next_hop.hpp"
@@ -184,6 +185,10 @@ public:
     [[nodiscard]] virtual bool unnamed_may_send_as_group() const noexcept = 0;
     /// permissions.yaml `logins:`.
     [[nodiscard]] virtual const vocabulary::LoginRules& logins() const noexcept = 0;
+    /// permissions.yaml `look_alikes:`: whether a new address that looks like another may be, for who is sure.
+    [[nodiscard]] virtual bool look_alikes_asked() const noexcept = 0;
+    /// permissions.yaml `audit:`.
+    [[nodiscard]] virtual const vocabulary::AuditRules& audit() const noexcept = 0;
 
     /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later. A Fault is a
     /// verdict on the recipient: a tag can't be decided (later), or its script failed.

@@ -28,6 +28,25 @@ void tell_login_locked(Alarms& alarms, const LoginOwner& owner, std::optional<In
 /// (the text of the step that was told last for this password; empty: none) is that one or a shorter one.
 [[nodiscard]] std::optional<vocabulary::Threshold> password_step(const std::vector<vocabulary::Threshold>& steps,
                                                                  Instant ends, Instant now, const std::string& told);
+/// A login will be locked since it is not used. Once for each step.
+void tell_login_idle(Alarms& alarms, const LoginOwner& owner, const vocabulary::Threshold& step, Instant ends);
+/// Somebody got a one-time password, or had their second factor taken away.
+void tell_password_reset(Alarms& alarms, const LoginOwner& owner, const std::string& how);
+void tell_second_factor_reset(Alarms& alarms, const LoginOwner& owner);
+/// `owner.non_secure` is the address that counted until now; `rests_until`: when the new one counts.
+void tell_non_secure_changed(Alarms& alarms, const LoginOwner& owner, Instant rests_until);
+/// `owner`: of the mailbox. `until`: nothing where it is for good; `ended`: it is over.
+void tell_exceptional_access(Alarms& alarms, const LoginOwner& owner, const std::string& who,
+                             std::optional<Instant> until, bool ended);
+/// `kind`: what is to be decided ("reset"); about whom.
+void tell_case_opened(Alarms& alarms, std::int64_t number, const std::string& kind, const LoginOwner& about);
+
+/// A yearly task of an organisation. `step`: how long before `due`; empty text: it is due, or overdue.
+void tell_organisation_task(Alarms& alarms, const std::string& organisation, const std::string& task,
+                            const std::string& text, const vocabulary::Threshold& step, Instant due);
+/// The audit's end, signed: one line.
+void tell_audit_head(Alarms& alarms, const std::string& head);
+
 /// Once for each step.
 void tell_password_expiring(Alarms& alarms, const LoginOwner& owner, const vocabulary::Threshold& step, Instant ends);
 

@@ -47,8 +47,12 @@ constexpr std::array all_acts{
     ActInfo{Act::manage_alerts, "manage_alerts", "Acknowledge and test alerts; announce maintenance.", changes},
     ActInfo{Act::see_policy, "see_policy", "See the policy and its generations, and check another.", looks},
     ActInfo{Act::apply_policy, "apply_policy", "Reload, apply, confirm, revert and roll back the policy.", changes},
+    ActInfo{Act::see_firmware, "see_firmware", "See the appliance's version and what an update is doing.", looks},
+    ActInfo{Act::manage_firmware, "manage_firmware", "Install, restart into and roll back the appliance's firmware.",
+            changes},
     ActInfo{Act::see_audit, "see_audit", "Search, export and verify the audit.", looks},
     ActInfo{Act::export_person, "export_person", "Export what is kept about one person.", looks},
+    ActInfo{Act::forget_person, "forget_person", "Delete what is kept about a person who was removed.", changes},
     ActInfo{Act::act_for_user, "act_for_user", "Ask as a person of the directory: the web portal, and support.",
             changes},
 };

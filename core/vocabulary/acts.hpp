@@ -42,8 +42,11 @@ enum class Act : std::uint8_t {
     manage_alerts,
     see_policy,
     apply_policy,
+    see_firmware,
+    manage_firmware,
     see_audit,
     export_person,
+    forget_person,
     act_for_user,
 };
 

@@ -24,6 +24,7 @@ enum class AlertRole : std::uint8_t {
     operations,
     service_administrator,
     service_manager,
+    auditor,
     organisation_administrators,
     sender,
     user,

@@ -3,6 +3,7 @@
 // Values without I/O. policy/directory_file reads a document from YAML, directory/ keeps the entries.
 #pragma once
 
+#include "base/clock.hpp"
 #include "mail/address.hpp"
 
 #include <cstddef>
@@ -39,6 +40,14 @@ struct EntryMember {
     friend bool operator==(const EntryMember&, const EntryMember&) = default;
 };
 
+/// Until a changed non-secure address has rested, the one before it counts. No part of what an entry declares: entries
+/// that differ in it alone are equal.
+struct NonSecureHistory {
+    Instant since{};     ///< of the last change; zero: it stood from the beginning
+    std::string before;  ///< what counted when it was changed; may be empty
+    friend bool operator==(const NonSecureHistory&, const NonSecureHistory&) { return true; }
+};
+
 /// One address of a member. Its address is in the member's own (outside) form, eric.brown@greenstonechambers.co.uk,
 /// or directly at the suffix for a mailbox user there; address.key() is what it is found by.
 struct DirectoryEntry {
@@ -56,6 +65,13 @@ struct DirectoryEntry {
     std::vector<EntryMember> members;              ///< of a group or a list, by address
     ListSenders senders = ListSenders::community;  ///< of a list
     std::vector<std::string> named_senders;        ///< addresses, where `senders` is named
+    NonSecureHistory non_secure_history{};         ///< how long non_secure has stood
+
+    /// The address outside that counts at that time, where a changed one rests so long; empty: none.
+    [[nodiscard]] const std::string& non_secure_at(Instant at, Duration rests) const noexcept
+    {
+        return at < non_secure_history.since + rests ? non_secure_history.before : non_secure;
+    }
 
     friend bool operator==(const DirectoryEntry&, const DirectoryEntry&) = default;
 };
@@ -66,6 +82,9 @@ using DirectoryEntryPtr = std::shared_ptr<const DirectoryEntry>;
 struct ImportEntry {
     DirectoryEntry entry;
     std::size_t line = 0;  ///< from 1
+    /// A login that is brought along from another service: a hash of the password, as argon2 prints it, and the user
+    /// name (made up where empty). Empty: none.
+    std::string password_hash{}, user_name{};
 };
 
 /// All that one organisation's directory is to be.

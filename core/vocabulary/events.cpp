@@ -40,9 +40,14 @@ constexpr std::array<std::string_view, 1> bounces{"count"};
 constexpr std::array<std::string_view, 4> maintenance{"from", "to", "announcement", "intake"};
 constexpr std::array<std::string_view, 2> login{"user.address", "user.non_secure"};
 constexpr std::array<std::string_view, 3> password{"user.address", "user.non_secure", "ends"};
+constexpr std::array<std::string_view, 4> access{"user.address", "user.non_secure", "who", "ends"};
+constexpr std::array<std::string_view, 3> people_case{"user.address", "case", "kind"};
+constexpr std::array<std::string_view, 2> task{"task", "ends"};
+constexpr std::array<std::string_view, 1> head{"head"};
 constexpr std::array<std::string_view, 4> unsent{"rule", "channel", "target", "reason"};
 
 constexpr std::string_view sign_in = "Sign in to the secure service for details, or ask its operator.";
+constexpr std::string_view not_you = "If nobody did this for you, tell the service's helpdesk at once, by telephone.";
 constexpr std::string_view ask_gateway = "Look at the service's status on its own console.";
 
 /// Without a threshold of its own.
@@ -59,13 +64,15 @@ constexpr EventInfo measured(EventId id, std::string_view name, Severity severit
     return {id, name, severity, true, alarm, threshold, form, usual, fields, title, ask_gateway, description};
 }
 
-constexpr EventInfo password_expiring()
+/// What is told of a login some time before: a moment for each threshold.
+constexpr EventInfo before_the_end(EventId id, std::string_view name, std::string_view threshold,
+                                   std::string_view usual, Names fields, std::string_view title,
+                                   std::string_view advice, std::string_view description)
 {
-    auto event = measured(EventId::password_expiring, "password_expiring", Severity::notice, "", "password_expires_in",
-                          ThresholdForm::duration, "7 days", password, "Your password is about to expire",
-                          "A user's password ends within this time.");
+    auto event =
+        measured(id, name, Severity::notice, "", threshold, ThresholdForm::duration, usual, fields, title, description);
     event.standing = false;
-    event.advice = "Sign in to the secure service and choose a new password.";
+    event.advice = advice;
     return event;
 }
 
@@ -125,7 +132,31 @@ constexpr std::array table{
           "Somebody announced a maintenance window, or the policy declares a new one."),
     plain(EventId::login_lockout, "login_lockout", warning, "", login, "A login was locked", sign_in,
           "Wrong passwords locked a login."),
-    password_expiring(),
+    before_the_end(EventId::password_expiring, "password_expiring", "password_expires_in", "7 days", password,
+                   "Your password is about to expire", "Sign in to the secure service and choose a new password.",
+                   "A user's password ends within this time."),
+    before_the_end(EventId::login_idle, "login_idle", "login_locks_in", "14 days", password,
+                   "Your login is about to be locked, since it is not used",
+                   "Sign in to the secure service, or send a message by it.",
+                   "A login is locked within this time unless its user logs in, sends or receives."),
+    plain(EventId::password_reset, "password_reset", notice, "", login, "Your password was reset", not_you,
+          "Somebody gave a user a one-time password, after the security data was confirmed or by a case."),
+    plain(EventId::second_factor_reset, "second_factor_reset", warning, "", login, "Your second factor was taken away",
+          not_you, "A user's second factor was taken away; they set up a new one."),
+    plain(EventId::non_secure_changed, "non_secure_changed", notice, "", login,
+          "Your address outside the service was changed", not_you,
+          "An entry's non-secure address was changed: user.non_secure is the one that counted until now."),
+    plain(EventId::exceptional_access, "exceptional_access", warning, "", access,
+          "Somebody else was given access to a mailbox", sign_in,
+          "Exceptional access to a user's mailbox was approved, or ended."),
+    plain(EventId::case_opened, "case_opened", notice, "", people_case, "Somebody has to decide a case", sign_in,
+          "A case waits for the service manager, or for a second person."),
+    before_the_end(EventId::organisation_task, "organisation_task", "task_due_in", "30 days", task,
+                   "Your organisation has something to do", sign_in,
+                   "A yearly task of an organisation is due within this time, or overdue; or it names fewer than two "
+                   "administrators, or no signatory."),
+    plain(EventId::audit_head, "audit_head", notice, "", head, "The audit's signed head", sign_in,
+          "The end of the audit's chain, signed: what was kept elsewhere proves that nothing before it was changed."),
     plain(EventId::tampering, "tampering", critical, "tampering", reason, "The service's records may have been changed",
           ask_gateway,
           "The archive of policies or the audit does not fit its proof, or others may write to the service's storage."),

@@ -1,13 +1,41 @@
-// permissions.yaml `logins:`: what a password must be, how long it holds, and what happens where somebody guesses.
+// permissions.yaml `logins:`: what a password must be, how long it holds, who needs a second factor, and what happens
+// where somebody guesses.
 #pragma once
 
 #include "base/clock.hpp"
+#include "vocabulary/acts.hpp"
+#include "vocabulary/units.hpp"
 
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace postern::vocabulary {
+
+/// Whose login needs a second factor; everybody else may have one.
+struct SecondFactorRule {
+    bool everybody = false;
+    std::set<Role> roles;  ///< who holds one of them
+    std::set<std::string, std::less<>>
+        organisations;  ///< ids; their people, and those of their parts (which the compiler adds)
+    /// Keys of addresses that organisations' files name as administrators, where `roles` has that role. Filled in by
+    /// the compiler.
+    std::shared_ptr<const std::unordered_set<std::string>> administrators;
+};
+
+/// A second factor for who has no authenticator program: a code to an address that the login itself does not open.
+struct MailedCodeRule {
+    /// secure: the address inside, of a member with its own server. any: that one, or else the non-secure one.
+    enum class To : std::uint8_t { nobody, secure, non_secure, any };
+    To to = To::nobody;
+    Duration valid = std::chrono::minutes{10};
+    unsigned tries = 3;                      ///< wrong ones, then the code is void
+    Rate at_most{5, std::chrono::hours{1}};  ///< codes for one login
+};
 
 struct LoginRules {
     unsigned password_length = 12;         ///< characters, at least
@@ -18,11 +46,15 @@ struct LoginRules {
     unsigned wrong_answers = 5;            ///< in a row, then the login is locked
     Duration locked_for = std::chrono::minutes{30};
     std::optional<Duration> inactive;                       ///< then the login is locked; absent: never
+    std::vector<Duration> warn_idle;                        ///< before that, longest first: the steps of alerts.yaml
     Duration one_time_valid = std::chrono::hours{24 * 14};  ///< of a password that is given, and of an invitation
-    bool second_factor_required = false;                    ///< else only who has set one up is asked for it
-    unsigned reset_facts = 2;                               ///< that the helpdesk must confirm
-    unsigned reset_wrong = 3;                  ///< sets of answers, then the reset is locked and a case opened
-    Duration session = std::chrono::hours{8};  ///< longest
+    SecondFactorRule second_factor;
+    MailedCodeRule mailed_code;
+    unsigned reset_facts = 2;  ///< that the helpdesk must confirm
+    unsigned reset_wrong = 3;  ///< sets of answers, then the reset is locked and a case opened
+    Duration session_longest = std::chrono::hours{8};
+    Duration session_idle = std::chrono::hours{1};       ///< without a request
+    Duration non_secure_rests = std::chrono::hours{48};  ///< a changed address outside, before it counts
 };
 
 }  // namespace postern::vocabulary

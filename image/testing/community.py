@@ -59,6 +59,7 @@ class Community:
                                              "retry: { first: 2 seconds, at_most: 10 seconds }\n")
         (policy / "tagging.yaml").write_text(TAGGING)
         (policy / "limits.yaml").write_text(f"message_size: {message_size}\n")
+        (policy / "permissions.yaml").write_text("holders: [{ who: anna.staff.example, role: service_administrator }]\n")
         for name, server in self.servers.items():
             (policy / "organisations" / f"{name}.yaml").write_text(ORGANISATION.format(name=name, host=HOST, port=server.port))
         return policy

@@ -92,3 +92,25 @@ TEST_CASE("tampering stands until it is cleared, each record for itself")
     CHECK(t.listener.heard[2].cleared);
     CHECK(t.alarms.standing().size() == 1);
 }
+
+TEST_CASE("what is done to somebody's login, or falls due, is an event with the table's fields alone")
+{
+    Told t;
+    ports::tell_login_idle(t.alarms, eric, steps()[0], Instant{24h});
+    ports::tell_password_reset(t.alarms, eric, "by the service manager");
+    ports::tell_second_factor_reset(t.alarms, eric);
+    ports::tell_non_secure_changed(t.alarms, eric, Instant{48h});
+    ports::tell_exceptional_access(t.alarms, eric, "anna@greenstonechambers.co.uk", Instant{24h}, false);
+    ports::tell_case_opened(t.alarms, 7, "reset", eric);
+    ports::tell_organisation_task(t.alarms, "greenstone", "terms", "the signatory accepts", {}, Instant{24h});
+    ports::tell_audit_head(t.alarms, "postern-audit-head 1 mx 7");
+    REQUIRE(t.listener.heard.size() == 8);
+    for (const auto& event : t.listener.heard) carries_only_known_fields(event);
+    for (std::size_t i = 0; i < 5; ++i) CHECK(t.listener.heard[i].field("user.non_secure") == eric.non_secure);
+    // A case names whom it is about to those who decide, and is not told to that person.
+    CHECK_FALSE(t.listener.heard[5].field("user.non_secure"));
+    CHECK(t.listener.heard[5].field("case") == "7");
+    CHECK(t.listener.heard[6].field("task") == "terms");
+    CHECK_FALSE(t.listener.heard[6].field("threshold"));
+    CHECK(t.listener.heard[7].text.find("postern-audit-head 1 mx 7") != std::string::npos);
+}
