@@ -108,6 +108,11 @@ CasesApi::Answer CasesApi::decide(Request request, std::string which)
     else
         permitted = co_await permits_.require(request, Act::handle_case);
     if (!permitted) co_return denied(permitted.error(), request);
+    const auto about = *asked ? mail::Address::parse((*asked)->about) : std::nullopt;
+    if (about && (*asked)->kind != "exceptional_access") {
+        permitted = co_await permits_.require_as_much(request, permits_.own_form(*about));
+        if (!permitted) co_return denied(permitted.error(), request);
+    }
     const auto said = object_in(request.body);
     const auto* grant = said.if_contains("grant");
     if (grant == nullptr || !grant->is_bool()) co_return wrong(request, "say grant: true or false");

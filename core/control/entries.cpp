@@ -273,10 +273,10 @@ EntriesApi::Answer EntriesApi::grant(Request request)
     if (!address) co_return wrong(request, "who is the address of a user");
     const auto own = permits_.own_form(*address);
     const auto role = vocabulary::role_named(text_in(object, "role"));
-    if (!role || *role == Role::user) {
+    if (!role || *role == Role::user || *role == Role::portal) {
         std::vector<std::string_view> names;
         for (const auto& one : vocabulary::roles())
-            if (one.role != Role::user) names.push_back(one.name);
+            if (one.role != Role::user && one.role != Role::portal) names.push_back(one.name);
         co_return wrong(request, fmt::format("role is one of {}", fmt::join(names, ", ")));
     }
     directory::Grant grant{
@@ -298,6 +298,8 @@ EntriesApi::Answer EntriesApi::grant(Request request)
         auto permitted = co_await permits_.require(request, Act::grant_role);
         if (!permitted) co_return denied(permitted.error(), request);
     }
+    auto as_much = co_await permits_.require_as_much(request, *role, own.text());
+    if (!as_much) co_return denied(as_much.error(), request);
     if (!takes && own.key() == request.caller.key) co_return wrong(request, "nobody gives themselves a role", 403);
     auto record = permits_.record(request, "grant_role", own.text(), "done",
                                   fmt::format("{} {}{}", takes ? "taken:" : "given:", name_of(*role),

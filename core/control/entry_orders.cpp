@@ -74,8 +74,11 @@ private:
         if (name == "members" && value.is_object()) return members(value.get_object());
         if (name == "sure" && value.is_bool()) return order_.sure = value.get_bool(), Result<void>{};
         if (name == "create" && value.is_bool()) return order_.create = value.get_bool(), Result<void>{};
-        if (name == "version" && value.is_number()) {
-            order_.version = value.to_number<std::uint64_t>();
+        if (name == "version") {
+            boost::system::error_code failed;
+            const auto version = value.to_number<std::uint64_t>(failed);
+            if (failed) return wrong(name, "a version is a whole number, as the entry was shown with");
+            order_.version = version;
             return {};
         }
         auto text = text_of(value, name);

@@ -31,6 +31,7 @@ struct Request {
     bool owner = false;       ///< root, or the engine's own user, on this machine
     std::string acting_for;   ///< Postern-For: the person of the directory in whose name it is asked; may be empty
     policy::Caller caller{};  ///< who asks and their roles; filled in before any handler sees it
+    std::string counts_as;    ///< whose consent it is where two must agree: never two of one person
 };
 
 struct Response {

@@ -232,6 +232,8 @@ LoginsApi::Answer LoginsApi::one(Request request, std::string which, std::string
         co_return co_await end_sessions(std::move(request), std::move(address));
     auto act = what == "factor" ? Act::reset_second_factor : what == "invite" ? Act::add_user : Act::reset_password;
     auto permitted = co_await permits_.require(request, act, address.text());
+    // A password that is given is a login taken over.
+    if (permitted && what == "invite") permitted = co_await permits_.require_as_much(request, address);
     if (!permitted) co_return denied(permitted.error(), request);
     if (get && what == "reset") co_return co_await questions(std::move(request), std::move(address));
     auto said = object_in(request.body);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <array>
 
 namespace postern::control {
 
@@ -105,23 +106,59 @@ Permits::Async<Result<Caller>> Permits::person(mail::Address address)
     if (*entry && !active) co_return caller;
     if (active && (*entry)->kind == directory::EntryKind::user)
         caller.roles.push_back({Role::user, caller.organisation, "is an active user"});
-    for (const auto& organisation : snapshot->organisations())
-        if (organisation.id == caller.organisation && is_administrator(organisation, caller.key))
-            caller.roles.push_back({Role::organisation_administrator, organisation.id,
-                                    fmt::format("the file of {} names them", organisation.id)});
-    if (!active) co_return caller;
-    auto grants = co_await services_.directory.administration().grants_of(caller.key);
+    // Whom an organisation's file names needs no entry for it; a grant does.
+    Result<std::vector<HeldRole>> given = named_by_file(address, caller.organisation);
+    if (active) given = co_await roles_given(address, caller.organisation);
+    if (!given) co_return std::unexpected(given.error());
+    caller.roles.insert(caller.roles.end(), given->begin(), given->end());
+    co_return caller;
+}
+
+std::vector<HeldRole> Permits::named_by_file(const mail::Address& address, const std::string& organisation) const
+{
+    const auto snapshot = policy();
+    const auto* home = snapshot->organisation(organisation);
+    if (home == nullptr || !is_administrator(*home, address.key())) return {};
+    return {{Role::organisation_administrator, home->id, fmt::format("the file of {} names them", home->id)}};
+}
+
+Permits::Async<Result<std::vector<HeldRole>>> Permits::roles_given(mail::Address address, std::string organisation)
+{
+    auto roles = named_by_file(address, organisation);
+    auto grants = co_await services_.directory.administration().grants_of(address.key());
     if (!grants) co_return std::unexpected(grants.error());
     for (const auto& grant : *grants)
-        caller.roles.push_back(
+        roles.push_back(
             {grant.role, grant.organisation, fmt::format("granted by {} on {:.10}", grant.by, to_iso8601(grant.at))});
-    co_return caller;
+    co_return roles;
+}
+
+Permits::Async<Result<void>> Permits::require_as_much(const Request& request, mail::Address address)
+{
+    auto found = co_await person(address);
+    if (!found) co_return std::unexpected(found.error());
+    auto roles = co_await roles_given(address, found->organisation);
+    if (!roles) co_return std::unexpected(roles.error());
+    for (const auto& held : *roles)
+        if (auto may = co_await require_as_much(request, held.role, address.text()); !may) co_return may;
+    co_return Result<void>{};
+}
+
+Permits::Async<Result<void>> Permits::require_as_much(const Request& request, Role role, std::string whom)
+{
+    if (role == Role::user || role == Role::organisation_administrator || policy()->powers().covers(request.caller, role))
+        co_return Result<void>{};
+    auto reason = fmt::format("{} may do what you may not", name_of(role));
+    auto noted = co_await note(record(request, "grant_role", std::move(whom), "denied", reason));
+    if (!noted) co_return noted;
+    co_return fault(Retry::never, std::string(not_permitted) + reason);
 }
 
 Permits::Async<Result<void>> Permits::identify(Request& request)
 {
     request.caller.name = request.actor;
     request.caller.roles = policy()->powers().roles_of_name(request.actor, request.owner);
+    request.counts_as = request.actor;
     if (request.acting_for.empty()) co_return Result<void>{};
     const auto address = mail::Address::parse(request.acting_for);
     if (!address) co_return fault(Retry::never, "it is asked in the name of what is no address");
@@ -130,10 +167,22 @@ Permits::Async<Result<void>> Permits::identify(Request& request)
     if (!may_act) co_return may_act;
     auto found = co_await person(own);
     if (!found) co_return std::unexpected(found.error());
+    // A portal is nobody's second person: what it brings counts as the person's. Who could do as much in their own name
+    // counts as themselves, in whosever name they ask.
+    const bool only_brings = !consents(request.caller);
     request.caller = std::move(*found);
-    request.caller.name = fmt::format("{} (by {})", own.text(), request.actor);
-    request.actor = own.text();
+    if (only_brings) request.counts_as = request.caller.key;
+    request.caller.name = fmt::format("{} (by {})", request.caller.key, request.actor);
+    request.actor = request.caller.key;  // one spelling, whatever was typed
     co_return Result<void>{};
+}
+
+bool Permits::consents(const Caller& caller) const
+{
+    constexpr std::array<Act, 5> acts{Act::release_quarantine, Act::handle_case, Act::exceptional_access,
+                                      Act::reset_second_factor, Act::apply_policy};
+    const auto snapshot = policy();
+    return std::ranges::any_of(acts, [&](Act act) { return snapshot->powers().may(caller, act, {}).allowed; });
 }
 
 Subject Permits::organisation_subject(const std::string& id) const
@@ -152,7 +201,7 @@ Subject Permits::organisation_subject(const std::string& id) const
 
 Permits::Async<Result<Subject>> Permits::subject(std::string whom)
 {
-    if (whom.find('@') == std::string::npos) co_return organisation_subject(whom);
+    if (whom.find('@') == std::string::npos) co_return organisation_subject(printable(whom, 100));
     const auto parsed = mail::Address::parse(whom);
     if (!parsed) co_return fault(Retry::never, fmt::format("\"{}\" is no address", printable(whom, 100)));
     const auto address = own_form(*parsed);
@@ -161,8 +210,9 @@ Permits::Async<Result<Subject>> Permits::subject(std::string whom)
     auto subject = organisation_subject(found->organisation);
     subject.shown = address.text();
     subject.key = address.key();
-    subject.holds_role =
-        std::ranges::any_of(found->roles, [](const HeldRole& held) { return held.role != Role::user; });
+    auto held = co_await roles_given(address, found->organisation);
+    if (!held) co_return std::unexpected(held.error());
+    subject.holds_role = !held->empty();
     co_return subject;
 }
 
@@ -206,6 +256,7 @@ directory::AuditRecord Permits::record(const Request& request, std::string act, 
     directory::AuditRecord record;
     record.at = services_.clock.now();
     record.actor = request.caller.name;
+    record.counts_as = request.counts_as;
     record.act = std::move(act);
     record.target = std::move(target);
     record.outcome = std::move(outcome);

@@ -40,6 +40,11 @@ public:
     [[nodiscard]] Async<Result<policy::Subject>> subject(std::string whom);
     [[nodiscard]] policy::Subject organisation_subject(const std::string& id) const;
 
+    /// Whether who asks may do all that the roles of this person allow, whether or not they are active now: nobody takes
+    /// over, or hands out, more power than they have. Of organisations' administrators this is not asked.
+    [[nodiscard]] Async<Result<void>> require_as_much(const Request& request, mail::Address address);
+    [[nodiscard]] Async<Result<void>> require_as_much(const Request& request, vocabulary::Role role, std::string whom);
+
     /// A record of the audit with time, actor and act.
     [[nodiscard]] directory::AuditRecord record(const Request& request, std::string act, std::string target = {},
                                                 std::string outcome = "done", std::string detail = {}) const;
@@ -54,6 +59,12 @@ public:
     [[nodiscard]] mail::Address own_form(const mail::Address& address) const;
 
 private:
+    [[nodiscard]] std::vector<policy::HeldRole> named_by_file(const mail::Address& address,
+                                                              const std::string& organisation) const;
+    /// By the organisation's file and by grants, whatever the entry's status.
+    [[nodiscard]] Async<Result<std::vector<policy::HeldRole>>> roles_given(mail::Address address,
+                                                                           std::string organisation);
+    [[nodiscard]] bool consents(const policy::Caller& caller) const;
     [[nodiscard]] Async<Result<void>> decide(const Request& request, vocabulary::Act act, policy::Subject subject);
     [[nodiscard]] policy::SnapshotPtr policy() const { return services_.generations.current()->policy; }
     gateway::Services services_;

@@ -120,7 +120,7 @@ QuarantineApi::Answer QuarantineApi::release(Request request, std::string id)
 {
     auto reason = reason_in(request.body);
     if (!reason) co_return refused(reason.error(), request, 400);
-    auto released = co_await quarantine_.release(id, std::move(*reason), request.actor);
+    auto released = co_await quarantine_.release(id, std::move(*reason), request.actor, request.counts_as);
     if (!released) co_return refused(released.error(), request, 409);
     using What = gateway::Released::What;
     if (released->what == What::asked) {

@@ -1,5 +1,7 @@
 #include "directory/audit.hpp"
 
+#include "base/text.hpp"
+
 namespace postern::directory {
 
 namespace {
@@ -54,8 +56,25 @@ AuditRecord last_audit(Database& database)
     return none;
 }
 
+namespace {
+
+constexpr std::size_t longest_name = 300;
+constexpr std::size_t longest_detail = 16 * 1024;
+
+/// Nobody's words can make the record unreadable, or large.
+void make_printable(AuditRecord& record)
+{
+    for (auto* text : {&record.actor, &record.act, &record.target, &record.organisation, &record.outcome})
+        *text = printable(*text, longest_name);
+    if (!is_utf8(record.detail) || record.detail.size() > longest_detail)
+        record.detail = printable(record.detail, longest_detail);
+}
+
+}  // namespace
+
 AuditRecord append_audit(Database& database, AuditRecord record)
 {
+    make_printable(record);
     const auto last = last_audit(database);
     record.number = last.number + 1;
     record.hash = hash_of(last.hash, record);

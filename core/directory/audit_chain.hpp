@@ -29,7 +29,14 @@ struct AuditRecord {
     std::string outcome;       ///< "done", "denied", "failed", "asked"
     std::string detail;        ///< what changed, why it was denied; JSON or text, no secrets
     std::string hash;          ///< 32 bytes; covers all of the above and the hash before
+    std::string counts_as;     ///< whose consent it is where two must agree; not on record
 };
+
+/// Whose consent this is where two must agree.
+[[nodiscard]] inline const std::string& consent_of(const AuditRecord& record)
+{
+    return record.counts_as.empty() ? record.actor : record.counts_as;
+}
 
 /// The hash of a record whose predecessor's is `before` (32 bytes; zeros for the first).
 [[nodiscard]] std::string hash_of(std::string_view before, const AuditRecord& record);

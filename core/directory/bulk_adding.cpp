@@ -45,14 +45,17 @@ public:
 
     BulkResult prepare()
     {
-        if (order_.people.size() > most_at_once)
+        if (order_.people.size() > most_at_once) {
             problem(0, fmt::format("{} people; at most {} at a time", order_.people.size(), most_at_once));
+            return std::move(result_);
+        }
         std::set<std::string> names;
         for (const auto& person : order_.people) {
-            if (!names.insert(to_lower(person.name)).second)
+            if (names.insert(to_lower(person.name)).second)
+                invite(person);
+            else
                 problem(person.line, fmt::format("{} stands twice; two people of one name are added one by one",
                                                  printable(person.name, 80)));
-            invite(person);
         }
         return std::move(result_);
     }
@@ -172,7 +175,12 @@ Administration::Async<Result<BulkResult>> Administration::bulk_add(BulkOrder ord
             database.after_commit([impl] { impl->entries_changed(); });
         return result;
     };
-    auto result = co_await impl_.writer->run<BulkResult>(std::move(work));
+    // What changes nothing keeps no login waiting.
+    Result<BulkResult> result = BulkResult{};
+    if (count == 0)
+        result = co_await impl_.overview->run<BulkResult>(std::move(work));
+    else
+        result = co_await impl_.writer->run<BulkResult>(std::move(work));
     if (!result) co_return std::unexpected(result.error());
     for (std::size_t i = 0; i < result->invited.size() && i < made->passwords.size(); ++i)
         result->invited[i].one_time_password = made->passwords[i];

@@ -93,9 +93,12 @@ Logins::Async<Result<Decided>> Logins::decide(std::int64_t number, bool grant, s
         if (!found || found->state != "open")
             return fault(Retry::never, fmt::format("there is no open case {}", number));
         // Who asked for what needs two can withdraw it, and no more; nor does anybody decide about themselves.
-        if (grant && !found->first_by.empty() && found->first_by == audit.actor)
+        const auto& who = found->kind == "reset" ? audit.actor : consent_of(audit);
+        if (grant && !found->first_by.empty() && found->first_by == who)
             return fault(Retry::never, "you asked for this; a second person must agree");
-        if (grant && (is_of(audit.actor, found->about) || is_of(audit.actor, found->who)))
+        const bool of_them = is_of(audit.actor, found->about) || is_of(audit.actor, found->who) ||
+                             is_of(consent_of(audit), found->about) || is_of(consent_of(audit), found->who);
+        if (grant && of_them)
             return fault(Retry::never, "this is about you; somebody else must agree");
         Decided decided;
         if (grant) {
@@ -147,7 +150,8 @@ Logins::Async<Result<std::optional<std::int64_t>>> Logins::ask_access(Access wan
             opened.kind = "exceptional_access";
             opened.about = wanted.about;
             opened.organisation = entry->organisation;
-            opened.opened_by = opened.first_by = audit.actor;
+            opened.opened_by = audit.actor;
+            opened.first_by = consent_of(audit);
             opened.text = wanted.reason;
             opened.who = wanted.who;
             opened.until = wanted.until;

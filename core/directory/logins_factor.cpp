@@ -176,7 +176,8 @@ Logins::Async<Result<std::optional<std::int64_t>>> Logins::reset_factor(mail::Ad
             opened.kind = "second_factor";
             opened.about = address.text();
             opened.organisation = record.organisation;
-            opened.opened_by = opened.first_by = audit.actor;
+            opened.opened_by = audit.actor;
+            opened.first_by = consent_of(audit);
             opened.text = reason;
             number = open_case(database, opened);
             record.outcome = "asked";

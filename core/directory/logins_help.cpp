@@ -62,6 +62,7 @@ std::int64_t open_reset_case(Database& database, const std::string& address, con
     opened.about = address;
     opened.organisation = organisation;
     opened.opened_by = audit.actor;
+    opened.first_by = audit.actor;  // who could not confirm the facts is not who does without them
     opened.text = text;
     return open_case(database, opened);
 }
@@ -106,7 +107,8 @@ Logins::Async<Result<GivenPassword>> Logins::invite(mail::Address address, Rules
         if (!entry || entry->kind != EntryKind::user || entry->status == EntryStatus::removed)
             return fault(Retry::never, "logins are of users of the directory, and this is none");
         auto login = read_login(database, key);
-        if (login && !login->one_time)
+        // After a reset the password is given as well, but the login is somebody's.
+        if (login && (!login->one_time || login->last_login))
             return fault(Retry::never, "this login is in use; a forgotten password is reset against known facts");
         if (!login) {
             login.emplace();

@@ -82,14 +82,6 @@ Administration::Async<Result<bool>> Administration::forget(mail::Address address
         write_entry(database, left, audit.actor, audit.at, {});
         database.run("UPDATE entries SET non_secure_before = '', non_secure_since = 0 WHERE key = ?", key);
         database.run("DELETE FROM members WHERE member = ?", key);
-        database.run("DELETE FROM grants WHERE key = ?", key);
-        database.run("DELETE FROM logins WHERE key = ?", key);
-        database.run("DELETE FROM facts WHERE key = ?", key);
-        database.run("DELETE FROM former_passwords WHERE key = ?", key);
-        database.run("DELETE FROM activity WHERE key = ?", key);
-        database.run("DELETE FROM sessions WHERE key = ?", key);
-        database.run("DELETE FROM mailed_codes WHERE key = ?", key);
-        database.run("DELETE FROM mailed_codes_sent WHERE key = ?", key);
         database.run("INSERT INTO edits(key) VALUES(?)", key);
         database.after_commit([impl] { impl->entries_changed(); });
         auto record = audit;

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "directory/look_alike.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <stdexcept>
@@ -138,12 +139,26 @@ void read_organisation(Database& database, std::string_view organisation,
     }
 }
 
+namespace {
+
+/// Roles, login and secrets of who had this address: whoever has it next is somebody else.
+void forget_powers(Database& database, const std::string& key)
+{
+    for (const char* table :
+         {"grants", "logins", "facts", "former_passwords", "activity", "sessions", "mailed_codes", "mailed_codes_sent"})
+        database.run(fmt::format("DELETE FROM {} WHERE key = ?", table), key);
+}
+
+}  // namespace
+
 void write_entry(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at, Duration rests)
 {
     const std::string& key = entry.address.key();
     const std::string reversed = backwards(key);
     const auto before = read_entry(database, key);
     if (before) forget_words(database, *before);
+    const bool was_removed = before && before->status == EntryStatus::removed;
+    if (was_removed || entry.status == EntryStatus::removed) forget_powers(database, key);
     const std::string named = json::serialize(json::value_from(entry.named_senders));
     const auto history = history_of(before.get(), entry, at, rests);
     database.run(
@@ -172,6 +187,7 @@ void write_entry(Database& database, const DirectoryEntry& entry, const std::str
 void mark_removed(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at)
 {
     forget_words(database, entry);
+    forget_powers(database, entry.address.key());
     database.run(
         "UPDATE entries SET status = 'removed', version = version + 1, changed = ?, changed_by = ? WHERE key = ?", at,
         by, entry.address.key());

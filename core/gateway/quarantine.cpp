@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "mail/header.hpp"
 #include "mail/mime.hpp"
+#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -16,24 +17,36 @@ namespace {
 constexpr std::string_view release_act = "release_quarantine";
 constexpr std::array<std::string_view, 6> shown_fields{"From", "To", "Cc", "Subject", "Date", "Message-ID"};
 
-/// Whether the actor is that person. On the machine itself people are known by user names: one that is the local part
-/// of the address is taken for its owner.
-bool is_person(const std::string& actor, const std::string& address)
+/// An address as its owner's own server knows it.
+mail::Address own_form(const mail::Address& address, const policy::Snapshot& policy)
 {
-    const auto parsed = mail::Address::parse(address);
-    return !actor.empty() && parsed && (iequals(actor, address) || iequals(actor, parsed->local()));
+    const auto owner = policy.owner_of(address.domain());
+    if (!owner || !owner->organisation || !owner->inside) return address;
+    return transform::outside(address, *owner->organisation).value_or(address);
 }
 
-Result<void> may_release(const std::string& actor, const std::vector<store::QueueEntry>& entries)
+/// Whether the actor is that person. On the machine itself people are known by user names: one that is the local part
+/// of the address is taken for its owner.
+bool is_person(const std::string& actor, const std::string& address, const policy::Snapshot& policy)
+{
+    const auto parsed = mail::Address::parse(address);
+    if (actor.empty() || !parsed) return false;
+    const auto named = mail::Address::parse(actor);
+    if (!named) return iequals(actor, parsed->local());
+    return own_form(*named, policy).key() == own_form(*parsed, policy).key();
+}
+
+Result<void> may_release(const std::string& actor, const std::vector<store::QueueEntry>& entries,
+                         const policy::Snapshot& policy)
 {
     const auto theirs = [](const char* what) {
         return fault(Retry::never,
                      fmt::format("you are {} of this message; somebody else must release it, or leave it", what));
     };
-    if (is_person(actor, entries.front().message.sender)) return theirs("the sender");
+    if (is_person(actor, entries.front().message.sender, policy)) return theirs("the sender");
     for (const auto& entry : entries)
         for (const auto& recipient : entry.delivery.recipients)
-            if (is_person(actor, recipient.address)) return theirs("a recipient");
+            if (is_person(actor, recipient.address, policy)) return theirs("a recipient");
     return {};
 }
 
@@ -129,7 +142,8 @@ Quarantine::Async<Result<QuarantinedMail>> Quarantine::show(std::string id)
     co_return mail;
 }
 
-Quarantine::Async<Result<Released>> Quarantine::release(std::string id, std::string reason, std::string actor)
+Quarantine::Async<Result<Released>> Quarantine::release(std::string id, std::string reason, std::string actor,
+                                                       std::string counts_as)
 {
     auto found = co_await entries(id);
     if (!found) co_return std::unexpected(found.error());
@@ -137,11 +151,12 @@ Quarantine::Async<Result<Released>> Quarantine::release(std::string id, std::str
         if (auto known = co_await exists(id); !known) co_return std::unexpected(known.error());
         co_return Released{Released::What::nothing_there, {}};
     }
-    if (auto may = may_release(actor, *found); !may) co_return std::unexpected(may.error());
     const auto generation = services_.generations.current();
+    if (auto may = may_release(actor, *found, *generation->policy); !may) co_return std::unexpected(may.error());
+    if (auto may = may_release(counts_as, *found, *generation->policy); !may) co_return std::unexpected(may.error());
     if (generation->policy->needs_second_person(release_act)) {
         auto consent =
-            co_await services_.store.consent(id, std::string(release_act), actor, reason, services_.clock.now());
+            co_await services_.store.consent(id, std::string(release_act), counts_as, reason, services_.clock.now());
         if (!consent) co_return std::unexpected(consent.error());
         if (consent->first_asks) co_return Released{Released::What::asked, {}};
         if (!consent->given)

@@ -55,7 +55,8 @@ public:
     [[nodiscard]] Async<Result<QuarantinedMail>> show(std::string id);
     /// Fault (never): there is no such message; the actor is its sender or a recipient, or asked already and a second
     /// person must. What has left quarantine before is `nothing_there`.
-    [[nodiscard]] Async<Result<Released>> release(std::string id, std::string reason, std::string actor);
+    [[nodiscard]] Async<Result<Released>> release(std::string id, std::string reason, std::string actor,
+                                                  std::string counts_as);
     /// Its senders get a failure report. Number of recipients; Fault (never): nothing with that id is in quarantine.
     [[nodiscard]] Async<Result<std::size_t>> discard(std::string id, std::string reason, std::string actor);
 

@@ -87,6 +87,16 @@ PowerDecision Powers::may(const Caller& caller, Act act, const Subject& subject,
     return decision;
 }
 
+bool Powers::covers(const Caller& caller, Role role) const
+{
+    for (const auto& grant : grants_) {
+        if (grant.role != role) continue;
+        for (const auto& info : vocabulary::acts())
+            if (grant.acts.test(static_cast<std::size_t>(info.act)) && !may(caller, info.act, {}).allowed) return false;
+    }
+    return true;
+}
+
 std::vector<HeldRole> Powers::roles_of_name(std::string_view name, bool owner) const
 {
     std::vector<HeldRole> held;

@@ -76,6 +76,8 @@ public:
     /// Decides. `explain`: also says what was looked at.
     [[nodiscard]] PowerDecision may(const Caller& caller, vocabulary::Act act, const Subject& subject,
                                     bool explain = false) const;
+    /// Whether the caller may, on the service, all that this role allows somebody.
+    [[nodiscard]] bool covers(const Caller& caller, vocabulary::Role role) const;
     /// Roles of who comes by the socket or with a certificate. `owner`: root or the engine's own user on this machine,
     /// who can read and change all of its files anyway, and is always a service administrator.
     [[nodiscard]] std::vector<HeldRole> roles_of_name(std::string_view name, bool owner) const;

@@ -66,6 +66,7 @@ constexpr std::array all_roles{
     RoleInfo{Role::operations, "operations", "Runs the queue and the machine."},
     RoleInfo{Role::service_administrator, "service_administrator", "Declares the policy; owns the machine."},
     RoleInfo{Role::auditor, "auditor", "Reads everything but content, and changes nothing."},
+    RoleInfo{Role::portal, "portal", "Asks as people who have logged in with it, and does nothing in its own name."},
 };
 
 constexpr std::array<std::string_view, 3> reaches{"self", "own_organisation", "any_organisation"};

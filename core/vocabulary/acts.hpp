@@ -70,6 +70,7 @@ enum class Role : std::uint8_t {
     operations,
     service_administrator,
     auditor,
+    portal,
 };
 
 struct RoleInfo {

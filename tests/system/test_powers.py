@@ -6,7 +6,7 @@ import socket
 import threading
 import unittest
 
-from harness import ERIC, CommunityTest
+from harness import ERIC, LISTING_INSIDE, CommunityTest, make_message
 from harness.tools import source_root
 
 CLERK = "clerk@greenstonechambers.co.uk"
@@ -103,6 +103,88 @@ class Sanctions(PowersTest):
         said = self.answers(409, "POST", "/v1/apply", {"files": files, "base": generation + 7})
         self.assertIn("in force meanwhile", json.dumps(said))
         self.answers(200, "POST", "/v1/apply", {"files": files, "base": generation})
+
+
+class Takeover(PowersTest):
+    """Logins and roles of others."""
+
+    def user(self, address, organisation, name="Some Body"):
+        order = {"kind": "user", "create": True, "address": address, "organisation": organisation, "set": {"name": name}}
+        self.answers(200, "POST", "/v1/entries", order)
+
+    def test_who_gets_a_removed_persons_address_gets_nothing_else_of_theirs(self):
+        pat = "pat.jones@cjsm.net"
+        self.user(pat, "smith")
+        self.answers(200, "POST", "/v1/grants", {"who": pat, "role": "service_manager"})
+        self.answers(200, "POST", f"/v1/logins/{pat}/invite")
+        self.community.postern("user", "remove", pat)
+        self.assertEqual([], self.answers(200, "GET", f"/v1/grants?who={pat}")["grants"])
+        self.user(pat, "victim-care")
+        self.answers(403, "GET", "/v1/cases", who=pat)
+        self.answers(404, "GET", f"/v1/logins/{pat}")
+
+    def test_a_login_that_was_used_or_whose_owner_has_a_role_is_not_invited_again_by_an_administrator(self):
+        self.user("plain@greenstonechambers.co.uk", "greenstone")
+        self.user("chief@greenstonechambers.co.uk", "greenstone")
+        self.answers(200, "POST", "/v1/grants", {"who": "chief@greenstonechambers.co.uk", "role": "service_administrator"})
+        self.answers(200, "POST", "/v1/logins/chief@greenstonechambers.co.uk/invite")
+        self.answers(200, "POST", "/v1/logins/plain@greenstonechambers.co.uk/invite", who=CLERK)
+        self.answers(403, "POST", "/v1/logins/chief@greenstonechambers.co.uk/invite", who=CLERK)
+
+    def test_nobody_hands_out_more_power_than_they_have(self):
+        manager, other = "manager@greenstonechambers.co.uk", "other@greenstonechambers.co.uk"
+        self.user(manager, "greenstone")
+        self.user(other, "greenstone")
+        self.answers(200, "POST", "/v1/grants", {"who": manager, "role": "service_manager"})
+        self.answers(200, "POST", "/v1/grants", {"who": other, "role": "helpdesk"}, who=manager)
+        for role in ("service_administrator", "operations"):
+            self.answers(403, "POST", "/v1/grants", {"who": other, "role": role}, who=manager)
+
+    def test_the_helpdesk_does_not_reach_a_suspended_holder_of_a_role(self):
+        helper, holder = "helper@greenstonechambers.co.uk", "holder@crowncourt.example"
+        self.user(helper, "greenstone")
+        self.user(holder, "crown-court")
+        self.answers(200, "POST", "/v1/grants", {"who": helper, "role": "helpdesk"})
+        self.answers(200, "POST", "/v1/grants", {"who": holder, "role": "service_manager"})
+        self.answers(403, "GET", f"/v1/logins/{holder}/reset", who=helper)
+        self.community.postern("user", "suspend", holder, "--reason", "on leave")
+        self.answers(403, "GET", f"/v1/logins/{holder}/reset", who=helper)
+
+
+class Records(PowersTest):
+    def test_what_is_no_text_does_not_make_the_audit_unreadable(self):
+        self.answers(403, "GET", "/v1/directory/export?organisation=%ff%0a%00", who=ERIC)
+        self.answers(403, "GET", "/v1/directory/export?organisation=" + "x" * 3000, who=ERIC)
+        records = self.answers(200, "GET", "/v1/audit")["records"]
+        self.assertTrue(all(len(record["target"]) < 400 for record in records))
+        exported = self.community.folder / "audit.ndjson"
+        exported.write_text(self.community.run("audit", "export").stdout)
+        key = self.community.folder / "audit.pem"
+        key.write_text(self.ask("GET", "/v1/audit/key")[1]["public_key"])
+        checked = self.community.run("audit", "verify", exported, "--key", key)
+        self.assertEqual(0, checked.returncode, checked.stdout + checked.stderr)
+
+    def test_a_version_that_is_no_whole_number_is_refused_in_words(self):
+        for version in (-1, 1.5, 1e300, "2"):
+            order = {"address": ERIC, "version": version, "set": {"name": "Eric Brown"}}
+            said = self.answers(400, "POST", "/v1/entries", order)
+            self.assertIn("version", said["error"])
+
+    def test_a_person_counts_once_however_their_address_is_written(self):
+        self.community.policy.write("content.yaml", "rules:\n  - name: kept\n    when: { message.subject: kept }\n    then: { quarantine: looked at }\n")
+        self.community.postern("reload")
+        first = "desk@smithsolicitors.co.uk"
+        self.community.postern("user", "add", first, "--name", "Some Body")
+        self.answers(200, "POST", "/v1/grants", {"who": first, "role": "operations"})
+        self.answers(200, "POST", "/v1/grants", {"who": ERIC, "role": "operations"})
+        content = make_message(ERIC, LISTING_INSIDE, "kept")
+        number = str(self.community.send("greenstone", ERIC, LISTING_INSIDE, content)).split("Taken as ")[1].split()[0]
+        path = f"/v1/quarantine/{number}/release"
+        for spelling in (ERIC, ERIC.title(), ERIC.upper(), ERIC + ".cjsm.net"):
+            self.assertIn("the sender", json.dumps(self.answers(409, "POST", path, {"reason": "x"}, who=spelling)))
+        self.answers(202, "POST", path, {"reason": "x"}, who=first)
+        for spelling in (first.title(), first + ".cjsm.net", None):
+            self.answers(409, "POST", path, {"reason": "x"}, who=spelling)
 
 
 if __name__ == "__main__":

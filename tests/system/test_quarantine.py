@@ -1,8 +1,6 @@
 """The quarantine as people use it: list, show, release, delete, two people, expiry, and a kill -9 in the middle."""
 # builds: asan threads
 import os
-import shutil
-import subprocess
 import unittest
 
 import harness  # noqa: F401
@@ -130,25 +128,14 @@ class TwoPeople(CommunityTest):
     def prepare(cls, community):
         community.policy.write("content.yaml", CONTENT)
         community.policy.write("permissions.yaml", "dual_control: [release_quarantine]\n")
-        node = community.policy.folder / "node.yaml"
-        socket = f"  socket: {community.socket}\n"
-        node.write_text(node.read_text().replace(socket, socket + "  group: nogroup\n"))
-        shutil.copy(community.bin / "postern", community.folder / "postern-of-nobody")
+        community.admit_nobody()
 
     def kept(self, subject, sender=ERIC, by="greenstone", recipient=LISTING_INSIDE):
         content = make_message(sender, recipient, subject, X_Marking="secret")
         return str(self.community.send(by, sender, recipient, content)).split("Taken as ")[1].split()[0]
 
     def as_nobody(self, *arguments):
-        return subprocess.run(
-            [self.community.folder / "postern-of-nobody", "--socket", self.community.socket, "quarantine", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            user="nobody",
-            group="nogroup",
-            extra_groups=[],
-        )
+        return self.community.as_nobody("quarantine", *arguments)
 
     def test_the_same_person_twice_is_one(self):
         id = self.kept("For two")

@@ -218,6 +218,25 @@ class Community:
             timeout=60,
         )
 
+    def admit_nobody(self):
+        """From the next start on the user nobody may use the control socket, by as_nobody()."""
+        node = self.policy.folder / "node.yaml"
+        socket = f"  socket: {self.socket}\n"
+        node.write_text(node.read_text().replace(socket, socket + "  group: nogroup\n"))
+        shutil.copy(self.bin / "postern", self.folder / "postern-of-nobody")
+
+    def as_nobody(self, *arguments):
+        """The command as run by nobody, as it ends; only root can."""
+        return subprocess.run(
+            [self.folder / "postern-of-nobody", "--socket", self.socket, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            user="nobody",
+            group="nogroup",
+            extra_groups=[],
+        )
+
     def postern(self, *arguments):
         """What the command prints as JSON; AssertionError if it fails."""
         done = self.run(*arguments, "--json")
