@@ -184,6 +184,7 @@ EntriesApi::Answer EntriesApi::edit(Request request)
     std::string act;
     for (const auto asked : acts_of(*order, kind)) {
         std::string whom = order->create ? organisation : edit.address.text();
+        if (order->create && speaks_for_service(*snapshot, edit.address)) whom.clear();
         auto permitted = co_await permits_.require(request, asked, std::move(whom));
         if (!permitted) co_return denied(permitted.error(), request);
         if (act.empty()) act = vocabulary::info(asked).name;

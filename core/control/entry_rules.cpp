@@ -4,6 +4,7 @@
 #include "transform/mapping.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace postern::control {
 
@@ -49,11 +50,25 @@ Result<void> fits_policy(const policy::Snapshot& policy, const DirectoryEntry& e
             return fault(Retry::never, "the member " + why);
     for (const auto& sender : entry.named_senders)
         if (auto why = misplaced(policy, entry, sender); !why.empty()) return fault(Retry::never, "the sender " + why);
+    if (auto why = misplaced(policy, entry, entry.moved_to); entry.kind != EntryKind::group && !why.empty())
+        return fault(Retry::never, "the new address " + why);
     const auto owner = mail::Address::parse(entry.owner);
     if (owner && entry.kind == EntryKind::list)
         if (auto why = misplaced(policy, entry, entry.owner); !why.empty())
             return fault(Retry::never, "the owner " + why);
     return {};
+}
+
+bool speaks_for_service(const policy::Snapshot& policy, const mail::Address& address)
+{
+    // RFC 2142, and what people take for the service.
+    static constexpr std::string_view names[] = {
+        "abuse",      "admin",         "administrator", "alerts",  "helpdesk", "hostmaster", "info",
+        "it",         "mailer-daemon", "no-reply",      "noc",     "noreply",  "operations", "operator",
+        "postmaster", "root",          "security",      "service", "support",  "system",     "webmaster"};
+    const auto owner = policy.owner_of(address.domain());
+    if (!owner || owner->organisation) return false;
+    return std::ranges::find(names, to_lower(address.local())) != std::end(names);
 }
 
 directory::EntryCheck entry_check(policy::SnapshotPtr policy)

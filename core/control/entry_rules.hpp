@@ -15,6 +15,10 @@ namespace postern::control {
 /// its own organisation. Fault (never): all that is wrong.
 [[nodiscard]] Result<void> fits_policy(const policy::Snapshot& policy, const vocabulary::DirectoryEntry& entry);
 
+/// Whether readers take mail from this address at the suffix for the service's own ("abuse", "helpdesk"): such an entry
+/// is made by who may make entries of the whole service.
+[[nodiscard]] bool speaks_for_service(const policy::Snapshot& policy, const mail::Address& address);
+
 /// For the directory, bound to that policy.
 [[nodiscard]] directory::EntryCheck entry_check(policy::SnapshotPtr policy);
 

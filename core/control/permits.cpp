@@ -146,7 +146,8 @@ Permits::Async<Result<void>> Permits::require_as_much(const Request& request, ma
 
 Permits::Async<Result<void>> Permits::require_as_much(const Request& request, Role role, std::string whom)
 {
-    if (role == Role::user || role == Role::organisation_administrator || policy()->powers().covers(request.caller, role))
+    if (role == Role::user || role == Role::organisation_administrator ||
+        policy()->powers().covers(request.caller, role))
         co_return Result<void>{};
     auto reason = fmt::format("{} may do what you may not", name_of(role));
     auto noted = co_await note(record(request, "grant_role", std::move(whom), "denied", reason));

@@ -40,8 +40,8 @@ public:
     [[nodiscard]] Async<Result<policy::Subject>> subject(std::string whom);
     [[nodiscard]] policy::Subject organisation_subject(const std::string& id) const;
 
-    /// Whether who asks may do all that the roles of this person allow, whether or not they are active now: nobody takes
-    /// over, or hands out, more power than they have. Of organisations' administrators this is not asked.
+    /// Whether who asks may do all that the roles of this person allow, whether or not they are active now: nobody
+    /// takes over, or hands out, more power than they have. Of organisations' administrators this is not asked.
     [[nodiscard]] Async<Result<void>> require_as_much(const Request& request, mail::Address address);
     [[nodiscard]] Async<Result<void>> require_as_much(const Request& request, vocabulary::Role role, std::string whom);
 

@@ -98,8 +98,7 @@ Logins::Async<Result<Decided>> Logins::decide(std::int64_t number, bool grant, s
             return fault(Retry::never, "you asked for this; a second person must agree");
         const bool of_them = is_of(audit.actor, found->about) || is_of(audit.actor, found->who) ||
                              is_of(consent_of(audit), found->about) || is_of(consent_of(audit), found->who);
-        if (grant && of_them)
-            return fault(Retry::never, "this is about you; somebody else must agree");
+        if (grant && of_them) return fault(Retry::never, "this is about you; somebody else must agree");
         Decided decided;
         if (grant) {
             auto done = carry_out(database, *found, made, rules, audit.at);

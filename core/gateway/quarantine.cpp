@@ -143,7 +143,7 @@ Quarantine::Async<Result<QuarantinedMail>> Quarantine::show(std::string id)
 }
 
 Quarantine::Async<Result<Released>> Quarantine::release(std::string id, std::string reason, std::string actor,
-                                                       std::string counts_as)
+                                                        std::string counts_as)
 {
     auto found = co_await entries(id);
     if (!found) co_return std::unexpected(found.error());

@@ -151,6 +151,23 @@ class Takeover(PowersTest):
         self.answers(403, "GET", f"/v1/logins/{holder}/reset", who=helper)
 
 
+    def test_an_organisation_makes_no_address_that_speaks_for_the_service(self):
+        for name in ("abuse", "HelpDesk", "mailer-daemon"):
+            order = {
+                "kind": "list",
+                "create": True,
+                "address": f"{name}@cjsm.net",
+                "organisation": "greenstone",
+                "set": {"name": "All", "owner": ERIC},
+            }
+            self.answers(403, "POST", "/v1/entries", order, who=CLERK)
+            self.answers(200, "POST", "/v1/entries", order)
+
+    def test_nobody_sends_people_on_to_an_address_outside(self):
+        order = {"address": ERIC, "set": {"moved_to": "eric@elsewhere.example"}}
+        self.answers(400, "POST", "/v1/entries", order, who=CLERK)
+
+
 class Records(PowersTest):
     def test_what_is_no_text_does_not_make_the_audit_unreadable(self):
         self.answers(403, "GET", "/v1/directory/export?organisation=%ff%0a%00", who=ERIC)
