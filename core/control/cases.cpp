@@ -108,7 +108,7 @@ CasesApi::Answer CasesApi::decide(Request request, std::string which)
     else
         permitted = co_await permits_.require(request, Act::handle_case);
     if (!permitted) co_return denied(permitted.error(), request);
-    const auto about = *asked ? mail::Address::parse((*asked)->about) : std::nullopt;
+    const auto about = mail::Address::parse(*asked ? (*asked)->about : std::string{});
     if (about && (*asked)->kind != "exceptional_access") {
         permitted = co_await permits_.require_as_much(request, permits_.own_form(*about));
         if (!permitted) co_return denied(permitted.error(), request);

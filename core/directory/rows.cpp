@@ -3,7 +3,6 @@
 #include "base/text.hpp"
 #include "directory/look_alike.hpp"
 
-#include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <stdexcept>
@@ -144,9 +143,11 @@ namespace {
 /// Roles, login and secrets of who had this address: whoever has it next is somebody else.
 void forget_powers(Database& database, const std::string& key)
 {
-    for (const char* table :
-         {"grants", "logins", "facts", "former_passwords", "activity", "sessions", "mailed_codes", "mailed_codes_sent"})
-        database.run(fmt::format("DELETE FROM {} WHERE key = ?", table), key);
+    for (const char* forget : {"DELETE FROM grants WHERE key = ?", "DELETE FROM logins WHERE key = ?",
+                               "DELETE FROM facts WHERE key = ?", "DELETE FROM former_passwords WHERE key = ?",
+                               "DELETE FROM activity WHERE key = ?", "DELETE FROM sessions WHERE key = ?",
+                               "DELETE FROM mailed_codes WHERE key = ?", "DELETE FROM mailed_codes_sent WHERE key = ?"})
+        database.run(forget, key);
 }
 
 }  // namespace
