@@ -143,11 +143,14 @@ namespace {
 /// Roles, login and secrets of who had this address: whoever has it next is somebody else.
 void forget_powers(Database& database, const std::string& key)
 {
-    for (const char* forget : {"DELETE FROM grants WHERE key = ?", "DELETE FROM logins WHERE key = ?",
-                               "DELETE FROM facts WHERE key = ?", "DELETE FROM former_passwords WHERE key = ?",
-                               "DELETE FROM activity WHERE key = ?", "DELETE FROM sessions WHERE key = ?",
-                               "DELETE FROM mailed_codes WHERE key = ?", "DELETE FROM mailed_codes_sent WHERE key = ?"})
-        database.run(forget, key);
+    database.run("DELETE FROM grants WHERE key = ?", key);
+    database.run("DELETE FROM logins WHERE key = ?", key);
+    database.run("DELETE FROM facts WHERE key = ?", key);
+    database.run("DELETE FROM former_passwords WHERE key = ?", key);
+    database.run("DELETE FROM activity WHERE key = ?", key);
+    database.run("DELETE FROM sessions WHERE key = ?", key);
+    database.run("DELETE FROM mailed_codes WHERE key = ?", key);
+    database.run("DELETE FROM mailed_codes_sent WHERE key = ?", key);
 }
 
 }  // namespace
