@@ -16,6 +16,7 @@
 #include "control/alert_api.hpp"
 #include "control/audit.hpp"
 #include "control/entries.hpp"
+#include "control/feed.hpp"
 #include "control/firmware.hpp"
 #include "control/generations.hpp"
 #include "control/http.hpp"
@@ -57,6 +58,7 @@ private:
     FirmwareApi firmware_;
     AlertApi alerts_;
     EntriesApi entries_;
+    FeedApi feed_;
     AuditApi audit_;
     LoginsApi logins_;
     OrganisationsApi organisations_;

@@ -316,8 +316,7 @@ Shape roles_shape()
 Shape holders_shape()
 {
     std::vector<std::pair<std::string, std::string>> roles;
-    for (const auto& role : vocabulary::roles())
-        if (role.role != vocabulary::Role::user) roles.emplace_back(role.name, role.description);
+    for (const auto& role : vocabulary::roles()) roles.emplace_back(role.name, role.description);
     return list(map({{"who", simple(Form::text),
                       "A user of this machine who may use the control socket, or the first name in an administrator's "
                       "certificate.",
