@@ -1,4 +1,5 @@
 #include "app/commands.hpp"
+#include "app/feed_command.hpp"
 #include "control/client.hpp"
 
 #include <fmt/format.h>
@@ -209,6 +210,7 @@ exported->add_option("--format", export_options->format, "yaml or csv")->check(C
 exported->add_option("--organisation", export_options->organisation, "id; all where absent");
 exported->add_option("--out", export_options->out, "a file; standard output where absent");
 exported->callback([&context, export_options] { export_directory(context, *export_options); });
+add_feed_command(*directory, context);
 }  // namespace postern::app
 
 }  // namespace postern::app

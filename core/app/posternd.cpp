@@ -99,6 +99,17 @@ policy::Diagnostics run_tests(const std::string& directory, const policy::Snapsh
     return found;
 }
 
+// What waits for an answer is looked for more often: it is due to a person.
+boost::asio::awaitable<void> every_few_seconds(gateway::DeliverPath* path)
+{
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+    for (;;) {
+        timer.expires_after(std::chrono::seconds{5});
+        co_await timer.async_wait(boost::asio::use_awaitable);
+        co_await path->answer_for_the_silent();
+    }
+}
+
 boost::asio::awaitable<void> every_half_minute(gateway::DeliverPath* path)
 {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
@@ -197,6 +208,7 @@ private:
         process::drop(node_.user);
         boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
+        boost::asio::co_spawn(reactors_.context(0), every_few_seconds(&deliver_path_), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_hour(&api_), boost::asio::detached);
         remote_.start();
         scanner_.start();

@@ -76,6 +76,7 @@ Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& ale
       firmware_(services),
       alerts_(alerts, services.generations),
       entries_(services, permits_),
+      feed_(services, permits_),
       audit_(services, permits_, audit_key),
       logins_(services, permits_),
       cases_(services, permits_),
@@ -125,6 +126,7 @@ Api::Answer Api::dispatch(Request request)
     if (FirmwareApi::is_mine(request)) return firmware_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
+    if (FeedApi::is_mine(request)) return feed_.handle(std::move(request));
     if (EntriesApi::is_mine(request)) return entries_.handle(std::move(request));
     if (LoginsApi::is_mine(request)) return logins_.handle(std::move(request));
     if (PersonApi::is_mine(request)) return person_.handle(std::move(request));

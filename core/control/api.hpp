@@ -17,6 +17,7 @@
 #include "control/audit.hpp"
 #include "control/cases.hpp"
 #include "control/entries.hpp"
+#include "control/feed.hpp"
 #include "control/firmware.hpp"
 #include "control/generations.hpp"
 #include "control/http.hpp"
@@ -59,6 +60,7 @@ private:
     FirmwareApi firmware_;
     AlertApi alerts_;
     EntriesApi entries_;
+    FeedApi feed_;
     AuditApi audit_;
     LoginsApi logins_;
     CasesApi cases_;

@@ -6,6 +6,7 @@
 #include "gateway/composition.hpp"
 #include "gateway/notices.hpp"
 #include "gateway/reports.hpp"
+#include "gateway/returned_reports.hpp"
 #include "gateway/virus_alarm.hpp"
 #include "transform/mapping.hpp"
 
@@ -157,10 +158,13 @@ AcceptPath::Async<Result<std::string>> AcceptPath::take(Transaction transaction,
         if (why.retry() == Retry::never) co_await refuse(transaction, *header, content, std::move(*judged));
         co_return std::unexpected(std::move(why));
     }
+    auto heard = co_await heard_in(sources_, services_.log, transaction, *header, *content);
+    if (!heard) co_return std::unexpected(heard.error());
     auto notices = std::move(judged->notices);
     for (const auto& recipient : judged->recipients) count(transaction, recipient);
     auto message = compose(transaction, connection_, *header, content, std::move(*judged), sources_.clock.now(),
                            sources_.trace_key);
+    message.heard = std::move(*heard);
     auto also = tell_of_kept(*transaction.generation, message);
     auto told = co_await make_notices(services_, transaction.generation, message.message, content, std::move(notices));
     std::ranges::move(told, std::back_inserter(also));

@@ -4,6 +4,7 @@
 #include "directory/logins.hpp"
 #include "gateway/backoff.hpp"
 #include "gateway/hop.hpp"
+#include "smtp/command.hpp"
 #include "transform/mapping.hpp"
 
 #include <fmt/format.h>
@@ -42,6 +43,14 @@ mail::Sender sender_of(const store::MessageRecord& message)
     sender.ret = message.ret;
     sender.envelope_id = message.envelope_id;
     return sender;
+}
+
+// Where the sender gave no ORCPT the member's server gets ours (RFC 3461 section 5.2.1): it stands in what that
+// reports, and shows whom it means wherever an alias there leads on to.
+std::string original_recipient(const store::RecipientRecord& recipient)
+{
+    if (!recipient.original_recipient.empty() || !is_ascii(recipient.address)) return recipient.original_recipient;
+    return "rfc822;" + smtp::encode_xtext(recipient.address);
 }
 
 State state_after(const mail::Reply& reply, vocabulary::HopProtocol protocol)
@@ -289,7 +298,7 @@ boost::asio::awaitable<Result<deliver::TransactionResult>> DeliverPath::send(que
         const auto& recipient = ready.delivery.recipients[index];
         auto address = mail::Address::parse(recipient.hop_address);
         if (!address) co_return std::unexpected(address.error());
-        transaction.recipients.push_back({std::move(*address), recipient.notify, recipient.original_recipient});
+        transaction.recipients.push_back({std::move(*address), recipient.notify, original_recipient(recipient)});
     }
     // A kept connection that its server closed meanwhile is no failure: once more, on a fresh one.
     for (;;) {
@@ -364,7 +373,10 @@ boost::asio::awaitable<void> DeliverPath::conclude(const Generation& generation,
         } else if (state == State::delivered) {
             fate.kind = report::Kind::delivered;
         }
+        fate.tls = outcome.tls;
         const bool theirs = state == State::relayed && got.dsn_relayed;  // RFC 3461 section 5.2.2
+        if (theirs && report::wanted(recipient.notify, report::Kind::relayed, ready.message->sender.empty()))
+            became.answer_due = outcome.at + generation.policy->retry().delay_report;
         if (!theirs && (state != State::queued || became.delay_reported)) fates.push_back(std::move(fate));
         outcome.recipients.push_back(std::move(became));
     }
@@ -584,6 +596,45 @@ boost::asio::awaitable<void> DeliverPath::release_after_outages()
             services_.log.info("outage over, held mail goes on",
                                {{"organisation", organisation}, {"count", std::uint64_t{*released}}});
             services_.schedule.due(services_.clock.now());
+        }
+    }
+}
+
+// The content is gone by then: the answer is of what the ledger knows.
+store::Answered DeliverPath::answer_to(const Generation& generation, const store::Trace& trace) const
+{
+    store::Answered answer{trace.message.id, {}, services_.clock.now(), generation.policy->generation(), {}};
+    std::vector<Fate> fates;
+    for (const auto& recipient : trace.recipients) {
+        answer.recipients.push_back(recipient.id);
+        Fate fate{&recipient, report::Kind::relayed, recipient.last_reply, true, {}, {}};
+        fate.at = recipient.changed;
+        fate.silent = true;
+        for (const auto& event : trace.events)
+            if (event.kind == "attempt" && event.recipient == recipient.address &&
+                event.state == name_of(State::relayed)) {
+                fate.remote_mta = event.next_hop.substr(0, event.next_hop.find(' '));
+                fate.tls = event.tls;
+            }
+        fates.push_back(std::move(fate));
+    }
+    answer.reports = make_reports(services_, generation, trace.message, {}, fates);
+    return answer;
+}
+
+boost::asio::awaitable<void> DeliverPath::answer_for_the_silent()
+{
+    constexpr std::size_t at_once = 200;
+    const auto generation = services_.generations.current();
+    for (;;) {
+        const auto due = co_await services_.store.answers_due(services_.clock.now(), at_once);
+        if (!due || due->empty()) co_return;
+        for (const auto& trace : *due) {
+            auto answer = answer_to(*generation, trace);
+            const Instant at = answer.at;
+            const auto told = co_await services_.store.answer(std::move(answer));
+            if (!told) co_return;  // the store says so itself; it is tried again
+            if (*told) services_.schedule.due(at);
         }
     }
 }

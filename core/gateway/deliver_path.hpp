@@ -35,6 +35,9 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> settle(queue::Ready ready) override;
     /// Mail held for an outage that is over goes on. Call after a reload and now and then.
     [[nodiscard]] boost::asio::awaitable<void> release_after_outages();
+    /// Senders who asked for a report of delivery, and whose recipients' servers took the mail and say nothing, are
+    /// told what is known. Call now and then.
+    [[nodiscard]] boost::asio::awaitable<void> answer_for_the_silent();
 
 private:
     template <class T>
@@ -93,6 +96,7 @@ private:
     [[nodiscard]] bool is_overdue(const Generation& generation, const queue::Ready& ready) const;
     [[nodiscard]] bool delay_is_due(const Generation& generation, const queue::Ready& ready,
                                     const store::RecipientRecord& recipient) const;
+    [[nodiscard]] store::Answered answer_to(const Generation& generation, const store::Trace& trace) const;
     void tell_of_unsent_alert(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;
     void note_activity(const Generation& generation, const store::RecipientRecord& recipient) const;
     void log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const;

@@ -41,6 +41,23 @@ std::optional<mail::Address> only_from(const mail::Header& header)
     return std::move(list.places.front().address);
 }
 
+// A server writes its reports in the name of its host (MAILER-DAEMON@mail.member.example), which is no domain that
+// anybody declared. The nearest declared one above it must be this member's.
+bool is_from_own_host(const Transaction& transaction, const mail::Header& header)
+{
+    if (transaction.standing != SenderStanding::null) return false;
+    const auto from = only_from(header);
+    if (!from) return false;
+    std::string_view host = from->domain().key();
+    for (std::size_t dot = 0; dot != host.npos; dot = host.find('.')) {
+        host.remove_prefix(dot == 0 ? 0 : dot + 1);
+        const auto domain = mail::Domain::parse(host);
+        const auto owner = domain ? transaction.policy().owner_of(*domain) : std::nullopt;
+        if (owner && owner->organisation) return owner->organisation == transaction.organisation;
+    }
+    return false;
+}
+
 }  // namespace
 
 boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& transaction, const mail::Header& header,
@@ -68,7 +85,7 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
                                        printable(transaction.sender.path->text()), transaction.organisation->name));
         if (transaction.standing == SenderStanding::null)
             if (auto may = judge_null_sender(transaction, header); !may) co_return std::unexpected(may.error());
-        if (transaction.organisation->from_must_agree)
+        if (transaction.organisation->from_must_agree && !is_from_own_host(transaction, header))
             if (auto agrees = transform::check_from(header, *transaction.organisation); !agrees)
                 co_return std::unexpected(agrees.error());
         auto group = co_await group_use(sources_.people, transaction, header);

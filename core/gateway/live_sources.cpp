@@ -21,6 +21,11 @@ boost::asio::awaitable<Result<bool>> LiveSources::Ledger::has_reached(std::strin
     return store_.has_reached(std::move(sender), std::move(recipient));
 }
 
+boost::asio::awaitable<Result<std::optional<std::int64_t>>> LiveSources::Ledger::handed_over(store::HandedOver what)
+{
+    return store_.handed_over(std::move(what));
+}
+
 boost::asio::awaitable<Result<bool>> LiveSources::AskedByMail::knows(GenerationPtr generation,
                                                                      const vocabulary::NextHop& hop,
                                                                      mail::Address address)

@@ -27,6 +27,8 @@ private:
         [[nodiscard]] boost::asio::awaitable<Result<std::optional<store::Trace>>> message(std::string id) override;
         [[nodiscard]] boost::asio::awaitable<Result<bool>> has_reached(std::string sender,
                                                                        std::string recipient) override;
+        [[nodiscard]] boost::asio::awaitable<Result<std::optional<std::int64_t>>> handed_over(
+            store::HandedOver what) override;
 
     private:
         store::MailStore& store_;

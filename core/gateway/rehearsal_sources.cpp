@@ -41,6 +41,11 @@ boost::asio::awaitable<Result<bool>> RehearsalSources::NoHistory::has_reached(st
     co_return fault(Retry::later, "nobody looked who wrote to whom");
 }
 
+boost::asio::awaitable<Result<std::optional<std::int64_t>>> RehearsalSources::NoHistory::handed_over(store::HandedOver)
+{
+    co_return std::optional<std::int64_t>{};
+}
+
 boost::asio::awaitable<Result<bool>> RehearsalSources::AssumedServers::knows(GenerationPtr, const vocabulary::NextHop&,
                                                                              mail::Address address)
 {

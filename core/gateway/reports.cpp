@@ -30,7 +30,10 @@ report::ReportRequest request_for(Services services, const Generation& generatio
     request.envelope_id = message.envelope_id;
     request.ret = message.require_tls ? mail::Return::headers : message.ret;  // RFC 8689 section 5
     request.smtputf8 = message.smtputf8;
-    if (content) request.content = *content;
+    if (content)
+        request.content = *content;
+    else
+        request.original_message_id = message.header_message_id;
     if (kind == Kind::delay) request.retry_until = message.received + policy.retry().give_up;
     return request;
 }
@@ -46,7 +49,9 @@ report::ReportedRecipient reported(const policy::Snapshot& policy, const Fate& f
     recipient.reply_from_peer = fate.from_peer;
     recipient.remote_mta = fate.remote_mta;
     recipient.reason = fate.reason;
-    recipient.last_attempt = now;
+    recipient.last_attempt = fate.at.value_or(now);
+    recipient.tls = fate.tls;
+    recipient.silent = fate.silent;
     return recipient;
 }
 

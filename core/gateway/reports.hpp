@@ -18,10 +18,13 @@ namespace postern::gateway {
 struct Fate {
     const store::RecipientRecord* recipient = nullptr;
     report::Kind kind = report::Kind::failure;
-    std::string reply;       ///< what was said about it
-    bool from_peer = false;  ///< by the next hop
-    std::string remote_mta;  ///< host name of the next hop; empty: none was reached
-    std::string reason;      ///< in plain words instead of those of the status; may be empty
+    std::string reply;            ///< what was said about it
+    bool from_peer = false;       ///< by the next hop
+    std::string remote_mta;       ///< host name of the next hop; empty: none was reached
+    std::string reason;           ///< in plain words instead of those of the status; may be empty
+    std::string tls{};            ///< under which it was handed over; empty: it was not, or in clear text
+    std::optional<Instant> at{};  ///< of the attempt; absent: now
+    bool silent = false;          ///< its server was to report delivery, and said nothing
 };
 
 /// That it is held or in quarantine, until when, and why: told like a delay.

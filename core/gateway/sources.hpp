@@ -33,6 +33,9 @@ public:
     /// ledger can't be read.
     [[nodiscard]] virtual boost::asio::awaitable<Result<bool>> has_reached(std::string sender,
                                                                            std::string recipient) = 0;
+    /// Whom a report that came back means (store::MailStore::handed_over). Fault::later: the ledger can't be read.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<std::optional<std::int64_t>>> handed_over(
+        store::HandedOver what) = 0;
 };
 
 /// Members' own servers, asked about their addresses (`users: ask`). Thread-safe; awaited on the caller's executor.

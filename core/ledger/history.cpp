@@ -69,6 +69,17 @@ std::string decided_words(const Event& event)
     return "decided again";
 }
 
+std::string reported_words(std::string_view heard)
+{
+    if (heard == "relayed") return "passed on to a server that reports nothing";
+    if (heard == "expanded") return "given to several addresses behind it";
+    if (heard == "delayed") return "not delivered yet";
+    if (heard == "failed") return "not delivered";
+    if (heard == "dispatched") return "sent on";
+    if (heard == "processed") return "taken up by a program";
+    return clean(heard);  // delivered, deleted, read
+}
+
 std::string words_of(const Event& event)
 {
     const std::string reason = event.reply.empty() ? std::string() : ": " + clean(event.reply);
@@ -89,6 +100,7 @@ std::string words_of(const Event& event)
     if (event.kind == "deleted") return "deleted from quarantine" + reason;
     if (event.kind == "notice") return "somebody told by " + clean(event.reply);
     if (event.kind == "decided") return decided_words(event) + reason;
+    if (event.kind == "reported") return reported_words(event.state) + reason;
     if (event.kind == "copy") return "sent on to an added recipient as " + clean(event.reply);
     return event.kind + reason;
 }
@@ -98,7 +110,7 @@ std::string outcome_words(const RecipientRecord& recipient)
     const auto at = to_iso8601(recipient.changed);
     switch (recipient.state) {
         case State::queued:
-            return "waits in the queue; no outcome yet";
+            return "taken; waits in the queue, no outcome yet";
         case State::held:
             return fmt::format("held since {}", at);
         case State::relayed:
@@ -127,6 +139,44 @@ std::string with_reply(const RecipientRecord& recipient)
 {
     const std::string words = outcome_words(recipient);
     return recipient.last_reply.empty() ? words : fmt::format("{} ({})", words, clean(recipient.last_reply));
+}
+
+/// The report that says most about this recipient; null: none came.
+const Event* report_on(const store::Trace& trace, const RecipientRecord& recipient)
+{
+    const auto heard = vocabulary::answer_in(recipient.heard);
+    if (!heard) return nullptr;
+    for (const Event& event : trace.events)
+        if (event.kind == "reported" && event.recipient == recipient.address && event.state == name_of(*heard))
+            return &event;
+    return nullptr;
+}
+
+/// What became of it, by what its own member reports and by what we know: the two are never mixed up.
+std::string answer_words(const store::Trace& trace, const RecipientRecord& recipient)
+{
+    const std::string known = with_reply(recipient);
+    if (const Event* event = report_on(trace, recipient))
+        return fmt::format("{}, reported by {} at {}; {}", reported_words(event->state), clean(event->actor),
+                           to_iso8601(event->at), known);
+    return recipient.state == State::relayed ? known + "; nothing heard since" : known;
+}
+
+/// One word for it: taken, handed over, delivered, read, or how else it ended.
+std::string_view answer_of(const RecipientRecord& recipient)
+{
+    if (const auto heard = vocabulary::answer_in(recipient.heard))
+        if (*heard >= vocabulary::Heard::delivered) return name_of(*heard);
+    switch (recipient.state) {
+        case State::queued:
+        case State::held:
+        case State::quarantined:
+            return "taken";
+        case State::relayed:
+            return "handed over";
+        default:
+            return store::name_of(recipient.state);
+    }
 }
 
 /// What content rules had a say in, one line for each thing; nothing where none had.
@@ -189,8 +239,10 @@ std::string event_line(const Event& event)
 {
     std::string line = fmt::format("  {}  ", to_iso8601(event.at));
     if (!event.recipient.empty()) line += clean(event.recipient) + " ";
+    const bool reported = event.kind == "reported";
+    if (reported) line += fmt::format("reported by {}: ", clean(event.actor));
     line += words_of(event);
-    if (!event.actor.empty()) line += fmt::format(", by {}", clean(event.actor));
+    if (!event.actor.empty() && !reported) line += fmt::format(", by {}", clean(event.actor));
     if (event.generation > 0) line += fmt::format(" [generation {}]", event.generation);
     return line + "\n";
 }
@@ -241,6 +293,18 @@ boost::json::object recipient_json(const RecipientRecord& recipient)
     return object;
 }
 
+/// With what was heard of it: nothing is an answer, too.
+boost::json::object answered_json(const RecipientRecord& recipient)
+{
+    auto object = recipient_json(recipient);
+    put(object, "answer", answer_of(recipient));
+    boost::json::array heard;
+    for (const auto one : vocabulary::every_heard)
+        if ((recipient.heard & vocabulary::bit(one)) != 0) heard.emplace_back(name_of(one));
+    object["heard"] = std::move(heard);
+    return object;
+}
+
 boost::json::object event_json(const Event& event)
 {
     boost::json::object object;
@@ -277,7 +341,7 @@ std::string trace_text(const store::Trace& trace)
     for (const Event& event : trace.events) text += event_line(event);
     text += "  outcome\n";
     for (const RecipientRecord& recipient : trace.recipients)
-        text += fmt::format("    {}  {}\n", clean(recipient.address), with_reply(recipient)) +
+        text += fmt::format("    {}  {}\n", clean(recipient.address), answer_words(trace, recipient)) +
                 decision_text(recipient.decision);
     return text;
 }
@@ -286,7 +350,9 @@ boost::json::object trace_json(const store::Trace& trace)
 {
     boost::json::object object;
     object["message"] = message_json(trace.message);
-    object["recipients"] = recipients_json(trace.recipients);
+    boost::json::array recipients;
+    for (const RecipientRecord& recipient : trace.recipients) recipients.push_back(answered_json(recipient));
+    object["recipients"] = std::move(recipients);
     boost::json::array events;
     for (const Event& event : trace.events) events.push_back(event_json(event));
     object["events"] = std::move(events);

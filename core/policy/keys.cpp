@@ -242,7 +242,8 @@ Shape routing_shape()
               {"at_most", simple(Form::duration), "Longest wait; 1 hour where absent."},
               {"jitter", simple(Form::percent), "Share by which a wait varies; 20 % where absent."},
               {"delay_report", simple(Form::duration),
-               "After this the sender is told that mail waits; 4 hours where absent."},
+               "After this the sender is told that mail waits; and one who asked for a report of delivery, that the "
+               "server which took the mail and promised one has said nothing. 4 hours where absent."},
               {"give_up", simple(Form::duration), "After this it bounces; 2 days where absent."}}),
          "How often and how long delivery is tried."},
     });
@@ -315,8 +316,7 @@ Shape roles_shape()
 Shape holders_shape()
 {
     std::vector<std::pair<std::string, std::string>> roles;
-    for (const auto& role : vocabulary::roles())
-        if (role.role != vocabulary::Role::user) roles.emplace_back(role.name, role.description);
+    for (const auto& role : vocabulary::roles()) roles.emplace_back(role.name, role.description);
     return list(map({{"who", simple(Form::text),
                       "A user of this machine who may use the control socket, or the first name in an administrator's "
                       "certificate.",

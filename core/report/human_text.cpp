@@ -48,6 +48,8 @@ mustache::data recipient_values(const ReportRequest& request, const ReportedReci
     set(data, "advice", words.advice);
     if (recipient.reply_from_peer) set(data, "reply", recipient.reply, longest_reply);
     set(data, "server", recipient.remote_mta);
+    set(data, "tls", recipient.tls);
+    data.set("silent", recipient.silent);
     if (recipient.last_attempt) data.set("last_attempt", readable(*recipient.last_attempt));
     return data;
 }
@@ -55,7 +57,11 @@ mustache::data recipient_values(const ReportRequest& request, const ReportedReci
 mustache::data values(const ReportRequest& request, std::string_view subject, bool whole)
 {
     mustache::data data;
-    set(data, "subject", subject.empty() ? "(no subject)" : subject);
+    // Once delivered, nothing of a message is kept but when it came.
+    const bool known = !subject.empty() || !request.content.empty();
+    set(data, "subject",
+        known ? (subject.empty() ? "(no subject)" : std::string(subject))
+              : "your message of " + readable(request.received));
     set(data, "service", request.service.empty() ? request.node : request.service);
     set(data, "operator", request.operator_address);
     set(data, "sender", request.sender);

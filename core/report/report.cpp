@@ -36,11 +36,13 @@ bool is_message_reference(std::string_view text) noexcept
            });
 }
 
-Original look_at(std::string_view content)
+Original look_at(const ReportRequest& request)
 {
     Original original;
+    if (is_message_reference(request.original_message_id)) original.message_id = request.original_message_id;
+    const std::string_view content = request.content;
     const auto header = mail::Header::parse(content);
-    if (!header) return original;
+    if (content.empty() || !header) return original;
     std::size_t end = 0;
     for (const mail::Field& field : header->fields()) {
         if (field.offset + field.size > longest_returned_header) break;
@@ -157,7 +159,7 @@ Result<NewReport> build(const ReportRequest& request, const Templates& templates
     if (!is_message_id(request.report_id))
         return fault(Retry::never, "a report without an id").about(request.message_id);
 
-    const Original original = look_at(request.content);
+    const Original original = look_at(request);
     const bool whole = request.kind == Kind::failure && request.ret == mail::Return::full && !request.content.empty() &&
                        request.content.size() <= request.return_at_most;
     const bool utf8 = needs_utf8(request, original.header);

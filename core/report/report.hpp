@@ -33,6 +33,8 @@ struct ReportedRecipient {
     Status status{0, 0};           ///< used where `reply` has no RFC 3463 status in it
     std::string reason;            ///< in plain words, instead of those that the status means; may be empty
     std::optional<Instant> last_attempt;
+    std::string tls{};    ///< under which it was handed over; may be empty
+    bool silent = false;  ///< its server was to report delivery, and said nothing
 };
 
 /// Everything about the message and the report on it. Views must outlive the call.
@@ -50,6 +52,7 @@ struct ReportRequest {
     mail::Return ret = mail::Return::unspecified;
     bool smtputf8 = false;                                  ///< the original needed SMTPUTF8
     std::string_view content;                               ///< of the original; empty: nothing is returned
+    std::string original_message_id{};                      ///< Message-ID of the original, where `content` is empty
     std::uint64_t return_at_most = std::uint64_t{1} << 20;  ///< bytes of a message returned whole; larger: its header
     std::optional<Instant> retry_until;                     ///< for a delay: when the message is given up
     std::vector<ReportedRecipient> recipients;              ///< at least one

@@ -56,10 +56,10 @@ std::string_view name_of(Kind kind) noexcept
 
 const std::vector<std::string>& known_values()
 {
-    static const std::vector<std::string> names{"subject",    "received", "message_id",   "service", "operator",
-                                                "sender",     "time",     "retry_until",  "several", "whole",
-                                                "recipients", "address",  "organisation", "reason",  "advice",
-                                                "reply",      "server",   "last_attempt", "text"};
+    static const std::vector<std::string> names{
+        "subject",     "received", "message_id", "service",      "operator", "sender",       "time",
+        "retry_until", "several",  "whole",      "recipients",   "address",  "organisation", "reason",
+        "advice",      "reply",    "server",     "last_attempt", "tls",      "silent",       "text"};
     return names;
 }
 

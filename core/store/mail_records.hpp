@@ -8,6 +8,7 @@
 #include "mail/edit.hpp"
 #include "mail/envelope.hpp"
 #include "vocabulary/facts.hpp"
+#include "vocabulary/heard.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -56,6 +57,7 @@ struct RecipientRecord {
     bool delay_reported = false;
     /// What content rules decided, as JSON {"verdict", "rule", "rules", "reason", "notes", ...}; empty: none held.
     std::string decision{};
+    unsigned heard = 0;  ///< what its member reported of it: set of vocabulary::Heard by bit()
 };
 
 /// Recipients that get the same bytes at the same member: one row of the queue.
@@ -102,12 +104,31 @@ struct MessageRecord {
     std::string evidence{};  ///< values that rules asked for, or their digests, JSON; empty: none kept
 };
 
+/// What a report that came back says of one recipient. Counts once: what was heard of it before changes nothing.
+struct HeardOf {
+    std::int64_t recipient = 0;  ///< RecipientRecord::id
+    vocabulary::Heard heard = vocabulary::Heard::delivered;
+    std::string organisation;  ///< whose report it is
+    std::string words;         ///< at most 1,000 bytes
+};
+
+/// Whom a report means: a recipient to whom a message was handed over. Empty members are not known.
+struct HandedOver {
+    std::string id;            ///< ours, as the trace token proves it
+    std::string sent_by;       ///< organisation; asked unless `id` is known
+    std::string message_id;    ///< Message-ID with its brackets; must agree where it is known
+    std::string envelope_id;   ///< ENVID; must agree where it is known
+    std::string organisation;  ///< of the recipient
+    std::string recipient;     ///< in its form inside the community
+};
+
 /// A message on its way into the store.
 struct NewMessage {
     MessageRecord message;
     Content content;
     std::vector<DeliveryRecord> deliveries;
     std::vector<RecipientRecord> refused;  ///< recipients that mixed verdicts refused after DATA: ledger only
+    std::vector<HeardOf> heard{};          ///< of a report: joins the history of what it is about, in the same commit
 };
 
 /// A delivery on its way out: everything an attempt needs except the content.
@@ -122,6 +143,8 @@ struct RecipientOutcome {
     State state = State::queued;  ///< queued: try again at `next_attempt`
     std::string reply;            ///< at most 1,000 bytes
     bool delay_reported = false;  ///< set with the delay report
+    /// Its sender asked, and its server is to report: if nothing was heard by then, the sender is told so.
+    std::optional<Instant> answer_due{};
 };
 
 /// One attempt, recorded whole or not at all; reports it causes are stored in the same commit.
@@ -136,6 +159,15 @@ struct AttemptOutcome {
     Instant next_attempt{};  ///< for those still queued
     bool hold = false;       ///< the rest is held until released
     std::string hold_reason;
+    std::vector<NewMessage> reports;
+};
+
+/// That the sender of a message is told what became of it, since its recipients' server says nothing.
+struct Answered {
+    std::string message_id;
+    std::vector<std::int64_t> recipients;  ///< RecipientRecord::id
+    Instant at{};
+    std::uint64_t generation = 0;
     std::vector<NewMessage> reports;
 };
 
@@ -166,15 +198,15 @@ struct Consent {
 struct Event {
     Instant at{};
     /// "received", "attempt", "held", "released", "removed", "bounced", "retry", "report", "quarantined",
-    /// "release_asked", "deleted", "notice", "decided", "copy"
+    /// "release_asked", "deleted", "notice", "decided", "copy", "reported"
     std::string kind;
     std::string recipient;  ///< address inside the community; empty: the whole message
-    std::string state;
-    std::string next_hop;  ///< of an attempt; of "received": the peer it came from
+    std::string state;      ///< of "reported": what was heard
+    std::string next_hop;   ///< of an attempt; of "received": the peer it came from
     std::string tls;
     std::string reply;  ///< a peer's words, or the reason of an act; of "report": the id of the report
     std::uint64_t generation = 0;
-    std::string actor;  ///< who did it, for acts of administrators
+    std::string actor;  ///< who did it, for acts of administrators; of "reported": the organisation that reports
 };
 
 /// Which queued messages an administrator means; empty members do not restrict.

@@ -26,9 +26,9 @@ int notify_bits(const mail::Notify& notify) noexcept
 
 std::string_view name_of(EventKind kind) noexcept
 {
-    constexpr std::array<std::string_view, 14> names{"received", "attempt", "held",    "released",    "removed",
+    constexpr std::array<std::string_view, 15> names{"received", "attempt", "held",    "released",    "removed",
                                                      "bounced",  "report",  "retry",   "quarantined", "release_asked",
-                                                     "deleted",  "notice",  "decided", "copy"};
+                                                     "deleted",  "notice",  "decided", "copy",        "reported"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -73,6 +73,7 @@ RecipientRecord read_recipient(const Query& row)
     recipient.changed = row.instant(8);
     recipient.delay_reported = row.flag(9);
     recipient.decision = row.string(10);
+    recipient.heard = row.as<unsigned>(11);
     return recipient;
 }
 

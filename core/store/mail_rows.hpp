@@ -18,7 +18,7 @@ namespace postern::store {
     "m.extended, m.hops, m.evidence"
 #define POSTERN_RECIPIENT_COLUMNS                                                                   \
     "r.number, r.address, r.hop_address, r.organisation, r.notify, r.original_recipient, r.state, " \
-    "r.last_reply, r.changed, r.delay_reported, r.decision"
+    "r.last_reply, r.changed, r.delay_reported, r.decision, r.heard"
 /// Of a recipient whose end is not known yet: queued, held, quarantined.
 #define POSTERN_OPEN "state IN (0, 1, 8)"
 #define POSTERN_DELIVERY_COLUMNS                                                                             \
@@ -72,7 +72,8 @@ enum class EventKind {
     deleted = 10,
     notice = 11,
     decided = 12,
-    copy = 13
+    copy = 13,
+    reported = 14  ///< its state is a vocabulary::Heard
 };
 [[nodiscard]] std::string_view name_of(EventKind kind) noexcept;
 

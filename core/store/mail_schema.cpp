@@ -210,11 +210,19 @@ CREATE TABLE maintenance_told(
 ) WITHOUT ROWID;
 )sql";
 
+constexpr const char* reports_schema = R"sql(
+-- What members report of mail that they were handed, and when a sender who asked is told that nothing was heard.
+ALTER TABLE recipient ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;  -- set of vocabulary::Heard
+ALTER TABLE recipient ADD COLUMN answer_due INTEGER;                -- NULL: nobody waits for an answer
+CREATE INDEX recipient_answer ON recipient(answer_due) WHERE answer_due IS NOT NULL;
+)sql";
+
 constexpr std::array steps{
     Migration{1, "spool, queue, ledger and generations", first_schema},
     Migration{2, "archive of policy generations", archive_schema},
     Migration{3, "verdicts, quarantine and evidence", verdicts},
     Migration{4, "alerts and maintenance", alert_schema},
+    Migration{5, "reports that come back", reports_schema},
 };
 
 }  // namespace

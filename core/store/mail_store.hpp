@@ -69,6 +69,16 @@ public:
     /// their form inside the community.
     [[nodiscard]] Async<Result<bool>> has_reached(std::string sender, std::string recipient);
 
+    // --- reports that come back -----------------------------------------------------------------------------------
+    /// RecipientRecord::id of the recipient that a report means, to whom that organisation's system was handed the
+    /// message; the newest of several. Nothing: no such mail was handed over to it.
+    [[nodiscard]] Async<Result<std::optional<std::int64_t>>> handed_over(HandedOver what);
+    /// Messages whose senders wait for an answer that is due, at most `limit`; of each only the recipients that it is
+    /// due for.
+    [[nodiscard]] Async<Result<std::vector<Trace>>> answers_due(Instant now, std::size_t limit);
+    /// Stores the answers, unless something was heard of all these recipients meanwhile. False: that was so.
+    [[nodiscard]] Async<Result<bool>> answer(Answered what);
+
     // --- acts of administrators; each is an event with its actor -------------------------------------------
     [[nodiscard]] Async<Result<std::vector<QueueEntry>>> list(QueueFilter filter);
     /// Number of deliveries changed. A claimed delivery (an attempt is under way) is changed when it comes back.

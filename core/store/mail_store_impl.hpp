@@ -45,6 +45,7 @@ struct EventRow {
     std::optional<State> state{};
     std::uint64_t generation = 0;
     std::string_view next_hop{}, tls{}, reply{}, actor{};
+    std::optional<vocabulary::Heard> heard{};  ///< of `reported`, in place of a state
 };
 
 /// Threads that only touch body files own nothing.
@@ -116,6 +117,11 @@ struct MailStore::Impl {
     [[nodiscard]] Async<Result<std::size_t>> act_on(QueueFilter filter, Act what, Instant at, std::string reason,
                                                     std::string actor);
 
+    // --- reports that come back (mail_store_reports.cpp) ---
+    void note_heard(Database& database, const NewMessage& report);
+    [[nodiscard]] bool answer(Database& database, const Answered& what,
+                              const std::vector<std::shared_ptr<Incoming>>& reports);
+
     // --- ledger (mail_store_ledger.cpp) ---
     void add_event(Database& database, std::int64_t message, const EventRow& event);
     void count_later(Database& database, TallyChange change);
@@ -141,6 +147,9 @@ struct MailStore::Impl {
 
 /// A message that this store makes itself is of one of these kinds for whom it is about.
 [[nodiscard]] EventKind kind_of_caused(const MessageRecord& message) noexcept;
+
+/// A message's whole history by its number.
+[[nodiscard]] Trace load_trace(Database& database, std::int64_t number);
 
 /// Numbers of the deliveries that match, oldest message first, at most filter.limit.
 [[nodiscard]] std::vector<std::int64_t> select_deliveries(Database& database, const QueueFilter& filter, Instant now);

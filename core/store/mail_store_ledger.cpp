@@ -104,6 +104,8 @@ Event received_event(const MessageRecord& message)
     return event;
 }
 
+}  // namespace
+
 Trace load_trace(Database& database, std::int64_t number)
 {
     Trace trace;
@@ -120,9 +122,12 @@ Trace load_trace(Database& database, std::int64_t number)
     while (query.next()) {
         Event& event = trace.events.emplace_back();
         event.at = query.instant(0);
-        event.kind = name_of(query.as<EventKind>(1));
+        const auto kind = query.as<EventKind>(1);
+        event.kind = name_of(kind);
         event.recipient = address_of(trace.recipients, query.integer(2));
-        if (query.integer(3) >= 0) event.state = name_of(query.as<State>(3));
+        if (query.integer(3) >= 0)
+            event.state =
+                kind == EventKind::reported ? name_of(query.as<vocabulary::Heard>(3)) : name_of(query.as<State>(3));
         event.generation = static_cast<std::uint64_t>(query.integer(4));
         event.next_hop = query.string(5);
         event.tls = query.string(6);
@@ -132,11 +137,9 @@ Trace load_trace(Database& database, std::int64_t number)
     return trace;
 }
 
-}  // namespace
-
 void MailStore::Impl::add_event(Database& database, std::int64_t message, const EventRow& event)
 {
-    const int state = event.state ? static_cast<int>(*event.state) : -1;
+    const int state = event.heard ? static_cast<int>(*event.heard) : event.state ? static_cast<int>(*event.state) : -1;
     database.run(
         "INSERT INTO event(message, at, sequence, kind, recipient, state, generation, next_hop, tls, reply, actor)"
         " VALUES(?,?,?,?,?,?,?,?,?,?,?)",

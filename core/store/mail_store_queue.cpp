@@ -141,9 +141,9 @@ bool MailStore::Impl::apply_outcomes(Database& database, const AttemptOutcome& o
         if (!is_final(result.state) && row.status != DeliveryStatus::claimed) continue;
         const std::string_view reply = cut(result.reply);
         const std::int64_t touched = database.run(
-            "UPDATE recipient SET state = ?, last_reply = ?, changed = ?, delay_reported = delay_reported OR ?"
-            " WHERE number = ? AND " POSTERN_OPEN,
-            result.state, reply, outcome.at, result.delay_reported, result.recipient_id);
+            "UPDATE recipient SET state = ?, last_reply = ?, changed = ?, delay_reported = delay_reported OR ?,"
+            " answer_due = ? WHERE number = ? AND " POSTERN_OPEN,
+            result.state, reply, outcome.at, result.delay_reported, result.answer_due, result.recipient_id);
         if (touched == 0) continue;
         changed = true;
         add_event(database, row.message,

@@ -39,6 +39,7 @@ auto MailStore::commit(NewMessage message, std::optional<Instant> lease_until, s
         std::function<Result<void>(Database&)> work = [impl = impl_.get(), incoming,
                                                        caused](Database& database) -> Result<void> {
             impl->insert(database, *incoming);
+            impl->note_heard(database, incoming->message);
             impl->insert_caused(database, impl->numbers.message - 1, caused, incoming->message.message.received,
                                 incoming->message.message.generation);
             return {};

@@ -18,7 +18,7 @@ namespace {
 /// What becomes of a field at the door.
 enum class Treatment { keep, drop, map_addresses, judge_results, untag, date, message_id };
 
-constexpr std::array<std::pair<std::string_view, Treatment>, 21> treatments{{
+constexpr std::array<std::pair<std::string_view, Treatment>, 22> treatments{{
     {"To", Treatment::map_addresses},
     {"From", Treatment::map_addresses},
     {"Subject", Treatment::untag},
@@ -36,6 +36,7 @@ constexpr std::array<std::pair<std::string_view, Treatment>, 21> treatments{{
     {"Mail-Reply-To", Treatment::map_addresses},
     {"Disposition-Notification-To", Treatment::map_addresses},
     {"Return-Receipt-To", Treatment::map_addresses},
+    {"X-Confirm-Reading-To", Treatment::map_addresses},
     {"Bcc", Treatment::drop},
     {"Resent-Bcc", Treatment::drop},
     {"Return-Path", Treatment::drop},

@@ -43,8 +43,9 @@ struct EntryFacts {
 /// The edits that all deliveries of the message share. `content` must outlive the editor.
 ///
 /// Addresses of the sender's own domains get their secure domain in From, Sender, Reply-To, To, Cc, their Resent-
-/// forms, Mail-Followup-To, Disposition-Notification-To and Return-Receipt-To: only the domain's bytes change. Bcc and
-/// Resent-Bcc, Return-Path, every Postern- field, the fields that tags add and Authentication-Results in our name go.
+/// forms, Mail-Followup-To and what asks for receipts (Disposition-Notification-To, Return-Receipt-To,
+/// X-Confirm-Reading-To): only the domain's bytes change. Bcc, Resent-Bcc, Return-Path, every Postern- field, the
+/// fields that tags add and Authentication-Results in our name go.
 /// Subject prefixes are taken off. Date and Message-ID are added where absent (RFC 6409 section 8), Received always
 /// (RFC 5321 section 4.4; "with" as in RFC 3848 and RFC 6531).
 [[nodiscard]] mail::HeaderEditor on_entry(std::string_view content, const mail::Header& header,

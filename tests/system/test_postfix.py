@@ -69,6 +69,9 @@ class Postfix(CommunityTest):
         )
         report = self.arrives_at("greenstone", "Successful Mail Delivery Report|Delivery")
         self.assertIn(b"listing@crowncourt.example", report)
+        self.assertIn(b"MAILER-DAEMON@mail.crowncourt.example", report)  # in its host's name
+        told = self.community.run("trace", "--to", LISTING_INSIDE, "--limit", "1").stdout
+        self.assertIn(f"{LISTING_INSIDE}  delivered, reported by crown-court at", told)
 
 
 if __name__ == "__main__":

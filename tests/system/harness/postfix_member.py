@@ -19,7 +19,6 @@ maillog_file = {folder}/log/mail.log
 maillog_file_prefixes = {folder}/log
 syslog_name = postfix-{name}
 myhostname = {name}
-myorigin = {domain}
 mydestination =
 local_recipient_maps =
 alias_maps =

@@ -58,7 +58,51 @@ TEST_CASE("a trace tells who sent it, what each peer said, and how it ended")
             "mail.crowncourt.example [192.0.2.2]:25 over TLSv1.3: 250 2.0.0 Ok [generation 42]\n"
             "  outcome\n"
             "    listing@crowncourt.example.cjsm.net  handed over to its server at 2027-01-15T08:00:01.000000Z (250 "
-            "2.0.0 Ok)\n");
+            "2.0.0 Ok); nothing heard since\n");
+}
+
+TEST_CASE("what a member reports is told as its report, beside what is known")
+{
+    store::Trace trace = example();
+    trace.recipients[0].heard = bit(vocabulary::Heard::delivered) | bit(vocabulary::Heard::read);
+    for (const char* heard : {"delivered", "read"})
+        trace.events.push_back({.at = noon + std::chrono::hours(1),
+                                .kind = "reported",
+                                .recipient = trace.recipients[0].address,
+                                .state = heard,
+                                .next_hop = {},
+                                .tls = {},
+                                .reply = "in \x1b[2J words",
+                                .generation = 43,
+                                .actor = "crown-court"});
+    const std::string text = trace_text(trace);
+    REQUIRE(
+        text.find("listing@crowncourt.example.cjsm.net reported by crown-court: read: in ?[2J words [generation 43]") !=
+        text.npos);
+    REQUIRE(
+        text.find("listing@crowncourt.example.cjsm.net  read, reported by crown-court at 2027-01-15T09:00:00.000000Z; "
+                  "handed over to its server at 2027-01-15T08:00:01.000000Z (250 2.0.0 Ok)\n") != text.npos);
+    REQUIRE(text.find("nothing heard") == text.npos);
+    const auto one = trace_json(trace).at("recipients").at(0);
+    REQUIRE(one.at("answer").as_string() == "read");
+    REQUIRE(boost::json::serialize(one.at("heard")) == R"(["delivered","read"])");
+}
+
+TEST_CASE("a recipient's answer is what is known of it until its member reports more")
+{
+    store::Trace trace = example();
+    const auto answer = [&](store::State state, unsigned heard) {
+        trace.recipients[0].state = state;
+        trace.recipients[0].heard = heard;
+        return std::string(trace_json(trace).at("recipients").at(0).at("answer").as_string());
+    };
+    CHECK(answer(store::State::queued, 0) == "taken");
+    CHECK(answer(store::State::quarantined, 0) == "taken");
+    CHECK(answer(store::State::relayed, 0) == "handed over");
+    CHECK(answer(store::State::relayed, bit(vocabulary::Heard::delayed)) == "handed over");
+    CHECK(answer(store::State::relayed, bit(vocabulary::Heard::delivered)) == "delivered");
+    CHECK(answer(store::State::delivered, 0) == "delivered");
+    CHECK(answer(store::State::failed, 0) == "failed");
 }
 
 TEST_CASE("what a peer said cannot steer a terminal")
