@@ -8,12 +8,16 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace postern::gateway {
 
 namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::size_t decided_at_once = 200;  ///< members, a millisecond or two
 
 mail::Address inside_form(const policy::Snapshot& policy, const mail::Address& own)
 {
@@ -103,9 +107,10 @@ ListCopies::Async<Result<std::set<std::string>>> ListCopies::served(const Transa
 }
 
 ListCopies::Async<Result<void>> ListCopies::decide(const Transaction& transaction, const ListMember& member,
-                                                   const MessageView& view, Decided& decided, ListCopy& copy)
+                                                   mail::Address inside, const MessageView& view, Decided& decided,
+                                                   ListCopy& copy)
 {
-    mail::Recipient said{inside_form(transaction.policy(), member.own), {}, {}};
+    mail::Recipient said{std::move(inside), {}, {}};
     const mail::Recipient again = said;
     auto accepted = co_await recipients_.accept(transaction, std::move(said));
     if (!accepted && accepted.error().retry() == Retry::never) {
@@ -127,7 +132,11 @@ ListCopies::Async<Result<void>> ListCopies::decide(const Transaction& transactio
     // What rules refuse to a member is no failure of the list.
     for (std::size_t i = before; i < decided.recipients.size(); ++i)
         ++(decided.recipients[i].verdict == Verdict::refuse ? copy.left_out : copy.members);
-    std::erase_if(decided.recipients, [](const PlannedRecipient& one) { return one.verdict == Verdict::refuse; });
+    // Of this member's alone: those before were looked at, and there may be thousands.
+    const auto fresh = decided.recipients.begin() + static_cast<std::ptrdiff_t>(before);
+    const auto kept = std::remove_if(fresh, decided.recipients.end(),
+                                     [](const PlannedRecipient& one) { return one.verdict == Verdict::refuse; });
+    decided.recipients.erase(kept, decided.recipients.end());
     co_return Result<void>{};
 }
 
@@ -157,9 +166,13 @@ ListCopies::Async<Result<ListCopy>> ListCopies::make(GenerationPtr generation,
     Decided decided;
     decided.seen = *already;
     const auto view = co_await verdicts_.look_at(transaction->policy(), *header, content, expansion->members.size());
+    std::size_t at_once = 0;
     for (const auto& member : expansion->members) {
-        if (decided.seen.contains(inside_form(transaction->policy(), member.own).key())) continue;
-        auto done = co_await decide(*transaction, member, view, decided, copy);
+        // A long list takes its turns with other mail of this thread.
+        if (++at_once % decided_at_once == 0) co_await boost::asio::post(boost::asio::use_awaitable);
+        auto whose = inside_form(transaction->policy(), member.own);
+        if (decided.seen.contains(whose.key())) continue;
+        auto done = co_await decide(*transaction, member, std::move(whose), view, decided, copy);
         if (!done) co_return std::unexpected(done.error());
     }
     Verdicts::settle_redirects(decided);

@@ -44,7 +44,8 @@ private:
                                                               const mail::Header& header, const std::string& id,
                                                               const store::RecipientRecord& recipient);
     [[nodiscard]] Async<Result<void>> decide(const Transaction& transaction, const ListMember& member,
-                                             const MessageView& view, Decided& decided, ListCopy& copy);
+                                             mail::Address inside, const MessageView& view, Decided& decided,
+                                             ListCopy& copy);
 
     Sources sources_;
     Recipients recipients_;

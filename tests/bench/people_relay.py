@@ -41,7 +41,7 @@ log: ../log
 scanner: {{ signatures: none }}
 """
 ROUTING = """\
-community: { suffix: cjsm.net, operator: postmaster@member-0.example }
+community: { suffix: cjsm.net, operator: postmaster@cjsm.net }
 retry: { first: 1 second, factor: 2, at_most: 10 seconds, jitter: 20 %, delay_report: 4 hours, give_up: 1 day }
 """
 TAGGING = """\
@@ -92,7 +92,9 @@ class Gateway:
             (policy / f"organisations/member-{number}.yaml").write_text(text)
         self.process = subprocess.Popen([BIN / "posternd", policy])
         self.control = self.folder / "state/control"
-        wait_for(lambda: self.control.exists() and self.answers(), 60, f"{name} to start")
+        wait_for(lambda: self.process.poll() is not None or (self.control.exists() and self.answers()), 60, f"{name} to start")
+        if self.process.poll() is not None:
+            raise RuntimeError("posternd does not start")
         self.addresses = self.fill(users)
 
     def answers(self):
