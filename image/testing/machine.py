@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from .kernel import Kernel
@@ -137,28 +138,15 @@ class Machine:
         if self.keyboard is None:
             self.keyboard = socket.socket(socket.AF_UNIX)
             self.keyboard.connect(f"{self.sockets}/console")
-            self.keyboard.setblocking(False)
+            # The log has it all; who connects and does not read would hold qemu up.
+            threading.Thread(target=_read_away, args=(self.keyboard,), daemon=True).start()
         for at in range(0, len(text), 8):
-            self._drain()
-            self.keyboard.setblocking(True)
             self.keyboard.sendall(text[at:at + 8].encode())
-            self.keyboard.setblocking(False)
             time.sleep(0.02)
-
-    def _drain(self):
-        try:
-            while self.keyboard.recv(65536):
-                pass
-        except BlockingIOError:
-            pass
 
     def expect(self, text, seconds=300):
         """Waits for the text behind what was expected before, and goes on behind it."""
-        def found():
-            if self.keyboard is not None:
-                self._drain()
-            return text in self.shown()
-        self.wait(found, seconds, lambda: f"\"{text}\" on the console")
+        self.wait(lambda: text in self.shown(), seconds, lambda: f"\"{text}\" on the console")
         self.seen += self.shown().index(text) + len(text)
 
     def wait_for_console(self, *texts, seconds=900):
@@ -191,6 +179,14 @@ class Machine:
             time.sleep(0.5)
         tail = "\n".join(self.console().splitlines()[-40:])
         raise AssertionError(f"not within {seconds} s: {what()}; the console ends with\n{tail}")
+
+
+def _read_away(peer):
+    try:
+        while peer.recv(65536):
+            pass
+    except OSError:
+        pass
 
 
 def run(*command):
