@@ -49,8 +49,7 @@ def console():
         machine.expect("Not configured", PATIENCE)
         machine.expect("[n] network and first administrator")
         _set_up(appliance)
-        _reachable(appliance)
-        shown = ssl.get_server_certificate(("127.0.0.1", appliance.control))
+        shown = appliance.machine.wait(lambda: _certificate(appliance.control), PATIENCE, lambda: "the control port")
         (appliance.community.folder / "gateway.pem").write_text(shown)
         machine.type("\r")
         machine.expect("generation 1", PATIENCE)
@@ -84,8 +83,12 @@ def _set_up(appliance):
     machine.expect("taken: the policy of the console is in force", PATIENCE)
 
 
-def _reachable(appliance):
-    return appliance.machine.wait_for_port(25, PATIENCE, b"220 ")
+def _certificate(port):
+    """What is shown there, in PEM; nothing while nobody answers."""
+    try:
+        return ssl.get_server_certificate(("127.0.0.1", port), timeout=20)
+    except OSError:
+        return None
 
 
 def _key_digest(pem):
@@ -107,7 +110,6 @@ def _restart_and_switch_off(appliance):
     machine.expect("restarting")
     machine.expect("Reached target", PATIENCE)
     machine.expect("[p] power off", PATIENCE)
-    _reachable(appliance)
     appliance.community.gateway_authority = None
     appliance.wait_for_status("signatures ")
     appliance.carries("Configured at the console")
