@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fstream>
 
 namespace postern::gateway {
 
@@ -25,6 +26,10 @@ constexpr unsigned seldom = 150;
 /// A destination with no attempt for so long has no mail waiting.
 constexpr Duration forget_destination = std::chrono::hours{2};
 constexpr Duration longest_window = std::chrono::days{2};
+/// Where an appliance's own programs leave what people should know, a line each: a version that was not healthy, say.
+/// Emptied by a start of the machine. Absent where there is no appliance.
+constexpr const char* machine_notices = "/run/postern-machine/notices";
+constexpr unsigned most_notices = 8;
 
 std::string key_of(EventId event, const std::string& object, const vocabulary::Threshold& threshold)
 {
@@ -71,9 +76,10 @@ boost::asio::awaitable<void> Monitor::look(const policy::Snapshot& policy)
     if (round_ % slowly == 0) {
         look_at_disk(policy);
         look_at_certificates(policy);
+        look_at_appliance();
     } else {
         for (const auto& key : before_)
-            if (key.starts_with(vocabulary::info(EventId::disk_low).alarm) ||
+            if (key.starts_with("appliance ") || key.starts_with(vocabulary::info(EventId::disk_low).alarm) ||
                 key.starts_with(vocabulary::info(EventId::certificate_expiring).alarm))
                 standing_.insert(key);
     }
@@ -187,6 +193,14 @@ void Monitor::look_at_disk(const policy::Snapshot& policy)
                    {"file", policy.node().storage},
                    {"free", fmt::format("{} MiB", free >> 20)}});
     }
+}
+
+void Monitor::look_at_appliance()
+{
+    std::ifstream notices(machine_notices);
+    std::string line;
+    for (unsigned count = 0; count < most_notices && std::getline(notices, line); ++count)
+        if (const auto text = printable(line, 300); !text.empty()) raise("appliance " + text, text, {});
 }
 
 void Monitor::look_at_certificate(const vocabulary::AlertPolicy& alerts, const std::string& name,

@@ -43,6 +43,7 @@ private:
     void look_at_destinations(const vocabulary::AlertPolicy& alerts);
     void look_at_failures(const vocabulary::AlertPolicy& alerts);
     void look_at_disk(const policy::Snapshot& policy);
+    void look_at_appliance();
     void look_at_certificates(const policy::Snapshot& policy);
     void look_at_certificate(const vocabulary::AlertPolicy& alerts, const std::string& name, const std::string& what,
                              const std::string& file);

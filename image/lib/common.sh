@@ -17,6 +17,18 @@ die() {
     exit 1
 }
 
+# What no package brings: found out before anything is made.
+check_machine() {
+    local free
+    [ "$(id -u)" = 0 ] || die "root is needed: trees of Debian packages belong to it" "sudo image/build"
+    [ "$(dpkg --print-architecture)" = $architecture ] || die "images are made on $architecture machines only"
+    unshare --mount --pid --fork --propagation private true 2>/dev/null ||
+        die "this machine permits no mounts of one's own (unshare fails)" "a container needs CAP_SYS_ADMIN for it"
+    mkdir -p "$cache"
+    free=$(df --output=avail -BM "$cache" | tail -n 1 | tr -dc 0-9)
+    [ "$free" -ge 8000 ] || die "$cache has $free MiB left, and 8000 are needed" "POSTERN_IMAGE_CACHE names another place"
+}
+
 # quietly NAME COMMAND...: output goes to a log, which is shown where the command fails.
 quietly() {
     local log=$cache/logs/$1.log

@@ -5,6 +5,8 @@
 make_slot() {
     say "slot: erofs and dm-verity"
     find "$root" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+    # What is linked elsewhere (the update's parts) stays as it is.
+    rm -f "$cache"/work/root.{erofs,verity} "$cache"/work/{kernel,loader}.efi
     quietly erofs tools mkfs.erofs ${POSTERN_IMAGE_COMPRESSION:--zzstd,9 -C131072} -T "$SOURCE_DATE_EPOCH" --all-time -U "$(uuid_of root)" -x -1 /job/root.erofs /root-tree
     local size
     size=$(stat -c %s "$cache/work/root.erofs")

@@ -14,10 +14,18 @@ make_outputs() {
     make_update "$name"
     (cd "$out" && sha256sum "$name".{raw,qcow2,ova,spdx.json,update,packages} >"$name.sha256")
     sign "$out/$name.sha256"
-    local size
+    show_sizes "$name"
+}
+
+show_sizes() {
+    local name=$1 size file
     size=$(stat -c %s "$out/$name.qcow2")
     [ "$size" -le $((200 * 1024 * 1024)) ] || die "the compressed image has $size bytes, and may have 200 MiB" "take packages or modules out"
-    say "made $out/$name.{raw,qcow2,ova,update} (compressed $((size >> 20)) MiB, root $(($(stat -c %s "$cache/work/root.erofs") >> 20)) MiB)"
+    say "made, in $out:"
+    for file in raw qcow2 ova update spdx.json packages sha256 sha256.sig; do
+        printf '       %-34s %5d MiB on disk\n' "$name.$file" $(($(du -k "$out/$name.$file" | cut -f1) >> 10)) >&2
+    done
+    say "compressed $((size >> 20)) MiB (at most 200), root $(($(stat -c %s "$cache/work/root.erofs") >> 20)) MiB (at most 250)"
 }
 
 sign() { openssl pkeyutl -sign -rawin -inkey "$keys/update.key" -in "$1" -out "$1.sig"; }

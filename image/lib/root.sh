@@ -101,7 +101,7 @@ install_postern() {
 
 # Debian brings profiles for programs of a desktop; compiling them takes a minute of each start.
 keep_own_profiles() {
-    local kept="abi abstractions disable force-complain local tunables postern postern-signatures" profile
+    local kept="abi abstractions disable force-complain local tunables postern postern-console postern-signatures" profile
     for profile in "$root"/etc/apparmor.d/*; do
         case " $kept " in *" ${profile##*/} "*) ;; *) rm -rf "$profile" ;; esac
     done
@@ -148,7 +148,8 @@ make_root() {
     rm -rf "$root"
     cp -a --reflink=auto "$cache/trees/base" "$root"
     chroot "$root" dpkg-query -W -f '${Package} ${Version} ${Architecture} ${source:Package} ${source:Version}\n' >"$cache/work/packages.list"
-    mkdir -p "$cache/work/copyright"
+    [ "$(find "$root/usr/lib/modules" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ] ||
+        die "the base tree has not one kernel but $(ls "$root/usr/lib/modules" | paste -sd' ')" "rm -r $cache/trees/base and build again"
     install_postern
     strip_root
     configure_root

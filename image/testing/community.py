@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tarfile
 import threading
 import functools
 import http.server
@@ -18,7 +17,7 @@ from harness.member_client import MemberClient, make_message  # noqa: E402
 from harness.member_server import MemberServer  # noqa: E402
 from harness.signatures import EICAR, write_set  # noqa: E402
 
-from .machine import GUEST, HOST  # noqa: E402
+from .machine import GUEST, HOST, run  # noqa: E402
 
 SUFFIX = "secure.example"
 ERIC = "eric.brown@chambers.example"
@@ -44,6 +43,7 @@ class Community:
         self.mirror = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.mirror.serve_forever, daemon=True).start()
         self.authority, self.staff = members.certificate, staff.certificate
+        self.gateway_authority = None  # for a gateway that made a certificate of its own
 
     def policy(self, name="policy", message_size="10 MiB", machine=""):
         """A policy folder as an administrator would write it."""
@@ -68,16 +68,11 @@ class Community:
         """A FAT disk with the label POSTERN, as any machine can make one."""
         path = pathlib.Path(path)
         path.unlink(missing_ok=True)
-        _run("mkfs.vfat", "-C", "-n", "POSTERN", path, 8192)
+        run("mkfs.vfat", "-C", "-n", "POSTERN", path, 8192)
         staged = self.folder / "postern"
         shutil.rmtree(staged, ignore_errors=True)
         shutil.copytree(policy, staged)
-        _run("mcopy", "-i", path, "-s", staged, "::")
-        return path
-
-    def credential(self, policy, path):
-        with tarfile.open(path, "w") as tar:
-            tar.add(policy, "postern")
+        run("mcopy", "-i", path, "-s", staged, "::")
         return path
 
     def send(self, port, member, sender, recipient, subject="A test", body="Good morning.\r\n", timeout=120):
@@ -92,7 +87,7 @@ class Community:
         gateways = self.folder / "config/postern"
         gateways.mkdir(parents=True, exist_ok=True)
         (gateways / "mx.example.org.yaml").write_text(
-            f'address: "127.0.0.1:{port}"\nkey: {self.administrator.key}\ncertificate: {self.administrator.chain}\nauthority: {self.authority}\n')
+            f'address: "127.0.0.1:{port}"\nkey: {self.administrator.key}\ncertificate: {self.administrator.chain}\nauthority: {self.gateway_authority or self.authority}\n')
         done = subprocess.run([str(postern), "--at", "mx.example.org", *map(str, words)], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=300, env={"XDG_CONFIG_HOME": str(self.folder / "config"), "PATH": "/usr/bin"})
         if done.returncode != 0:
@@ -108,12 +103,6 @@ class Community:
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
-
-
-def _run(*command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
 
 
 NODE = """\

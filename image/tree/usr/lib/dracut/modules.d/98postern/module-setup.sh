@@ -9,15 +9,16 @@ install() {
     inst_simple /usr/lib/systemd/systemd-growfs
     inst_simple /usr/lib/systemd/systemd-makefs
     inst_simple /usr/lib/systemd/systemd-fsck
-    inst_multiple /usr/lib/systemd/system/{systemd-fsck@.service,systemd-fsck-root.service,systemd-growfs@.service,systemd-repart.service}
+    inst_multiple /usr/lib/systemd/system/{systemd-fsck@.service,systemd-fsck-root.service,systemd-growfs@.service}
     inst_simple "$moddir/postern-data.service" "$systemdsystemunitdir/postern-data.service"
     inst_simple "$moddir/prepare-data" /usr/lib/postern/prepare-data
     local rule
     for rule in "$dracutsysrootdir"/usr/lib/repart.d/*.conf; do inst_simple "${rule#"$dracutsysrootdir"}"; done
     inst_simple "$moddir/postern-repart.service" "$systemdsystemunitdir/postern-repart.service"
+    mkdir -p "$initdir/etc/systemd/system/initrd.target.wants" "$initdir/etc/systemd/system/initrd-root-fs.target.requires"
     # systemd's own unit looks for the disk before the root is there.
     ln -sf /dev/null "$initdir/etc/systemd/system/systemd-repart.service"
-    mkdir -p "$initdir/etc/systemd/system/initrd.target.wants" "$initdir/etc/systemd/system/initrd-root-fs.target.requires"
+    rm -f "$initdir/usr/lib/systemd/system/systemd-repart.service" "$initdir"/usr/lib/systemd/system/*.wants/systemd-repart.service
     ln -sf "$systemdsystemunitdir/postern-data.service" "$initdir/etc/systemd/system/initrd.target.wants/postern-data.service"
     ln -sf "$systemdsystemunitdir/postern-repart.service" "$initdir/etc/systemd/system/initrd-root-fs.target.requires/postern-repart.service"
 }

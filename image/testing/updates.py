@@ -1,0 +1,131 @@
+"""Updates: good ones, broken ones, foreign ones."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+
+from .appliance import IMAGE, OUTPUT, PATIENCE, WORK, Appliance, version
+from .machine import run
+
+# What a maker may do wrong: without the program that looks for viruses no mail can be taken. It need not wait five
+# minutes to find out.
+BROKEN = "rm -f usr/bin/postern-scan; sed -i s/^patience=.*/patience=90/ usr/lib/postern/health"
+
+
+def keys():
+    """The maker's."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.environ.get("HOME", "/root"), ".config")
+    return pathlib.Path(os.environ.get("POSTERN_IMAGE_KEYS") or os.path.join(home, "postern/image-keys"))
+
+
+def following(step):
+    numbers = version().split(".")
+    return ".".join(numbers[:-1] + [str(int(numbers[-1]) + step)])
+
+
+def made(number, change=None):
+    """An update of that version, of the cached trees; made where it is older than the image that takes it."""
+    path = OUTPUT / f"postern_{number}.update"
+    base = OUTPUT / f"postern_{version()}.raw"
+    if not path.exists() or path.stat().st_mtime < base.stat().st_mtime:
+        command = [str(IMAGE / "build"), "--version", number, "--update-only"] + (["--change", change] if change else [])
+        subprocess.run(command, check=True)
+    return path
+
+
+def update():
+    """version 2 into the other slot while mail flows, marked good; back and forth; a broken version 3 falls back with an alarm"""
+    second, third = made(following(1)), made(following(2), BROKEN)
+    with Appliance("update") as appliance:
+        appliance.ready()
+        appliance.carries("Before")
+        _next_version(appliance, second, "Meanwhile")
+        appliance.carries("After")
+        appliance.postern("firmware", "rollback")
+        appliance.wait_for_firmware(f"version {version()}\n")
+        appliance.wait_for_status("signatures ")
+        assert "not healthy" not in appliance.said("status"), appliance.said("status")
+        appliance.carries("Back by hand")
+        _next_version(appliance, second, "Meanwhile again")
+        _broken(appliance, third)
+        for subject in ("Before", "Meanwhile", "After", "Back by hand", "Meanwhile again", "Fallen back"):
+            for member in ("court", "chambers"):
+                assert appliance.arrived(subject, member) == 1, f"{subject}: {appliance.arrived(subject, member)} times at the {member}"
+
+
+def _next_version(appliance, second, subject):
+    state = appliance.install(second)
+    assert "is installed" in state, state
+    appliance.carries(subject)
+    appliance.postern("firmware", "restart")
+    appliance.wait_for_firmware(f"version {following(1)}\n")
+    appliance.machine.expect(f"healthy: version {following(1)}", PATIENCE)
+    appliance.wait_for_status("signatures ")
+
+
+def _broken(appliance, third):
+    state = appliance.install(third)
+    assert "is installed" in state, state
+    appliance.postern("firmware", "restart")
+    appliance.machine.expect(f"version {following(2)} was not healthy", 4 * PATIENCE)
+    appliance.wait_for_firmware(f"version {following(1)}\n")
+    appliance.wait_for_status(f"Version {following(2)} was not healthy")
+    appliance.carries("Fallen back")
+
+
+def rewritten(update, target, manifest=lambda text: text, key=None, leave_out=()):
+    """The update with another manifest, signed by this key; unsigned without one."""
+    folder = target.with_suffix(".parts")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with tarfile.open(update) as tar:
+        tar.extractall(folder)
+        names = tar.getnames()
+    (folder / "manifest").write_text(manifest((folder / "manifest").read_text()))
+    (folder / "manifest.sig").unlink()
+    if key:
+        run("openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", folder / "manifest", "-out", folder / "manifest.sig")
+    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name in names:
+            if (folder / name).exists() and name not in leave_out:
+                tar.add(folder / name, name)
+    shutil.rmtree(folder)
+    return target
+
+
+def bad_updates(good, folder):
+    """Files that no appliance may install, and what it says of each."""
+    cut, changed, stranger = folder / "cut.update", folder / "changed.update", folder / "stranger.key"
+    whole = good.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    late = bytearray(whole)
+    late[len(whole) // 2] ^= 1
+    changed.write_bytes(late)
+    run("openssl", "genpkey", "-algorithm", "ed25519", "-out", stranger)
+    number = f"version {following(1)}\n"
+    return (
+        (cut, "breaks off"),
+        (changed, "is not what the manifest says"),
+        (rewritten(good, folder / "unsigned.update"), "breaks off"),
+        (rewritten(good, folder / "foreign.update", key=stranger), "signature is not that of this appliance's maker"),
+        (rewritten(good, folder / "older.update", lambda text: text.replace(number, "version 0.0.1\n"), keys() / "update.key"), "which is older"),
+        (rewritten(good, folder / "same.update", lambda text: text.replace(number, f"version {version()}\n"), keys() / "update.key"), "which is running"),
+        (rewritten(good, folder / "short.update", key=keys() / "update.key", leave_out=("kernel.efi",)), "breaks off"),
+    )
+
+
+def foreign():
+    """refuses updates that are truncated, changed, unsigned, foreign, older or not whole, and stays up on what it had"""
+    good = made(following(1))
+    with Appliance("foreign") as appliance:
+        appliance.ready()
+        for path, why in bad_updates(good, WORK / "foreign"):
+            state = appliance.install(path)
+            print(f"      {path.name}: {state.splitlines()[-1]}", flush=True)
+            assert "refused:" in state and why in state, f"{path.name}: {state}"
+            path.unlink()
+        appliance.carries("Still")
+        appliance.machine.cut()
+        appliance.start()
+        assert f"version {version()}\n" in appliance.firmware(), appliance.firmware()
