@@ -22,6 +22,7 @@ in_tree() {
 }
 
 # Paths inside are the same on every machine, so that what comes out is too.
+# Sets $programs, the folder where they lie.
 make_engine() {
     local jobs=${POSTERN_IMAGE_JOBS:-$(nproc)}
     say "engine: compiling with Debian 13's compiler, $jobs at a time (the first time takes long)"
@@ -30,4 +31,5 @@ make_engine() {
     quietly engine-configure "${inside[@]}" cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG -ffile-prefix-map=/src=. -ffile-prefix-map=/build=build" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_PROJECT_INCLUDE=/src/image/lib/precompiled.cmake
     quietly engine "${inside[@]}" cmake --build /build --target programs -j "$jobs" -- -k 0
+    programs=$engine/build/bin
 }

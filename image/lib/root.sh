@@ -80,8 +80,8 @@ remove_leftovers() {
 install_programs() {
     local program
     for program in posternd postern postern-scan postern-machine; do
-        [ -x "$engine/build/bin/$program" ] || die "the engine's build made no $program" "see $cache/logs/engine.log"
-        install -m 755 "$engine/build/bin/$program" "$root/usr/bin/$program"
+        [ -x "$programs/$program" ] || die "there is no $programs/$program" "where it was compiled here, $cache/logs/engine.log says why"
+        install -m 755 "$programs/$program" "$root/usr/bin/$program"
         in_tree build --with "$root/usr/bin:/out" strip --strip-debug "/out/$program"
     done
 }
