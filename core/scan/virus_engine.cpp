@@ -138,8 +138,10 @@ Result<std::unique_ptr<VirusEngine>> VirusEngine::load(const vocabulary::Scanner
     };
     const bool configured =
         cl_engine_set_str(engine, CL_ENGINE_TMPDIR, temporary.c_str()) == CL_SUCCESS &&
-        set(CL_ENGINE_MAX_RECURSION, scanner.archive_depth) && set(CL_ENGINE_MAX_FILES, scanner.archive_files) &&
-        set(CL_ENGINE_MAX_SCANSIZE, scanner.archive_size) &&
+        // Its cache remembers bytes as clean, whatever they were taken for: a mail that was scanned as no mail, part by
+        // part, would pass as clean inside an archive, where nobody else reads it as mail.
+        set(CL_ENGINE_DISABLE_CACHE, 1) && set(CL_ENGINE_MAX_RECURSION, scanner.archive_depth) &&
+        set(CL_ENGINE_MAX_FILES, scanner.archive_files) && set(CL_ENGINE_MAX_SCANSIZE, scanner.archive_size) &&
         set(CL_ENGINE_MAX_FILESIZE, std::min<std::uint64_t>(scanner.archive_size, (2ULL << 30) - 1));
     impl->patience = scanner.deadline * 3 / 4;
     if (!configured) return load_fault(folder, "libclamav does not take the scanner's limits");

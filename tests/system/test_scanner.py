@@ -98,6 +98,14 @@ class Viruses(ScannerTest):
         told = [line for line in self.community.log() if "Eicar-Test-Signature" in str(line) and line["level"] == "alert"]
         self.assertGreaterEqual(len(told), len(wrappings))
 
+    def test_a_mail_that_was_looked_at_part_by_part_is_read_as_mail_inside_an_archive(self):
+        carrier = message("carrier", EICAR, "a.com")
+        wrapped = zipped(carrier, "carrier.eml")
+        self.assertReply(self.send("before", wrapped, "before.zip"), "554 5.7.1", "Eicar-Test-Signature")
+        self.assertReply(self.community.send("greenstone", ERIC, [LISTING_INSIDE], carrier), "554 5.7.1")
+        for number in range(4):
+            self.assertReply(self.send(f"after {number}", wrapped, "after.zip"), "554 5.7.1", "Eicar-Test-Signature")
+
     def test_status_tells_version_and_age(self):
         status = self.status()
         self.assertIn("1 signatures of 20", status["signatures"])

@@ -1,5 +1,6 @@
 #include "scan/worker.hpp"
 
+#include "base/base64.hpp"
 #include "looks.hpp"
 #include "mail/mime.hpp"
 
@@ -130,6 +131,24 @@ TEST_CASE("what is asked for again stays among the clean parts, the rest goes wh
     CHECK(clean.knows(part(99)));
     CHECK_FALSE(clean.knows(part(1)));
     CHECK_FALSE(clean.knows(part(70)));
+}
+
+TEST_CASE("a mail that was scanned as no mail is no clean file inside an archive")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    const std::string mail =
+        "From: a@member.example\r\nTo: b@member.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n" +
+        to_base64(looks::eicar()) + "\r\n--b--\r\n";
+    const auto by_parts = engine->scan(mail, false, engine->give_up());
+    REQUIRE(by_parts.has_value());
+    CHECK(by_parts->viruses.empty());
+    const auto zip = looks::archive_of({{"a.eml", mail}}, archive_write_set_format_zip);
+    const auto inside = engine->scan(zip, true, engine->give_up());
+    REQUIRE(inside.has_value());
+    CHECK(inside->viruses.size() == 1);
 }
 
 TEST_CASE("what can't be opened is said, and what is asked without signatures fails")
