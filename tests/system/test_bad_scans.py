@@ -203,6 +203,19 @@ class Heavy(ScannerTest):
         wait_until(lambda: self.send("after the bloat", b"Good morning").code == 250, 30)
         self.arrives(self.court, "after the bloat")
 
+    def test_a_tree_that_dies_as_it_loads_while_none_is_in_force_is_replaced(self):
+        before = self.relatives("scan-signatures")
+        for process in before:
+            os.kill(process, signal.SIGKILL)
+        successor = wait_until(lambda: set(self.relatives("scan-signatures")) - set(before), 30)
+        for process in successor:
+            os.kill(process, signal.SIGKILL)
+        wait_until(lambda: "scanner" in self.alarms(), 30)
+        self.assertNotIn("signatures-rejected", self.alarms())
+        wait_until(lambda: self.status()["signature_count"] > 500_000 and len(self.workers()) == 2, 180)
+        self.assertReply(self.send("virus", EICAR), 554)
+        self.assertNotIn("scanner", self.alarms())
+
 
 class Useless(ScannerTest):
     """A folder without use: the engine starts, says so, defers, and takes up what comes."""
@@ -259,16 +272,6 @@ class Forbidden(Useless):
 
 class Stopped(ScannerTest):
     """Processes that stand still or are killed from outside, the tree and the keeper too."""
-
-    def relatives(self, name):
-        found = subprocess.run(["pgrep", "-P", str(self.community.process.pid)], capture_output=True, text=True)
-        todo, all_of_them = [int(pid) for pid in found.stdout.split()], []
-        while todo:
-            process = todo.pop()
-            all_of_them.append(process)
-            found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)
-            todo += [int(pid) for pid in found.stdout.split()]
-        return [pid for pid in all_of_them if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name]
 
     def test_a_tree_or_a_keeper_that_is_killed_comes_back(self):
         for name in ("scan-signatures", "postern-scan"):

@@ -6,6 +6,7 @@ import functools
 import http.server
 import io
 import os
+import pathlib
 import pwd
 import signal
 import subprocess
@@ -75,6 +76,22 @@ class ScannerTest(CommunityTest):
 
     def workers(self):
         return [worker["process"] for worker in self.status()["workers"]]
+
+    def relatives(self, name):
+        """Processes of that name below the gateway's."""
+        todo, found = [self.community.process.pid], []
+        while todo:
+            below = subprocess.run(["pgrep", "-P", str(todo.pop())], capture_output=True, text=True)
+            todo += [int(pid) for pid in below.stdout.split()]
+            found += [int(pid) for pid in below.stdout.split()]
+        return [pid for pid in found if self.name_of(pid) == name]
+
+    @staticmethod
+    def name_of(process):
+        try:
+            return pathlib.Path(f"/proc/{process}/comm").read_text().strip()
+        except OSError:  # it has ended
+            return ""
 
     def alarms(self):
         return [alarm["alarm"] for alarm in self.community.postern("status")["alarms"]]
