@@ -20,7 +20,6 @@ namespace {
 
 using vocabulary::AlertChannel;
 
-constexpr std::size_t most_events = 1000;
 constexpr std::size_t sends_at_once = 50;
 constexpr Duration look_again = std::chrono::seconds{5};
 constexpr Duration after_trouble = std::chrono::seconds{1};
@@ -76,15 +75,10 @@ void Engine::stop()
 void Engine::hear(vocabulary::Event event) noexcept
 {
     try {
-        {
-            const std::lock_guard lock(mutex_);
-            if (events_.size() >= most_events) {
-                ++metrics_.events_dropped;
-                return;
-            }
-            events_.push_back(std::move(event));
-        }
-        wake();
+        if (events_.add(std::move(event)))
+            wake();
+        else
+            ++metrics_.events_dropped;
     } catch (const std::exception&) {  // no memory: status and log have it all the same
         ++metrics_.events_dropped;
     }
@@ -114,13 +108,6 @@ Engine::Async<void> Engine::rest(Pause& pause, Duration duration)
     pause.woken = false;
 }
 
-std::optional<vocabulary::Event> Engine::next_event()
-{
-    const std::lock_guard lock(mutex_);
-    if (events_.empty()) return std::nullopt;
-    return events_.front();
-}
-
 // --- events ------------------------------------------------------------------------------------------------------
 
 Engine::Async<void> Engine::judge()
@@ -133,10 +120,9 @@ Engine::Async<void> Engine::judge()
     }
     while (!stopping_) {
         bool fine = true;
-        for (auto event = next_event(); event && fine && !stopping_; event = fine ? next_event() : std::nullopt) {
+        for (auto event = events_.front(); event && fine && !stopping_; event = fine ? events_.front() : std::nullopt) {
             fine = co_await handle(*event);
-            const std::lock_guard lock(mutex_);
-            if (fine) events_.pop_front();
+            if (fine) events_.pop();
         }
         co_await escalate();
         const bool more = co_await send_mail();
@@ -144,7 +130,7 @@ Engine::Async<void> Engine::judge()
         Duration wait = fine ? look_again : after_trouble;
         if (const auto next = book_.next_escalation())
             wait = std::clamp<Duration>(*next - clock_.now(), std::chrono::milliseconds{10}, wait);
-        const bool waiting = next_event().has_value();
+        const bool waiting = events_.front().has_value();
         if (!waiting || !fine) co_await rest(judging_, wait);
     }
 }

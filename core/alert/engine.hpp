@@ -6,6 +6,7 @@
 #pragma once
 
 #include "alert/book.hpp"
+#include "alert/event_queue.hpp"
 #include "alert/house.hpp"
 #include "base/log.hpp"
 #include "ports/alarms.hpp"
@@ -16,9 +17,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
 #include <map>
-#include <mutex>
 
 namespace postern::alert {
 
@@ -70,7 +69,6 @@ private:
     /// The address outside of whoever sent the message that the alert is about. Nobody but they are to read it, so it
     /// is asked for when it is needed and stands in no alert.
     [[nodiscard]] Async<std::string> sender_outside(const vocabulary::EventFields& fields);
-    [[nodiscard]] std::optional<vocabulary::Event> next_event();
 
     // --- maintenance (maintenance.cpp) ---
     [[nodiscard]] Async<void> keep_windows(const Present& present);
@@ -97,8 +95,7 @@ private:
     House& house_;
     store::AlertStore store_;
 
-    std::mutex mutex_;
-    std::deque<vocabulary::Event> events_;  // under mutex_
+    EventQueue events_;  // any thread
     std::atomic<bool> stopping_{false};
     // From here on the engine's thread alone.
     Book book_;

@@ -20,6 +20,7 @@ constexpr Duration announcement{-1};
 constexpr std::size_t letters_at_once = 20;
 constexpr Duration between_letters = std::chrono::seconds{1};
 constexpr std::string_view declared = "declared:";
+constexpr std::string_view policy_file = "alerts.yaml";  ///< who announces and cancels what is declared
 
 /// The step that is due: the shortest that has begun. Nothing: none has, or the window is over.
 std::optional<Duration> step_of(const vocabulary::MaintenanceWindow& window, Instant now)
@@ -29,6 +30,20 @@ std::optional<Duration> step_of(const vocabulary::MaintenanceWindow& window, Ins
     for (const auto before : window.at_before)
         if (window.from - before <= now && (!step || before < *step)) step = before;
     return step;
+}
+
+bool is_at_same_time(const vocabulary::MaintenanceWindow& a, const vocabulary::MaintenanceWindow& b)
+{
+    return a.from == b.from && a.to == b.to;
+}
+
+/// What is declared is on record. A window that was not declared for a while is announced again; what a person
+/// cancelled stays so until something else is declared.
+bool is_same(const store::MaintenanceRecord& record, const vocabulary::MaintenanceWindow& window)
+{
+    const bool left_the_policy = record.cancelled && record.cancelled_by == policy_file;
+    return !left_the_policy && is_at_same_time(record.window, window) && record.window.text == window.text &&
+           record.window.at_before == window.at_before && record.window.intake == window.intake;
 }
 
 }  // namespace
@@ -56,16 +71,16 @@ Engine::Async<void> Engine::keep_windows(const Present& present)
     for (const auto& window : present.policy->windows) {
         const auto id = std::string(declared) + window.name;
         const auto known = std::ranges::find(*windows, id, &store::MaintenanceRecord::id);
-        const bool same = known != windows->end() && known->window.from == window.from &&
-                          known->window.to == window.to && known->window.text == window.text &&
-                          known->window.at_before == window.at_before && known->window.intake == window.intake;
-        if (same || window.to < now) continue;
+        const bool is_known = known != windows->end();
+        if (window.to < now || (is_known && is_same(*known, window))) continue;
         store::MaintenanceRecord record;
         record.id = id;
         record.window = window;
-        record.by = "alerts.yaml";
+        record.by = policy_file;
         record.announced = now;
-        (void)co_await store_.announce(std::move(record));
+        const auto announced = co_await store_.announce(std::move(record));
+        if (!announced) co_return;  // again soon
+        if (is_known && !is_at_same_time(known->window, window)) announced_.erase(id);
         changed = true;
     }
     // What the policy no longer declares is cancelled.
@@ -75,7 +90,7 @@ Engine::Async<void> Engine::keep_windows(const Present& present)
         if (std::ranges::find(present.policy->windows, name, &vocabulary::MaintenanceWindow::name) !=
             present.policy->windows.end())
             continue;
-        (void)co_await store_.cancel(record.id, "alerts.yaml", now);
+        (void)co_await store_.cancel(record.id, std::string(policy_file), now);
         changed = true;
     }
     if (changed) windows = co_await store_.windows();
@@ -129,7 +144,7 @@ Engine::Async<void> Engine::tell_people(const Present& present, const store::Mai
         log_.warning("maintenance is not announced yet", {{"reason", people.error().describe()}});
         co_return;
     }
-    std::size_t made = 0, failed = 0;
+    std::size_t made = 0, failed = 0, later = 0;
     for (const auto& person : *people) {
         if (stopping_) co_return;
         if (done.contains(person.address)) continue;
@@ -141,6 +156,10 @@ Engine::Async<void> Engine::tell_people(const Present& present, const store::Mai
                                     : notice_text(notice_of(vocabulary::EventId::maintenance_announced,
                                                             record.window.from, present.service));
         auto message = co_await house_.letter(present, std::move(letter));
+        if (!message && message.error().retry() == Retry::later) {
+            ++later;
+            continue;
+        }
         if (!message) {
             ++failed;
             log_.warning("maintenance not told",
@@ -155,6 +174,11 @@ Engine::Async<void> Engine::tell_people(const Present& present, const store::Mai
         co_await rest(keeping_, between_letters);
     }
     house_.mail_waits();
+    if (later > 0) {  // they are told when their letters can be made, and the others are not told again
+        log_.warning("maintenance is not announced yet",
+                     {{"alarm", record.id}, {"reason", fmt::format("letters to {} people can't be made", later)}});
+        co_return;
+    }
     (void)co_await store_.tell(record.number, *step, "", std::nullopt);
     log_.info("maintenance announced", {{"alarm", record.id},
                                         {"reason", vocabulary::print_duration(*step) + " before"},

@@ -147,6 +147,7 @@ Verdicts::Async<MessageView> Verdicts::look_at(const policy::Snapshot& policy, c
     order.structure = view.structure;
     order.types = needs.types;
     order.members = needs.members;
+    order.obstacles = needs.obstacles;
     order.viruses = needs.viruses;
     auto seen = co_await sources_.inspector->inspect(std::move(order));
     if (seen)

@@ -11,6 +11,8 @@ namespace postern::policy {
 namespace {
 
 using vocabulary::FieldId;
+using vocabulary::FindingVerdict;
+using vocabulary::Obstacle;
 using vocabulary::Stage;
 
 /// Calls `visit(file, rule, orders, stage)` for each rule of each file; orders of files that have none are empty.
@@ -243,6 +245,11 @@ Needs needs_of(const PolicyFiles& files)
 {
     Needs needs;
     needs.viruses = files.node.document && !files.node.document->node.scanner.signatures.empty();
+    // What libclamav can open and is broken, it mostly passes over: only a look of our own tells.
+    const auto& declared = files.content.document ? files.content.document->findings : FindingVerdicts{};
+    for (const auto obstacle : {Obstacle::encrypted, Obstacle::broken, Obstacle::macros})
+        needs.obstacles |=
+            needs.viruses && declared.unscannable[static_cast<std::size_t>(obstacle)] != FindingVerdict::accept;
     const auto take = [&](const vocabulary::FieldInfo& field, const std::string&) { need(needs, field.id); };
     for_each_rule(files, [&](const auto&, const Rule& rule, const OrderTemplates& orders) {
         for_each_field(rule, orders, take);

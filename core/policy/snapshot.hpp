@@ -107,11 +107,13 @@ struct ContentDecision {
 
 /// What has to be found out about a message before its content can be decided: only what some rule asks for.
 struct Needs {
-    bool structure = false;      ///< attachment.*, or any script at stage message
-    bool digests = false;        ///< attachment.sha256, or any such script
-    bool types = false;          ///< attachment.detected_type
-    bool members = false;        ///< attachment.member, .encrypted, .broken, .macros
-    bool viruses = false;        ///< node.yaml declares signatures: then nothing passes unscanned
+    bool structure = false;  ///< attachment.*, or any script at stage message
+    bool digests = false;    ///< attachment.sha256, or any such script
+    bool types = false;      ///< attachment.detected_type
+    bool members = false;    ///< attachment.member, .encrypted, .broken, .macros
+    bool obstacles =
+        false;             ///< content.yaml means something by encrypted, broken or macros, and viruses are looked for
+    bool viruses = false;  ///< node.yaml declares signatures: then nothing passes unscanned
     bool first_contact = false;  ///< recipient.first_contact
 };
 

@@ -22,9 +22,10 @@ namespace postern::ports {
 struct InspectionOrder {
     std::shared_ptr<const std::string> content;
     std::shared_ptr<const mail::Structure> structure;
-    bool types = false;    ///< detected types
-    bool members = false;  ///< names inside archives, encrypted, broken, macros
-    bool viruses = false;  ///< signatures
+    bool types = false;      ///< detected types
+    bool members = false;    ///< names inside archives, encrypted, broken, macros
+    bool obstacles = false;  ///< the same without the names; only beside viruses
+    bool viruses = false;    ///< signatures
 };
 
 /// What the scanner is doing, as status and metrics show it.

@@ -1,5 +1,6 @@
 // Parts in which the present signature set found nothing: what many messages carry (logos, disclaimers, the same
-// letter to many) costs a digest and no scan. libclamav's own cache is out of use, since all matches are asked for.
+// letter to many) costs a digest and no scan. libclamav's own cache is turned off: it does not tell bytes that were
+// scanned as mail from bytes that were not.
 //
 // One worker's; it lives and ends with it, and a worker never sees another signature set. Bounded: what was not asked
 // for during the last `most` other parts may be forgotten, what was asked for is kept.

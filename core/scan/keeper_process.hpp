@@ -7,8 +7,8 @@
 #include "scan/protocol.hpp"
 #include "vocabulary/node.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <sys/types.h>
+#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <string>
 
@@ -35,6 +35,8 @@ public:
     /// The socket to the one that was spawned last; null before that.
     [[nodiscard]] const std::shared_ptr<Line>& line() const noexcept { return line_; }
     void tell(const Notice& notice) const;
+    /// Spawned, and not ended by end().
+    [[nodiscard]] bool runs() const noexcept { return process_ > 0; }
     /// Killed and buried. Its socket closes with the process that holds it; waiting for that would hold up an end in
     /// order.
     void end() noexcept;

@@ -1,8 +1,9 @@
-// Detected types by libmagic, and what archives and documents hold by libarchive. Runs in the scanner's workers only.
+// Detected types by libmagic, and what archives and documents hold. Runs in the scanner's workers only.
 //
 // One thread. Handles are made before the sandbox closes and shared by fork. Looking never fails: what breaks is said.
 #pragma once
 
+#include "scan/archive_look.hpp"
 #include "vocabulary/inspection.hpp"
 
 #include <memory>
@@ -26,14 +27,9 @@ private:
     std::unique_ptr<Handle> handle_;
 };
 
-struct ArchiveLimits {
-    std::size_t members = 0;     ///< names that may still be listed
-    std::size_t name_bytes = 0;  ///< and their bytes
-    std::uint64_t unpacked = 0;  ///< bytes that may be unpacked on the way to the names
-};
-
-/// Fills in members, encrypted, broken and macros; takes from `limits` what it used. False where a limit ended the
-/// look.
-bool look_inside(std::string_view bytes, ArchiveLimits& limits, vocabulary::PartInspection& part);
+/// Fills in members, encrypted, broken and macros, of documents too; takes from `limits` what it used. Why it ended
+/// early, as look_into_archive says it.
+[[nodiscard]] std::string_view look_inside(std::string_view bytes, ArchiveLimits& limits,
+                                           vocabulary::PartInspection& part);
 
 }  // namespace postern::scan

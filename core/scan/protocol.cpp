@@ -9,7 +9,7 @@ namespace postern::scan {
 
 namespace {
 
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t longest_text = 1000;
 constexpr std::uint64_t any_number = std::numeric_limits<std::uint64_t>::max();
 enum class What : std::uint8_t { settings = 1, notice, order, answer };
@@ -185,7 +185,8 @@ void pass_order(Way& way, Value& order)
 {
     way.number(order.id, 8);
     way.number(order.size, 8);
-    for (auto* flag : {&order.types, &order.members, &order.viruses, &order.doubtful}) way.flag(*flag);
+    for (auto* flag : {&order.types, &order.members, &order.obstacles, &order.viruses, &order.doubtful})
+        way.flag(*flag);
     way.list(order.pieces, 2, most_parts, [&](auto& piece) {
         way.number(piece.offset, 8, order.size);
         way.number(piece.length, 8, order.size - piece.offset);

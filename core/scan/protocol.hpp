@@ -54,6 +54,7 @@ struct Order {
     std::uint64_t size = 0;  ///< of the message
     bool types = false;
     bool members = false;
+    bool obstacles = false;  ///< what members tells but for the names; only beside viruses
     bool viruses = false;
     bool doubtful = false;  ///< programs may read its structure differently: libclamav is to read it too
     std::vector<Piece> pieces;

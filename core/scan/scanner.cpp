@@ -33,6 +33,7 @@ Order order_for(const ports::InspectionOrder& wanted)
     order.size = wanted.content->size();
     order.types = wanted.types;
     order.members = wanted.members;
+    order.obstacles = wanted.obstacles;
     order.viruses = wanted.viruses;
     if (!wanted.structure) {
         order.doubtful = true;

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto retry_without_a_set = 15s;
+constexpr auto retry_beside_a_set = std::chrono::minutes{1};
 constexpr auto longest_pause = std::chrono::seconds{30};
 constexpr std::string_view nobody_looks =
     "no signatures are declared: nobody looks for viruses in this mail (node.yaml, scanner: signatures)";
@@ -173,10 +174,7 @@ void Supervisor::lose_tree(const TreePtr& tree)
     tree->line.close();
     for (const auto& worker : tree->workers)
         if (!worker->busy) worker->line.close();
-    if (next_ == tree) {
-        next_.reset();
-        reject_set("the process that loaded it ended");
-    }
+    if (next_ == tree) give_up_on(tree, "the process that loaded it ended");
     if (crew_.current() == tree) {
         crew_.use(nullptr);
         if (!stopping_) raise_down("the process that holds the signatures ended; it is started again");
@@ -204,6 +202,20 @@ void Supervisor::turn_down(const TreePtr& tree)
         current->trouble = tree->trouble;
         current->print = tree->print;
         raise_down(tree->trouble);
+    }
+    let_go(tree);
+}
+
+// It can't do its work, and whether its signatures are any good is not known: another tries later (watch_signatures,
+// watch_for_none).
+void Supervisor::give_up_on(const TreePtr& tree, const std::string& why)
+{
+    next_.reset();
+    if (!stopping_) {
+        if (crew_.current() && crew_.current()->loaded)
+            put_off_set(why);
+        else
+            raise_down("no signatures could be loaded: " + why + "; it is tried again");
     }
     let_go(tree);
 }
@@ -241,9 +253,20 @@ void Supervisor::let_go(const TreePtr& tree)
 void Supervisor::reject_set(const std::string& why)
 {
     folder_.turn_down();
+    raise_rejected(why, "when the files change");
+}
+
+void Supervisor::put_off_set(const std::string& why)
+{
+    set_waits_until_ = std::chrono::steady_clock::now() + retry_beside_a_set;
+    raise_rejected(why, "in a minute");
+}
+
+void Supervisor::raise_rejected(const std::string& why, const std::string& again)
+{
     alarms_.raise("signatures-rejected",
                   "a new signature set in " + settings_.signatures + " can't be used: " + why +
-                      "; the set in force stays. It is tried again when the files change.",
+                      "; the set in force stays. It is tried again " + again + ".",
                   {{"reason", why}});
 }
 
@@ -277,6 +300,7 @@ asio::awaitable<void> Supervisor::tend(Self self)
         end_what_hangs(now);
         end_who_is_silent(now);
         fork_missing();
+        watch_for_none(now);
         watch_signatures(now);
         watch_age();
         publish_status();
@@ -284,8 +308,16 @@ asio::awaitable<void> Supervisor::tend(Self self)
     self.reset();
 }
 
+// Nobody looks into mail, and nobody is about to: the last tree ended before it was ready.
+void Supervisor::watch_for_none(Moment now)
+{
+    const bool somebody = crew_.current() || next_ || growing_;
+    if (!somebody && keeper_.runs() && now - growing_since_ > retry_without_a_set) grow_tree();
+}
+
 void Supervisor::watch_signatures(Moment now)
 {
+    if (now < set_waits_until_) return;
     if (settings_.signatures.empty() || next_ || growing_ || draining_ || !crew_.current()) return;
     const auto& tree = *crew_.current();
     const bool changed = folder_.has_news(tree.print);
@@ -293,7 +325,7 @@ void Supervisor::watch_signatures(Moment now)
     if (!changed && !hopeful) return;
     if (tree.loaded)
         if (const auto missing = missing_memory(tree.process, settings_.memory); !missing.empty())
-            return reject_set(missing);
+            return put_off_set(missing);
     grow_tree();
 }
 

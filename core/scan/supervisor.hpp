@@ -75,15 +75,21 @@ private:
     void lose_tree(const TreePtr& tree);
     void take_over(const TreePtr& tree);
     void turn_down(const TreePtr& tree);
+    void give_up_on(const TreePtr& tree, const std::string& why);
     void publish(const TreePtr& tree);
     void let_go(const TreePtr& tree);
+    /// The set is no good: until its files change.
     void reject_set(const std::string& why);
+    /// The set may be good, but can't be loaded at the moment.
+    void put_off_set(const std::string& why);
+    void raise_rejected(const std::string& why, const std::string& again);
     void raise_down(const std::string& why);
     /// For viruses, and nobody has declared that this is meant so.
     [[nodiscard]] bool looks_for_nothing() const { return settings_.signatures.empty() && !settings_.wants_none; }
 
     // each second
     [[nodiscard]] boost::asio::awaitable<void> tend(Self self);
+    void watch_for_none(Moment now);
     void watch_signatures(Moment now);
     void watch_age();
     void publish_status();
@@ -91,6 +97,7 @@ private:
     // workers
     void fork_worker(const TreePtr& tree, unsigned slot);
     void fork_missing();
+    void settle(const TreePtr& tree);
     void welcome(const TreePtr& tree, const Notice& notice, Descriptor passed);
     void bury(const TreePtr& tree, std::int64_t process, const std::string& how);
     void count_failure(const std::string& why);
@@ -111,8 +118,9 @@ private:
     std::function<void()> swapped_;
     std::optional<Growing> growing_;  ///< a tree was asked for and has not come yet
     Moment growing_since_{};
-    TreePtr next_;      ///< loads
-    TreePtr draining_;  ///< finishes its messages
+    Moment set_waits_until_{};  ///< what is in the folder is not loaded before
+    TreePtr next_;              ///< loads
+    TreePtr draining_;          ///< finishes its messages
     boost::asio::steady_timer ticker_;
     boost::asio::steady_timer keeper_pause_;
     std::deque<Moment> failures_;

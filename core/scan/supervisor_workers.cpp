@@ -42,9 +42,17 @@ void Supervisor::welcome(const TreePtr& tree, const Notice& notice, Descriptor p
     worker->tree = tree;
     tree->forking.pop_front();
     tree->workers.push_back(worker);
-    if (tree == next_ && tree->forking.empty()) publish(tree);
+    settle(tree);
     if (tree == crew_.current()) crew_.use(tree);
     publish_status();
+}
+
+// A tree that is to take over does so when all that it was asked for have come or failed: with some worker at least.
+void Supervisor::settle(const TreePtr& tree)
+{
+    if (tree != next_ || !tree->answered || !tree->forking.empty()) return;
+    if (tree->workers.empty()) return give_up_on(tree, "its workers could not be started");
+    publish(tree);
 }
 
 void Supervisor::release(const std::shared_ptr<Worker>& worker)
@@ -74,7 +82,7 @@ void Supervisor::bury(const TreePtr& tree, std::int64_t process, const std::stri
     const auto found = std::ranges::find(tree->workers, process, &Worker::process);
     if (found == tree->workers.end()) {
         if (process == 0 && !tree->forking.empty()) tree->forking.pop_front();
-        return;
+        return settle(tree);
     }
     const auto worker = *found;
     const auto why = worker->killed ? "it did not answer within its deadline, or broke off" : how;
@@ -88,6 +96,7 @@ void Supervisor::bury(const TreePtr& tree, std::int64_t process, const std::stri
     log_.warning("scanner worker replaced", {{"process", process}, {"reason", how}});
     count_failure(why);
     if (failures_.size() < failures_without_a_pause) fork_worker(tree, worker->slot);
+    settle(tree);
     publish_status();
 }
 

@@ -2,11 +2,19 @@
 
 #include "base/digest.hpp"
 
+#include <algorithm>
+
 namespace postern::scan {
 
 namespace {
 
 constexpr std::size_t most_parts_kept = 20;
+
+// What there was no time for this time, there may be another time.
+bool is_complete(const vocabulary::Inspection& seen)
+{
+    return std::ranges::find(seen.unscannable, "time") == seen.unscannable.end();
+}
 
 bool is_small(const vocabulary::Inspection& seen)
 {
@@ -21,7 +29,8 @@ bool is_small(const vocabulary::Inspection& seen)
 std::string VerdictCache::key(const Order& order, std::string_view message)
 {
     auto key = sha256_bytes(message);
-    for (const bool asked : {order.types, order.members, order.viruses}) key.push_back(asked ? '1' : '0');
+    for (const bool asked : {order.types, order.members, order.obstacles, order.viruses})
+        key.push_back(asked ? '1' : '0');
     return key;
 }
 
@@ -35,7 +44,7 @@ const vocabulary::Inspection* VerdictCache::find(const std::string& key)
 
 void VerdictCache::keep(const std::string& key, const vocabulary::Inspection& seen)
 {
-    if (key.empty() || !is_small(seen) || places_.contains(key)) return;
+    if (key.empty() || !is_small(seen) || !is_complete(seen) || places_.contains(key)) return;
     entries_.push_front({key, seen});
     places_.emplace(entries_.front().key, entries_.begin());
     if (entries_.size() <= most_) return;

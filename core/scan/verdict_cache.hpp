@@ -21,7 +21,7 @@ public:
     [[nodiscard]] static std::string key(const Order& order, std::string_view message);
     /// Null where nothing is known; valid until the next call.
     [[nodiscard]] const vocabulary::Inspection* find(const std::string& key);
-    /// Only small inspections are kept: those that name many files are looked into again.
+    /// Only small inspections that ended in time are kept: those that name many files are looked into again.
     void keep(const std::string& key, const vocabulary::Inspection& seen);
     /// Another set may say otherwise.
     void clear();

@@ -121,6 +121,8 @@ struct VirusEngine::Impl {
     std::uint64_t made = 0;
     std::string version;
     Duration patience{};
+    std::uint64_t archive_files = 0;
+    std::uint64_t archive_size = 0;
 };
 
 VirusEngine::VirusEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -138,10 +140,14 @@ Result<std::unique_ptr<VirusEngine>> VirusEngine::load(const vocabulary::Scanner
     };
     const bool configured =
         cl_engine_set_str(engine, CL_ENGINE_TMPDIR, temporary.c_str()) == CL_SUCCESS &&
-        set(CL_ENGINE_MAX_RECURSION, scanner.archive_depth) && set(CL_ENGINE_MAX_FILES, scanner.archive_files) &&
-        set(CL_ENGINE_MAX_SCANSIZE, scanner.archive_size) &&
+        // Its cache remembers bytes as clean, whatever they were taken for: a mail that was scanned as no mail, part by
+        // part, would pass as clean inside an archive, where nobody else reads it as mail.
+        set(CL_ENGINE_DISABLE_CACHE, 1) && set(CL_ENGINE_MAX_RECURSION, scanner.archive_depth) &&
+        set(CL_ENGINE_MAX_FILES, scanner.archive_files) && set(CL_ENGINE_MAX_SCANSIZE, scanner.archive_size) &&
         set(CL_ENGINE_MAX_FILESIZE, std::min<std::uint64_t>(scanner.archive_size, (2ULL << 30) - 1));
     impl->patience = scanner.deadline * 3 / 4;
+    impl->archive_files = scanner.archive_files;
+    impl->archive_size = scanner.archive_size;
     if (!configured) return load_fault(folder, "libclamav does not take the scanner's limits");
     const auto loaded = cl_load(folder.c_str(), engine, &impl->signatures, CL_DB_STDOPT);
     if (loaded != CL_SUCCESS) return load_fault(folder, cl_strerror(loaded));
@@ -222,6 +228,16 @@ Result<VirusEngine::Finding> VirusEngine::scan(std::string_view bytes, bool mail
             add(finding.unscannable, "broken");
             return finding;
     }
+}
+
+std::uint64_t VirusEngine::archive_files() const noexcept
+{
+    return impl_->archive_files;
+}
+
+std::uint64_t VirusEngine::archive_size() const noexcept
+{
+    return impl_->archive_size;
 }
 
 const std::string& VirusEngine::version() const noexcept

@@ -38,6 +38,10 @@ public:
     /// When a message that is begun now is to be given up: soon enough before its worker would be killed.
     [[nodiscard]] Moment give_up() const noexcept;
 
+    /// What the files of one message may cost, as node.yaml declares it.
+    [[nodiscard]] std::uint64_t archive_files() const noexcept;
+    [[nodiscard]] std::uint64_t archive_size() const noexcept;
+
     [[nodiscard]] const std::string& version() const noexcept;
     [[nodiscard]] std::uint64_t signatures() const noexcept;
     /// Seconds since 1970 at which the set was made.

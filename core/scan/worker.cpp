@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t most_of_a_type = 256 * 1024;  ///< libmagic needs a file's beginning
 constexpr unsigned deepest_mail_file = 10;
+constexpr std::uint64_t most_unpacked = 256ULL << 20;  ///< on the way to names
 constexpr int stopped = 0;
 constexpr int failed = 1;
 
@@ -20,10 +21,12 @@ constexpr int failed = 1;
 class Look {
 public:
     Look(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine,
-         CleanParts& clean)
-        : order_(order), message_(message), types_(types), engine_(engine), clean_(clean)
+         CleanParts& clean, VirusEngine::Moment until)
+        : order_(order), message_(message), types_(types), engine_(engine), clean_(clean), until_(until)
     {
-        if (engine_) until_ = engine_->give_up();
+        limits_ = {most_members, most_member_bytes, most_unpacked};
+        if (!order_.members && engine_) limits_ = {engine_->archive_files(), 0, engine_->archive_size(), false};
+        limits_.until = until_;
     }
 
     Answer run()
@@ -50,8 +53,17 @@ private:
         return message_.find("\nbegin ") != std::string_view::npos || message_.find("BinHex") != std::string_view::npos;
     }
 
+    // Well before the worker would be killed, and its message put off again and again.
+    bool is_late()
+    {
+        if (std::chrono::steady_clock::now() < until_) return false;
+        unscannable("time");
+        return true;
+    }
+
     void look_at(std::size_t index)
     {
+        if (is_late()) return;
         const auto& piece = order_.pieces[index];
         std::string decoded;
         std::string_view bytes = message_.substr(piece.offset, piece.length);
@@ -65,9 +77,17 @@ private:
         }
         auto& part = seen().parts[index];
         if (order_.types) part.detected_type = types_.type_of(bytes.substr(0, most_of_a_type));
-        if (order_.members && !look_inside(bytes, limits_, part)) unscannable("files");
+        if (order_.members || order_.obstacles) look_for_obstacles(bytes, part);
         if (order_.viruses) scan_part(bytes, index);
         if (order_.viruses && begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
+    }
+
+    void look_for_obstacles(std::string_view bytes, vocabulary::PartInspection& part)
+    {
+        if (const auto ended = look_inside(bytes, limits_, part); !ended.empty()) unscannable(std::string(ended));
+        if (part.encrypted) unscannable("encrypted");
+        if (part.broken) unscannable("broken");
+        if (part.macros) unscannable("macros");
     }
 
     // A mail file that is attached: what is in it, only a mail parser finds.
@@ -87,6 +107,7 @@ private:
 
     void scan_part(std::string_view bytes, std::size_t index)
     {
+        if (is_late()) return;
         const auto digest = sha256(bytes);
         if (clean_.knows(digest)) return;
         if (scan(bytes, true, index)) clean_.add(digest);
@@ -120,7 +141,9 @@ private:
     void scan_mail_file(std::string_view mail, std::size_t index, unsigned depth)
     {
         if (depth >= deepest_mail_file) return unscannable("depth");
+        if (is_late()) return;
         for (const auto& part : mail::read_structure(mail, false).parts) {
+            if (is_late()) return;
             const std::string bytes = mail::decoded(mail, part, mail.size());
             scan_part(bytes, index);
             if (part.encoding != mail::Part::Encoding::none && begins_like_mail(bytes))
@@ -139,8 +162,8 @@ private:
     const TypeDetector& types_;
     const VirusEngine* engine_;
     CleanParts& clean_;
-    VirusEngine::Moment until_{};
-    ArchiveLimits limits_{most_members, most_member_bytes, 256ULL << 20};
+    VirusEngine::Moment until_;
+    ArchiveLimits limits_;
     Answer answer_;
     bool doubtful_ = false;  ///< a part that libclamav's mail parser has to see
 };
@@ -148,9 +171,9 @@ private:
 }  // namespace
 
 Answer inspect(const Order& order, std::string_view message, const TypeDetector& types, const VirusEngine* engine,
-               CleanParts& clean)
+               CleanParts& clean, VirusEngine::Moment until)
 {
-    return Look(order, message, types, engine, clean).run();
+    return Look(order, message, types, engine, clean, until).run();
 }
 
 void run_worker(Descriptor socket, const Settings& settings, unsigned slot, const TypeDetector& types,
@@ -168,7 +191,8 @@ void run_worker(Descriptor socket, const Settings& settings, unsigned slot, cons
             const auto view = SealedView::open(datagram.passed.get(), order->size);
             if (!view) _exit(failed);
             allow_processor_time(settings.scanner.deadline);
-            const auto answer = inspect(*order, view->bytes(), types, engine, clean);
+            const auto until = std::chrono::steady_clock::now() + settings.scanner.deadline * 3 / 4;
+            const auto answer = inspect(*order, view->bytes(), types, engine, clean, until);
             empty_slot(folder);
             if (!send_datagram(socket.get(), encode(answer))) _exit(failed);
         }

@@ -14,9 +14,9 @@
 namespace postern::scan {
 
 /// Looks into one message; what a worker does between two datagrams. `engine` null: there is none to find viruses.
-/// `clean` is of this engine.
+/// `clean` is of this engine. What is not done by `until` is unscannable: "time".
 [[nodiscard]] Answer inspect(const Order& order, std::string_view message, const TypeDetector& types,
-                             const VirusEngine* engine, CleanParts& clean);
+                             const VirusEngine* engine, CleanParts& clean, VirusEngine::Moment until);
 
 [[noreturn]] void run_worker(Descriptor socket, const Settings& settings, unsigned slot, const TypeDetector& types,
                              VirusEngine* engine);

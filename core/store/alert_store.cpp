@@ -312,10 +312,16 @@ auto AlertStore::announce(MaintenanceRecord record) -> Async<Result<void>>
 {
     std::function<Result<void>(Database&)> work = [record = std::move(record)](Database& database) -> Result<void> {
         const auto& window = record.window;
+        // Of other times nobody has been told yet.
+        database.run(
+            "DELETE FROM maintenance_told WHERE maintenance IN"
+            " (SELECT number FROM maintenance WHERE id = ? AND (starts <> ? OR ends <> ?))",
+            record.id, window.from, window.to);
         database.run(
             "INSERT INTO maintenance(id, starts, ends, text, at_before, intake, by, announced, cancelled_by)"
             " VALUES(?,?,?,?,?,?,?,?,'') ON CONFLICT(id) DO UPDATE SET starts = excluded.starts, ends = excluded.ends,"
-            " text = excluded.text, at_before = excluded.at_before, intake = excluded.intake",
+            " text = excluded.text, at_before = excluded.at_before, intake = excluded.intake, by = excluded.by,"
+            " cancelled = NULL, cancelled_by = ''",
             record.id, window.from, window.to, window.text, encode(window.at_before), window.intake, record.by,
             record.announced);
         return {};

@@ -12,7 +12,7 @@ namespace postern::vocabulary {
 /// What was seen in one leaf part; stands at the same index as its part in mail::Structure::parts.
 struct PartInspection {
     std::string detected_type;         ///< libmagic's media type, lower case; empty: not looked at
-    std::vector<std::string> members;  ///< names of files in an archive, bounded; of nested ones not
+    std::vector<std::string> members;  ///< names of files in an archive and in archives within it, bounded
     bool encrypted = false;            ///< an archive or document that can't be looked into without a password
     bool broken = false;               ///< an archive that ends or breaks within
     bool macros = false;               ///< a document that carries macros

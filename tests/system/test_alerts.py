@@ -336,15 +336,53 @@ class Alerts(CommunityTest):
             *("--text", "Moving house", "--intake", "defer", "--at-before", "1min"),
         )["id"]
 
-        def answer():
-            return self.community.send(
-                "greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "In the window")
-            )
-
-        wait_until(lambda: str(answer()).startswith("421"), 10, "421")
-        self.assertReply(answer(), "421 4.3.2", "maintenance", "Moving house")
+        wait_until(lambda: self.answer().startswith("421"), 10, "421")
+        self.assertReply(self.answer(), "421 4.3.2", "maintenance", "Moving house")
         self.community.postern("maintenance", "cancel", window)
-        wait_until(lambda: str(answer()).startswith("250"), 10, "250 again")
+        wait_until(lambda: self.answer().startswith("250"), 10, "250 again")
+
+    def answer(self):
+        """To a message now."""
+        return str(
+            self.community.send("greenstone", ERIC, LISTING_INSIDE, make_message(ERIC, LISTING_INSIDE, "In the window"))
+        )
+
+    def test_a_declared_window_that_is_moved_is_told_anew_and_one_that_comes_back_counts_again(self):
+        stamp = lambda at: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))  # noqa: E731
+        now = time.time()
+
+        def declare(begin, text):
+            window = f'{{ name: pumps, from: "{stamp(begin)}", to: "{stamp(now + 7200)}", text: {text}, intake: defer, at_before: [2 hours] }}'
+            self.declare("one", f"maintenance:\n  windows:\n    - {window}\n")
+            self.assertEqual(0, self.community.run("reload").returncode)
+
+        def letters(begin):
+            return [
+                m for m in self.greenstone.messages
+                if ERIC in m.recipients and "Maintenance of" in (m.header("Subject") or "") and stamp(begin)[11:16].encode() in m.body
+            ]
+
+        def state():
+            windows = self.community.postern("maintenance", "list")["windows"]
+            return next((w["state"] for w in windows if w["id"] == "declared:pumps"), None)
+
+        self.addCleanup(self.declare, "one")
+        declare(now + 1800, "Pumps")
+        wait_until(lambda: letters(now + 1800), 30, "Eric to be told")
+        declare(now - 60, "Pumps")  # moved: it has begun
+        wait_until(lambda: letters(now - 60), 30, "Eric to be told of the other time")
+        wait_until(lambda: self.answer().startswith("421"), 20, "421")
+
+        self.declare("one")
+        self.assertEqual(0, self.community.run("reload").returncode)
+        wait_until(lambda: state() == "cancelled", 20, "the window to be cancelled")
+        wait_until(lambda: self.answer().startswith("250"), 20, "250 again")
+        declare(now - 60, "Pumps")
+        wait_until(lambda: self.answer().startswith("421"), 20, "421 again")
+        self.declare("one")
+        self.assertEqual(0, self.community.run("reload").returncode)
+        wait_until(lambda: self.answer().startswith("250"), 20, "250 in the end")
+        self.community.wait_empty()
 
     def test_what_is_wrong_is_named(self):
         self.assertIn(

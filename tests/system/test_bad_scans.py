@@ -81,6 +81,7 @@ class BadScans(ScannerTest):
             self.timely(lambda: self.send(name, archive, name), 554, "Eicar-Test-Signature")
         cut = zipped(b"Good morning" * 500)[:60]
         self.timely(lambda: self.send("cut", cut, "cut.zip"), 250)
+        self.arrives(self.court, "NOT CHECKED: cut")
 
     def test_what_is_locked_waits_for_people_and_is_released_by_them(self):
         reply = self.send("locked", locked_zip(), "locked.zip")
@@ -125,6 +126,66 @@ class BadScans(ScannerTest):
             self.assertIn(reply.code, (250, 451, 554), f"{file.name}: {reply}")
             found += reply.code == 554 and "Clam.Test.File" in str(reply)
         self.assertGreater(found, 20)
+
+
+class Members(ScannerTest):
+    """Where rules ask what archives hold."""
+
+    scanner = "workers: 2, deadline: 6 seconds"
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.policy.write(
+            "content.yaml",
+            "unscannable: { broken: reject }\nrules:\n"
+            '  - { name: programs, when: { attachment.member: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n',
+        )
+
+    def test_a_program_is_found_in_an_archive_within_an_archive(self):
+        self.assertReply(self.send("program", zipped(zipped(b"MZ", "tool.exe"), "inner.dat"), "a.zip"), 554, "No programs")
+        self.assertReply(self.send("text", zipped(zipped(b"MZ", "tool.txt"), "inner.zip"), "a.zip"), 250)
+
+    def test_zeros_behind_an_archives_first_header_cost_no_worker(self):
+        fields = [1, 0o100644, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 0]
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + b"a.txt\0"
+        raw = io.BytesIO()
+        with gzip.GzipFile(fileobj=raw, mode="wb") as file:
+            file.write(head + bytes(-len(head) % 4))
+            for _ in range(300):
+                file.write(bytes(8 << 20))
+        for name, bomb in (("once", raw.getvalue()), ("twice", gzip.compress(raw.getvalue()))):
+            begun = time.monotonic()
+            self.assertReply(self.send(name, bomb, "a.cpio.gz"), 554, "5.7.1")
+            self.assertLess(time.monotonic() - begun, 11, name)
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
+
+    def test_a_broken_archive_meets_what_is_declared(self):
+        self.assertReply(self.send("cut", zipped(os.urandom(5000))[:3000], "a.zip"), 554, "damaged")
+        self.assertReply(self.send("cut", zipped(zipped(os.urandom(5000))[:3000], "b.zip"), "a.zip"), 554, "damaged")
+
+
+class Nests(ScannerTest):
+    """What takes longer than there is meets its verdict; its worker lives."""
+
+    scanner = "workers: 2, deadline: 4 seconds"
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.policy.write("content.yaml", "unscannable: { time: reject, depth: accept }\n")
+
+    def test_mail_files_within_each_other_cost_no_worker(self):
+        noise = base64.encodebytes(os.urandom(5 << 20)).replace(b"\n", b"\r\n")
+        leaf = b"Subject: leaf\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + noise
+        for number in range(39):
+            leaf = b"Content-Type: message/rfc822; name=m%d.eml\r\n\r\n" % number + leaf
+        for _ in range(2):  # what time prevented is not remembered, and answered alike
+            reply = self.community.send("greenstone", ERIC, [LISTING_INSIDE], HEAD + b"Subject: nest\r\n" + leaf)
+            self.assertIn(reply.code, (250, 554), str(reply))
+        if reply.code == 554:
+            self.assertEqual(0, self.counter("inspections_remembered"))
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
 
 
 class Ledger(ScannerTest):
@@ -203,6 +264,19 @@ class Heavy(ScannerTest):
         wait_until(lambda: self.send("after the bloat", b"Good morning").code == 250, 30)
         self.arrives(self.court, "after the bloat")
 
+    def test_a_tree_that_dies_as_it_loads_while_none_is_in_force_is_replaced(self):
+        before = self.relatives("scan-signatures")
+        for process in before:
+            os.kill(process, signal.SIGKILL)
+        successor = wait_until(lambda: set(self.relatives("scan-signatures")) - set(before), 30)
+        for process in successor:
+            os.kill(process, signal.SIGKILL)
+        wait_until(lambda: "scanner" in self.alarms(), 30)
+        self.assertNotIn("signatures-rejected", self.alarms())
+        wait_until(lambda: self.status()["signature_count"] > 500_000 and len(self.workers()) == 2, 180)
+        self.assertReply(self.send("virus", EICAR), 554)
+        self.assertNotIn("scanner", self.alarms())
+
 
 class Useless(ScannerTest):
     """A folder without use: the engine starts, says so, defers, and takes up what comes."""
@@ -259,16 +333,6 @@ class Forbidden(Useless):
 
 class Stopped(ScannerTest):
     """Processes that stand still or are killed from outside, the tree and the keeper too."""
-
-    def relatives(self, name):
-        found = subprocess.run(["pgrep", "-P", str(self.community.process.pid)], capture_output=True, text=True)
-        todo, all_of_them = [int(pid) for pid in found.stdout.split()], []
-        while todo:
-            process = todo.pop()
-            all_of_them.append(process)
-            found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)
-            todo += [int(pid) for pid in found.stdout.split()]
-        return [pid for pid in all_of_them if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name]
 
     def test_a_tree_or_a_keeper_that_is_killed_comes_back(self):
         for name in ("scan-signatures", "postern-scan"):

@@ -6,6 +6,7 @@ import functools
 import http.server
 import io
 import os
+import pathlib
 import pwd
 import signal
 import subprocess
@@ -76,6 +77,22 @@ class ScannerTest(CommunityTest):
     def workers(self):
         return [worker["process"] for worker in self.status()["workers"]]
 
+    def relatives(self, name):
+        """Processes of that name below the gateway's."""
+        todo, found = [self.community.process.pid], []
+        while todo:
+            below = subprocess.run(["pgrep", "-P", str(todo.pop())], capture_output=True, text=True)
+            todo += [int(pid) for pid in below.stdout.split()]
+            found += [int(pid) for pid in below.stdout.split()]
+        return [pid for pid in found if self.name_of(pid) == name]
+
+    @staticmethod
+    def name_of(process):
+        try:
+            return pathlib.Path(f"/proc/{process}/comm").read_text().strip()
+        except OSError:  # it has ended
+            return ""
+
     def alarms(self):
         return [alarm["alarm"] for alarm in self.community.postern("status")["alarms"]]
 
@@ -97,6 +114,14 @@ class Viruses(ScannerTest):
         self.stays_away(self.court, "virus")
         told = [line for line in self.community.log() if "Eicar-Test-Signature" in str(line) and line["level"] == "alert"]
         self.assertGreaterEqual(len(told), len(wrappings))
+
+    def test_a_mail_that_was_looked_at_part_by_part_is_read_as_mail_inside_an_archive(self):
+        carrier = message("carrier", EICAR, "a.com")
+        wrapped = zipped(carrier, "carrier.eml")
+        self.assertReply(self.send("before", wrapped, "before.zip"), "554 5.7.1", "Eicar-Test-Signature")
+        self.assertReply(self.community.send("greenstone", ERIC, [LISTING_INSIDE], carrier), "554 5.7.1")
+        for number in range(4):
+            self.assertReply(self.send(f"after {number}", wrapped, "after.zip"), "554 5.7.1", "Eicar-Test-Signature")
 
     def test_status_tells_version_and_age(self):
         status = self.status()

@@ -102,4 +102,10 @@ std::string archive_of(const std::vector<Member>& members, Format format, Filter
     return out;
 }
 
+/// By gzip, as one file.
+inline std::string compressed(const std::string& bytes)
+{
+    return archive_of({{"x", bytes}}, archive_write_set_format_raw, archive_write_add_filter_gzip);
+}
+
 }  // namespace looks

@@ -1,5 +1,6 @@
 #include "scan/worker.hpp"
 
+#include "base/base64.hpp"
 #include "looks.hpp"
 #include "mail/mime.hpp"
 
@@ -25,18 +26,25 @@ std::unique_ptr<VirusEngine> engine_with(const looks::Folder& folder)
     return std::move(*engine);
 }
 
-Answer look_at(const std::string& message, const VirusEngine* engine, CleanParts& clean)
+using Asked = void (*)(Order&);
+
+void ask_for_everything(Order& order)
+{
+    order.types = order.members = order.viruses = true;
+}
+
+Answer look_at(const std::string& message, const VirusEngine* engine, CleanParts& clean, Asked ask = ask_for_everything,
+               std::chrono::seconds patience = std::chrono::seconds{60})
 {
     static const TypeDetector types;
     const auto structure = mail::read_structure(message, false);
     Order order;
     order.id = 3;
     order.size = message.size();
-    order.types = order.members = true;
-    order.viruses = true;
+    ask(order);
     order.doubtful = structure.malformed;
     for (const auto& part : structure.parts) order.pieces.push_back({part.offset, part.length, part.encoding});
-    return inspect(order, message, types, engine, clean);
+    return inspect(order, message, types, engine, clean, std::chrono::steady_clock::now() + patience);
 }
 
 Answer look_at(const std::string& message, const VirusEngine* engine)
@@ -130,6 +138,53 @@ TEST_CASE("what is asked for again stays among the clean parts, the rest goes wh
     CHECK(clean.knows(part(99)));
     CHECK_FALSE(clean.knows(part(1)));
     CHECK_FALSE(clean.knows(part(70)));
+}
+
+TEST_CASE("an archive that ends within is broken, though no rule asks for names")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    CleanParts clean;
+    const auto zip = looks::archive_of({{"a.txt", "first"}, {"b.txt", "second"}}, archive_write_set_format_zip);
+    const auto ask = [](Order& order) { order.obstacles = order.viruses = true; };
+    const std::string head = "Content-Type: application/zip\r\n\r\n";
+    const auto broken = look_at(head + zip.substr(0, zip.size() / 2), engine.get(), clean, ask);
+    CHECK(broken.inspection.unscannable == std::vector<std::string>{"broken"});
+    CHECK(broken.inspection.parts.at(0).broken);
+    const auto whole = look_at(head + zip, engine.get(), clean, ask);
+    CHECK(whole.inspection.unscannable.empty());
+    CHECK(whole.inspection.parts.at(0).members.empty());
+}
+
+TEST_CASE("what is not looked at in time is unscannable, however mail files lie within each other")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    CleanParts clean;
+    std::string mail = "Subject: inside\r\n\r\nGood morning\r\n";
+    for (int level = 0; level < 15; ++level)
+        mail = "Content-Type: message/rfc822; name=" + std::to_string(level) + ".eml\r\n\r\n" + mail;
+    const auto answer = look_at(mail, engine.get(), clean, ask_for_everything, std::chrono::seconds{0});
+    CHECK(answer.failure.empty());
+    CHECK(answer.inspection.unscannable == std::vector<std::string>{"time"});
+}
+
+TEST_CASE("a mail that was scanned as no mail is no clean file inside an archive")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    const std::string mail =
+        "From: a@member.example\r\nTo: b@member.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n" +
+        to_base64(looks::eicar()) + "\r\n--b--\r\n";
+    const auto by_parts = engine->scan(mail, false, engine->give_up());
+    REQUIRE(by_parts.has_value());
+    CHECK(by_parts->viruses.empty());
+    const auto zip = looks::archive_of({{"a.eml", mail}}, archive_write_set_format_zip);
+    const auto inside = engine->scan(zip, true, engine->give_up());
+    REQUIRE(inside.has_value());
+    CHECK(inside->viruses.size() == 1);
 }
 
 TEST_CASE("what can't be opened is said, and what is asked without signatures fails")

@@ -108,6 +108,36 @@ TEST_CASE("what an engine must know is remembered however old it is, and the res
     CHECK(value_of(wait_for(o.alerts().list(false, 10))).empty());
 }
 
+TEST_CASE("a window that is moved is told anew, and one that is announced again is no longer cancelled")
+{
+    Kept o;
+    MaintenanceRecord record;
+    record.id = "declared:pumps";
+    record.window.from = noon + 24h;
+    record.window.to = noon + 25h;
+    record.announced = noon;
+    value_of(wait_for(o.alerts().announce(record)));
+    const auto number = value_of(wait_for(o.alerts().windows())).at(0).number;
+    const auto tell = [&] { value_of(wait_for(o.alerts().tell(number, 1h, "eric@cjsm.net", std::nullopt))); };
+    const auto told = [&] { return value_of(wait_for(o.alerts().told(number, 1h))).size(); };
+    tell();
+    record.window.text = "Other words";
+    value_of(wait_for(o.alerts().announce(record)));
+    CHECK(told() == 1);
+    record.window.to += 1h;
+    value_of(wait_for(o.alerts().announce(record)));
+    CHECK(told() == 0);
+
+    tell();
+    value_of(wait_for(o.alerts().cancel(record.id, "alerts.yaml", noon)));
+    CHECK(value_of(wait_for(o.alerts().windows())).at(0).cancelled.has_value());
+    value_of(wait_for(o.alerts().announce(record)));
+    const auto again = value_of(wait_for(o.alerts().windows())).at(0);
+    CHECK_FALSE(again.cancelled.has_value());
+    CHECK(again.cancelled_by.empty());
+    CHECK(told() == 1);
+}
+
 TEST_CASE("somebody is told of a window's step once, whatever comes between")
 {
     Kept o;
