@@ -42,6 +42,8 @@ enum class Act : std::uint8_t {
     manage_alerts,
     see_policy,
     apply_policy,
+    make_backup,
+    restore_backup,
     see_audit,
     export_person,
     act_for_user,

@@ -40,6 +40,8 @@ enum class EventId : std::uint8_t {
     login_lockout,
     password_expiring,
     tampering,
+    backup_failed,
+    firmware_fell_back,
     alert_unsent,
     condition_raised,
 };
