@@ -20,7 +20,7 @@ struct Context {
     int exit_code = 0;
 };
 
-/// status, reload, trace, directory import|export.
+/// status, health, reload, trace, directory import|export.
 void add_engine_commands(CLI::App& app, Context& context);
 /// apply, confirm, revert, rollback, generations list|show, get.
 void add_generation_commands(CLI::App& app, Context& context);
@@ -32,8 +32,12 @@ void add_rehearsal_commands(CLI::App& app, Context& context);
 void add_difference_commands(CLI::App& app, Context& context);
 /// The messages of a trace, each decided again under the generation that decided it.
 void explain_traces(Context& context, const std::string& target, bool as_json);
-/// firmware install|status|restart|rollback.
+/// firmware install|check|status|restart|rollback.
 void add_firmware_commands(CLI::App& app, Context& context);
+/// backup key|create|status|verify|restore.
+void add_backup_commands(CLI::App& app, Context& context);
+/// configuration sign.
+void add_configuration_commands(CLI::App& app, Context& context);
 /// quarantine list|show|release|delete.
 void add_quarantine_commands(CLI::App& app, Context& context);
 /// user, function, group, list, may.
@@ -62,6 +66,8 @@ void fail(Context& context, const std::string& why, int code = refused);
 /// Asks the engine, for JSON; nothing, and said why, where it does not answer or refuses.
 [[nodiscard]] std::optional<std::string> ask(Context& context, const std::string& method, const std::string& target,
                                              const std::string& body = {});
+/// Sends a file in pieces, `?offset=` behind the target; false, and said why, where it is not taken.
+[[nodiscard]] bool send_in_pieces(Context& context, const std::string& name, const std::string& target);
 /// Asks the engine and prints its answer: to standard output, or standard error where it refuses.
 void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
                    bool json);

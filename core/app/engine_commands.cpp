@@ -1,6 +1,7 @@
 #include "app/commands.hpp"
 #include "app/feed_command.hpp"
 #include "control/client.hpp"
+#include "control/pieces.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -60,6 +61,21 @@ std::optional<std::string> ask(Context& context, const std::string& method, cons
     return std::nullopt;
 }
 
+bool send_in_pieces(Context& context, const std::string& name, const std::string& target)
+{
+    std::ifstream file(name, std::ios::binary);
+    if (!file) return fail(context, name + ": can't be read"), false;
+    std::string piece(control::piece_limit, '\0');
+    std::uint64_t offset = 0;
+    while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())), file.gcount() > 0) {
+        const auto got = static_cast<std::size_t>(file.gcount());
+        if (!ask(context, "POST", fmt::format("{}?offset={}", target, offset), piece.substr(0, got))) return false;
+        offset += got;
+    }
+    if (offset == 0) fail(context, name + ": is empty");
+    return offset > 0;
+}
+
 namespace {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
@@ -78,6 +94,11 @@ std::string with_query(std::string path, const Parameters& parameters)
 struct TraceOptions {
     std::string id, from, to, since, limit;
     bool explain = false, json = false;
+};
+
+struct HealthOptions {
+    std::string patience;
+    bool json = false;
 };
 
 struct ImportOptions {
@@ -167,6 +188,16 @@ void add_engine_commands(CLI::App& app, Context& context)
 {
     add_plain(app, context, "status", "how the engine is doing: generation, queue, next hops, alarms", "GET",
               "/v1/status");
+    auto health_options = std::make_shared<HealthOptions>();
+    auto* health = app.add_subcommand(
+        "health", "whether policy and signatures are loaded and a message to itself comes back; exit code 0 if so");
+    health->add_option("--patience", health_options->patience,
+                       "how long the message may take, such as 30s (30 seconds)");
+    health->add_flag("--json", health_options->json, "print JSON");
+    health->callback([&context, health_options] {
+        ask_and_print(context, "GET", with_query("/v1/health", {{"patience", health_options->patience}}), "",
+                      health_options->json);
+    });
     add_plain(app, context, "reload", "read the policy anew; it goes live whole or not at all", "POST", "/v1/reload");
 
     auto trace_options = std::make_shared<TraceOptions>();

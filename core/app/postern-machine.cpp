@@ -1,35 +1,82 @@
 // postern-machine: what the policy says of the machine, as files for the system's own programs. Wiring only.
 //
-//   postern-machine render POLICY FOLDER     writes them all, each whole or not at all; removes those that are no more
+//   postern-machine render POLICY FOLDER       writes them all, each whole or not at all; removes those that are no
+//   more.
+//                                              Of a policy on trial, that one's
+//   postern-machine verify-disk FOLDER [POLICY]   whether a configuration disk counts beside the policy in force:
+//   signed by
+//                                              an administrator whom that declares, and newer (appliance/signed_folder)
 //
-// Exit codes: 0 done, 1 the policy has errors or a file can't be written (standard error says which), 2 wrong usage.
-// Runs at the start of the appliance and after each change of the policy, as a process of its own that sees no mail.
+// Exit codes: 0 done, or it counts; 1 it does not, the policy has errors or a file can't be written (standard error
+// says which); 2 wrong usage. Runs at the start of the appliance and after each change of the policy, as a process of
+// its own that sees no mail.
 #include "appliance/rendering.hpp"
+#include "appliance/signed_folder.hpp"
 #include "base/clock.hpp"
 #include "policy/loader.hpp"
 #include "ports/rates.hpp"
 #include "script/maker.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 namespace {
 
 using namespace postern;
 namespace fs = std::filesystem;
 
-policy::SnapshotPtr load(const std::string& directory)
+// Written by root alone; absent where there is no appliance.
+const fs::path state_folder = "/var/lib/postern-machine";
+constexpr const char* policy_in_force = "/var/etc/postern";
+
+fs::path serial_file()
+{
+    return state_folder / "serial";
+}
+
+policy::SnapshotPtr load_with(policy::Loader& loader, const std::string& directory)
+{
+    auto loaded = loader.load(0);
+    if (!loaded.snapshot) throw std::runtime_error(policy::render(loaded.diagnostics, directory));
+    return loaded.snapshot;
+}
+
+/// The policy of a directory; `files`: as if these lay there instead.
+policy::SnapshotPtr load(const std::string& directory, std::shared_ptr<const policy::FileSet> files = nullptr)
 {
     const SystemClock clock;
     ports::Rates rates(clock);
     const script::Maker scripts(rates, clock);
-    policy::Loader loader(directory, &scripts);
-    auto loaded = loader.load(0);
-    if (!loaded.snapshot) throw std::runtime_error(policy::render(loaded.diagnostics, directory));
-    return loaded.snapshot;
+    if (!files) {
+        policy::Loader loader(directory, &scripts);
+        return load_with(loader, directory);
+    }
+    policy::Loader loader(directory, std::move(files), &scripts);
+    return load_with(loader, directory);
+}
+
+/// What is in force; of a policy on trial, that one: the gateway lays it out below its storage, and takes it away when
+/// the trial ends. One that can't be read is none.
+policy::SnapshotPtr load_in_force(const std::string& directory)
+{
+    auto standing = load(directory);
+    const auto trial = fs::path(standing->node().storage) / "trial";
+    if (!fs::exists(trial / "node.yaml")) return standing;
+    policy::Loader reader(trial);
+    static_cast<void>(reader.look());
+    try {
+        return load(directory, std::make_shared<const policy::FileSet>(reader.file_set()));
+    } catch (const std::runtime_error& error) {
+        std::cerr << "postern-machine: the policy on trial can't be read, and is not followed: " << error.what()
+                  << "\n";
+        return standing;
+    }
 }
 
 void write_whole(const fs::path& path, const std::string& text)
@@ -52,20 +99,42 @@ void remove_others(const fs::path& folder, const appliance::Files& files)
 
 void render(const std::string& policy, const fs::path& folder)
 {
-    const auto files = appliance::render(*load(policy));
+    const auto files = appliance::render(*load_in_force(policy));
     for (const auto& [name, text] : files) write_whole(folder / name, text);
     remove_others(folder, files);
+    // Whatever becomes of the policy's own copy later, no older disk counts again.
+    if (fs::exists(state_folder)) appliance::keep_serial(serial_file(), appliance::serial_in(policy));
+}
+
+int verify_disk(const fs::path& folder, const std::string& policy)
+{
+    const auto in_force = load(policy);
+    const auto* machine = policy::appliance_view(*in_force).machine;
+    const auto last = std::max(appliance::serial_in(policy), appliance::remembered_serial(serial_file()));
+    const auto keys = machine != nullptr ? machine->administrators : std::vector<std::string>{};
+    const auto counts = appliance::verify_folder(folder, keys, last);
+    if (!counts) {
+        std::cerr << counts.error().describe() << "\n";
+        return 1;
+    }
+    std::cout << "serial " << counts->serial << ", signed by " << counts->signer << "\n";
+    return 0;
 }
 
 }  // namespace
 
 int main(int count, char** arguments)
 {
-    if (count != 4 || std::string_view(arguments[1]) != "render") {
-        std::cerr << "usage: postern-machine render POLICY FOLDER\n";
+    const std::string_view word = count > 1 ? arguments[1] : "";
+    const bool renders = word == "render" && count == 4;
+    const bool verifies = word == "verify-disk" && (count == 3 || count == 4);
+    if (!renders && !verifies) {
+        std::cerr << "usage: postern-machine render POLICY FOLDER\n"
+                     "       postern-machine verify-disk FOLDER [POLICY]\n";
         return 2;
     }
     try {
+        if (verifies) return verify_disk(arguments[2], count == 4 ? arguments[3] : policy_in_force);
         render(arguments[2], arguments[3]);
         return 0;
     } catch (const std::exception& error) {

@@ -44,6 +44,8 @@ int main(int count, char** arguments)
     postern::app::add_queue_commands(app, context);
     postern::app::add_quarantine_commands(app, context);
     postern::app::add_firmware_commands(app, context);
+    postern::app::add_backup_commands(app, context);
+    postern::app::add_configuration_commands(app, context);
     postern::app::add_people_commands(app, context);
     postern::app::add_login_commands(app, context);
     postern::app::add_organisation_commands(app, context);

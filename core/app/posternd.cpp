@@ -2,6 +2,7 @@
 //
 // Exit codes: 0 stopped in order, 1 could not start (standard error says why and what to do), 2 wrong usage.
 #include "alert/engine.hpp"
+#include "backup/restoring.hpp"
 #include "control/api.hpp"
 #include "control/generations.hpp"
 #include "control/remote.hpp"
@@ -57,6 +58,12 @@ void or_throw_void(const Result<void>& result)
 // The policy says where the store is, and the store numbers the policy's generations: so it is read once for itself.
 vocabulary::Node read_node(const std::string& directory)
 {
+    // A restore that was ordered, or interrupted, comes before everything that it replaces.
+    const auto restored = or_throw(backup::finish(directory));
+    if (restored)
+        std::cerr << "posternd: a backup is in place"
+                  << (restored->aside.empty() ? "" : "; what was there before lies in " + restored->aside.string())
+                  << "\n";
     if (auto recovered = gateway::PolicyFolder::recover(directory); !recovered)
         throw std::runtime_error(recovered.error().describe());
     SystemClock clock;
@@ -120,6 +127,16 @@ boost::asio::awaitable<void> every_half_minute(gateway::DeliverPath* path)
     }
 }
 
+boost::asio::awaitable<void> every_few_seconds(control::Api* api)
+{
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+    for (;;) {
+        api->look_at_clock();
+        timer.expires_after(std::chrono::seconds{5});
+        co_await timer.async_wait(boost::asio::use_awaitable);
+    }
+}
+
 // A head of the audit leaves the machine with the log, so that nobody who owns the machine can make the chain anew; and
 // what else is due in time.
 boost::asio::awaitable<void> every_hour(control::Api* api)
@@ -169,8 +186,8 @@ private:
           schedule_(reactors_, *store_, clock_, log_),
           scanner_(reactors_.context(0), clock_, log_, metrics_, alarms_, node_.scanner,
                    {scan::scanner_program(), node_.storage + "/scanner", node_.user}),
-          services_{clock_,    log_,  metrics_,   alarms_, generations_, *store_,  *people_,
-                    schedule_, *dns_, trace_key_, rates_,  maintenance_, &scanner_},
+          services_{clock_,    log_,  metrics_,   alarms_, generations_, *store_,   *people_,
+                    schedule_, *dns_, trace_key_, rates_,  maintenance_, &scanner_, &probe_},
           alert_house_(services_),
           alerts_engine_(alert_reactor_.context(0), clock_, log_, metrics_, alarms_, maintenance_, *store_, *dns_,
                          alert_house_),
@@ -204,16 +221,22 @@ private:
         if (!node_.control_socket.empty()) control_.listen_local(node_.control_socket, node_.control_group);
         if (node_.control_remote) or_throw_void(remote_.bind(*node_.control_remote));
         if (node_.metrics) metrics_page_.listen_tcp(*node_.metrics);
+        process::hand_over(node_.storage, node_.user);  // with what was just made in it
         scanner_.spawn();
         process::drop(node_.user);
         boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_few_seconds(&deliver_path_), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_hour(&api_), boost::asio::detached);
+        boost::asio::co_spawn(reactors_.context(0), every_few_seconds(&api_), boost::asio::detached);
         remote_.start();
         scanner_.start();
         reload_.watch(
             [this] {
+                const auto last = reload_.last();
+                if (last.author == gateway::trial_ended)
+                    boost::asio::co_spawn(reactors_.context(0), api_.note_by_itself("revert", last.reason),
+                                          boost::asio::detached);
                 renew_remote();
                 scanner_.follow(generations_.current()->policy->node().scanner);
                 alerts_engine_.wake();
@@ -297,6 +320,7 @@ private:
     ports::Metrics metrics_;
     ports::Alarms alarms_;
     ports::Rates rates_;
+    ports::Probe probe_;
     script::Maker scripts_;
     gateway::Generations generations_;
     net::Reactors reactors_;

@@ -38,11 +38,16 @@ std::optional<std::vector<Network>> declared_networks(const policy::Snapshot& po
     return networks;
 }
 
-
 void open_port(std::string& in, std::uint16_t port, const std::optional<std::vector<Network>>& from)
 {
-    in += fmt::format("        tcp dport {} ct state new add @rate4 {{ ip saddr limit rate over 120/minute burst 240 packets }} drop\n", port);
-    in += fmt::format("        tcp dport {} ct state new add @rate6 {{ ip6 saddr limit rate over 120/minute burst 240 packets }} drop\n", port);
+    in += fmt::format(
+        "        tcp dport {} ct state new add @rate4 {{ ip saddr limit rate over 120/minute burst 240 packets }} "
+        "drop\n",
+        port);
+    in += fmt::format(
+        "        tcp dport {} ct state new add @rate6 {{ ip6 saddr limit rate over 120/minute burst 240 packets }} "
+        "drop\n",
+        port);
     if (!from) {
         in += fmt::format("        tcp dport {} accept\n", port);
         return;
@@ -126,8 +131,10 @@ std::string outgoing(const policy::Snapshot& policy)
     const auto* machine = policy::appliance_view(policy).machine;
     if (machine == nullptr) return out;
     std::set<std::string> known;
-    for (const auto& source : machine->signatures)
-        reach(out, known, {host_of(source), port_of(source)}, "clamav");
+    for (const auto& source : machine->signatures) reach(out, known, {host_of(source), port_of(source)}, "clamav");
+    if (machine->journal) reach(out, known, machine->journal->server, "postern-journal");
+    if (const auto& updates = machine->updates; !updates.empty())
+        reach(out, known, {host_of(updates), port_of(updates)}, "postern");
     const auto& time = machine->time;
     if (!time.empty()) out += "        meta skuid _chrony udp dport 123 accept\n";
     if (std::ranges::any_of(time, &vocabulary::TimeServer::authenticated))
@@ -138,7 +145,8 @@ std::string outgoing(const policy::Snapshot& policy)
     return out;
 }
 
-constexpr std::string_view frame = R"(# Made from node.yaml and the organisations by postern-machine. Default: nothing in, nothing out.
+constexpr std::string_view frame =
+    R"(# Made from node.yaml and the organisations by postern-machine. Default: nothing in, nothing out.
 table inet postern
 delete table inet postern
 table inet postern {{
@@ -171,9 +179,10 @@ std::string render_firewall(const policy::Snapshot& policy)
 {
     const auto* machine = policy::appliance_view(policy).machine;
     const bool dhcp = machine != nullptr && std::ranges::any_of(machine->interfaces, &vocabulary::Interface::dhcp);
-    return fmt::format(frame, incoming(policy),
-                       dhcp ? "        udp sport 67 udp dport 68 accept\n        udp sport 547 udp dport 546 accept\n" : "",
-                       outgoing(policy));
+    return fmt::format(
+        frame, incoming(policy),
+        dhcp ? "        udp sport 67 udp dport 68 accept\n        udp sport 547 udp dport 546 accept\n" : "",
+        outgoing(policy));
 }
 
 }  // namespace postern::appliance

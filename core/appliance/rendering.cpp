@@ -53,6 +53,28 @@ std::string render_time(const Machine& machine)
     return text;
 }
 
+/// The journal as it is written, to one server, by TLS that proves it. What it can't send waits on disk, bounded.
+std::string render_journal(const vocabulary::RemoteJournal& journal)
+{
+    std::string tls;
+    if (journal.tls)
+        tls = fmt::format(
+            "       StreamDriver=\"gtls\" StreamDriverMode=\"1\" StreamDriverAuthMode=\"x509/name\"\n"
+            "       StreamDriverPermittedPeers=\"{}\"\n",
+            journal.name.empty() ? journal.server.host : journal.name);
+    return fmt::format(
+        "global(workDirectory=\"/var/lib/postern-journal\" net.enableDNS=\"on\"\n"
+        "       defaultNetstreamDriverCAFile=\"{}\")\n"
+        "module(load=\"imjournal\" StateFile=\"position\" PersistStateInterval=\"50\" ratelimit.interval=\"0\")\n"
+        "action(type=\"omfwd\" target=\"{}\" port=\"{}\" protocol=\"tcp\" TCP_Framing=\"octet-counted\"\n{}"
+        "       template=\"RSYSLOG_SyslogProtocol23Format\" action.resumeRetryCount=\"-1\" "
+        "action.resumeInterval=\"10\"\n"
+        "       queue.type=\"LinkedList\" queue.filename=\"unsent\" queue.maxDiskSpace=\"64m\" "
+        "queue.saveOnShutdown=\"on\")\n",
+        journal.authorities.empty() ? "/etc/ssl/certs/ca-certificates.crt" : journal.authorities, journal.server.host,
+        journal.server.port, tls);
+}
+
 std::string render_signatures(const Machine& machine)
 {
     std::string text =
@@ -66,8 +88,9 @@ std::string render_signatures(const Machine& machine)
     }
     // freshclam wants a mirror even where it may not ask one: whoever declares URLs alone gets these alone.
     if (!mirror)
-        text += "DatabaseMirror localhost\nDNSDatabaseInfo no\nExcludeDatabase main\nExcludeDatabase daily\n"
-                "ExcludeDatabase bytecode\n";
+        text +=
+            "DatabaseMirror localhost\nDNSDatabaseInfo no\nExcludeDatabase main\nExcludeDatabase daily\n"
+            "ExcludeDatabase bytecode\n";
     return text;
 }
 
@@ -89,6 +112,7 @@ Files render(const policy::Snapshot& policy)
         files[fmt::format("network/10-postern-{}.network", number++)] = render_interface(interface);
     if (!machine.time.empty()) files["chrony.conf"] = render_time(machine);
     if (!machine.signatures.empty()) files["freshclam.conf"] = render_signatures(machine);
+    if (machine.journal) files["rsyslog.conf"] = render_journal(*machine.journal);
     return files;
 }
 

@@ -1,5 +1,5 @@
 // What node.yaml says of the machine, in the words of the programs that do it: systemd-networkd, the resolver's file,
-// chrony, freshclam, nftables.
+// chrony, freshclam, rsyslog, nftables.
 //
 // Pure: from a snapshot to texts, for `postern-machine` to write. Every value in them was checked by the policy's
 // readers, so that none can carry a line break or an order of its own.

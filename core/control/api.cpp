@@ -4,6 +4,7 @@
 #include "control/queries.hpp"
 #include "control/status.hpp"
 #include "control/upkeep.hpp"
+#include "gateway/health.hpp"
 #include "ledger/history.hpp"
 
 #include <fmt/format.h>
@@ -55,12 +56,19 @@ bool asks_itself(const Request& request)
            OrganisationsApi::is_mine(request);
 }
 
+/// One of many requests for one act, whose other end is on record.
+bool is_part_of_more(const Request& request)
+{
+    return request.path == "/v1/backup/piece" || request.path.ends_with("/upload");
+}
+
 /// For the record: the path, and what stands in a short body.
 std::string what_is_asked(const Request& request)
 {
     constexpr std::string_view version = "/v1/";
     std::string text = request.path.starts_with(version) ? request.path.substr(version.size()) : request.path;
-    if (!request.body.empty() && request.body.size() <= 300) text += " " + request.body;
+    const bool secret = request.path == "/v1/backup/restore";  // it holds a key
+    if (!secret && !request.body.empty() && request.body.size() <= 300) text += " " + request.body;
     return printable(text, 400);
 }
 
@@ -74,6 +82,7 @@ Api::Api(gateway::Services services, gateway::Reload& reload, alert::Engine& ale
       generations_(services, reload),
       quarantine_(services),
       firmware_(services),
+      backups_(services, audit_key, reload.directory()),
       alerts_(alerts, services.generations),
       entries_(services, permits_),
       feed_(services, permits_),
@@ -100,7 +109,7 @@ Api::Answer Api::handle(Request request)
     }
     // What is looked at leaves no trace, but for the audit itself and what is about a person's mail.
     const bool kept = act && (vocabulary::info(*act).changes || *act == vocabulary::Act::see_audit) &&
-                      request.path != "/v1/directory/import";
+                      request.path != "/v1/directory/import" && !is_part_of_more(request);
     directory::AuditRecord record;
     if (kept) record = permits_.record(request, std::string(vocabulary::info(*act).name), what_is_asked(request));
     auto response = co_await dispatch(std::move(request));
@@ -119,10 +128,12 @@ Api::Answer Api::dispatch(Request request)
     const auto is = [&request](std::string_view method, std::string_view path) {
         return request.method == method && request.path == path;
     };
+    if (is("GET", "/v1/health")) return health(std::move(request));
     if (is("GET", "/v1/status")) return status(std::move(request));
     if (AlertApi::is_for(request)) return alerts_.handle(std::move(request));
     if (GenerationsApi::knows(request)) return generations_.handle(std::move(request));
     if (QuarantineApi::is_mine(request)) return quarantine_.handle(std::move(request));
+    if (BackupsApi::is_mine(request)) return backups_.handle(std::move(request));
     if (FirmwareApi::is_mine(request)) return firmware_.handle(std::move(request));
     if (is("GET", "/v1/trace")) return trace(std::move(request));
     if (is("GET", "/v1/queue")) return queue_list(std::move(request));
@@ -147,6 +158,18 @@ boost::asio::awaitable<void> Api::keep_house()
     return upkeep(services_, audit_);
 }
 
+boost::asio::awaitable<void> Api::note_by_itself(std::string act, std::string detail)
+{
+    directory::AuditRecord record;
+    record.at = services_.clock.now();
+    record.actor = "the gateway itself";
+    record.act = std::move(act);
+    record.outcome = "done";
+    record.detail = std::move(detail);
+    auto noting = permits_.note(std::move(record));
+    static_cast<void>(co_await std::move(noting));  // a fault is an alarm already
+}
+
 Api::Answer Api::handle_metrics(Request request)
 {
     if (request.method == "GET" && request.path == "/metrics") co_return co_await metrics(std::move(request));
@@ -155,13 +178,15 @@ Api::Answer Api::handle_metrics(Request request)
 
 namespace {
 
-boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::Reload& reload, Instant started)
+boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::Reload& reload,
+                                           const BackupsApi& backups, Instant started)
 {
     StatusFacts facts;
     facts.started = started;
     facts.now = services.clock.now();
     facts.reload = reload.last();
     facts.trial = reload.trial();
+    facts.backup = backups.state();
     auto totals = co_await services.store.totals();
     facts.queue_known = totals.has_value();
     if (totals) facts.queue = std::move(*totals);
@@ -175,14 +200,37 @@ boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::
 
 Api::Answer Api::status(Request request)
 {
-    const auto facts = co_await gather(services_, reload_, started_);
+    const auto facts = co_await gather(services_, reload_, backups_, started_);
     const auto value = status_json(services_, facts);
     co_return request.wants_text ? Response::text(status_text(value)) : Response::json(value);
 }
 
+// 503 where it is not healthy, so that any client sees it by the code alone.
+Api::Answer Api::health(Request request)
+{
+    Duration patience = std::chrono::seconds{30};
+    if (const auto said = request.query.find("patience"); said != request.query.end()) {
+        const auto duration = vocabulary::parse_duration(said->second);
+        if (!duration || *duration < std::chrono::milliseconds{100} || *duration > std::chrono::minutes{5})
+            co_return Response::error(400, "patience is from 100 ms to 5 minutes", request.wants_text);
+        patience = *duration;
+    }
+    const auto health = co_await gateway::check_health(services_, patience);
+    const unsigned code = health.good() ? 200 : 503;
+    std::string text;
+    json::array checks;
+    for (const auto& check : health.checks) {
+        text += fmt::format("{} {}: {}\n", check.good ? "good" : "BAD ", check.name, check.text);
+        checks.push_back({{"check", check.name}, {"good", check.good}, {"text", check.text}});
+    }
+    text += health.good() ? "healthy\n" : "not healthy\n";
+    co_return request.wants_text ? Response::text(std::move(text), code)
+                                 : Response::json({{"healthy", health.good()}, {"checks", std::move(checks)}}, code);
+}
+
 Api::Answer Api::metrics(Request)
 {
-    const auto facts = co_await gather(services_, reload_, started_);
+    const auto facts = co_await gather(services_, reload_, backups_, started_);
     co_return Response{200, "text/plain; version=0.0.4", metrics_text(services_, facts)};
 }
 

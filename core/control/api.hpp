@@ -1,10 +1,11 @@
 // Everything that the command line can ask of a running engine, by path.
 //
+//     GET  /v1/health?patience=           503 where the gateway is not healthy (gateway/health)
 //     GET  /v1/status                     GET  /v1/trace?id= &from= &to= &since= &limit=
 //     /v1/generations... and orders       GET  /v1/queue?id= &from= &to= &organisation= &held= &older_than= &limit=
 //     GET  /v1/queue/ID                   POST /v1/queue/{retry,hold,release,remove,bounce}   body: the same as JSON
 //     /v1/quarantine...                   (control/quarantine)
-//     /v1/firmware...                     (control/firmware)
+//     /v1/firmware...                     (control/firmware)        /v1/backup...       (control/backups)
 //     /v1/entries..., /v1/grants, /v1/directory...   (control/entries)      /v1/audit..., /v1/may   (control/audit)
 //     /v1/login..., /v1/logins..., /v1/cases...   (control/logins)       /v1/organisations...   (control/organisations)
 //     GET  /metrics                       (also on the metrics' listener, where nothing else is answered)
@@ -15,6 +16,7 @@
 
 #include "control/alert_api.hpp"
 #include "control/audit.hpp"
+#include "control/backups.hpp"
 #include "control/cases.hpp"
 #include "control/entries.hpp"
 #include "control/feed.hpp"
@@ -39,12 +41,17 @@ public:
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
     /// What is due every hour (control/upkeep).
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
+    /// Makes the backup that is due, if one is. To be called every few seconds.
+    void look_at_clock() { backups_.look_at_clock(); }
+    /// For the record: what the engine did by itself, such as ending a trial that nobody confirmed.
+    [[nodiscard]] boost::asio::awaitable<void> note_by_itself(std::string act, std::string detail);
     /// Only GET /metrics.
     [[nodiscard]] boost::asio::awaitable<Response> handle_metrics(Request request);
 
 private:
     using Answer = boost::asio::awaitable<Response>;
     [[nodiscard]] Answer dispatch(Request request);
+    [[nodiscard]] Answer health(Request request);
     [[nodiscard]] Answer status(Request request);
     [[nodiscard]] Answer trace(Request request);
     [[nodiscard]] Answer queue_list(Request request);
@@ -58,6 +65,7 @@ private:
     GenerationsApi generations_;
     QuarantineApi quarantine_;
     FirmwareApi firmware_;
+    BackupsApi backups_;
     AlertApi alerts_;
     EntriesApi entries_;
     FeedApi feed_;

@@ -1,8 +1,8 @@
 #include "control/file_sets.hpp"
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 
-#include <openssl/evp.h>
 #include <boost/json.hpp>
 
 namespace postern::control {
@@ -11,37 +11,13 @@ namespace json = boost::json;
 
 namespace {
 
-std::string to_base64(const std::string& bytes)
-{
-    std::string text((bytes.size() + 2) / 3 * 4, '\0');  // and the zero that OpenSSL writes behind it
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                    static_cast<int>(bytes.size()));
-    return text;
-}
-
-Result<std::string> from_base64(std::string_view text)
-{
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-    // OpenSSL passes over blanks and takes "=" anywhere.
-    if (text.size() % 4 != 0 || text.find_first_not_of(alphabet) < text.size() - padding)
-        return fault(Retry::never, "is no base64");
-    std::string bytes(text.size() / 4 * 3, '\0');
-    const int size =
-        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-    if (size < 0) return fault(Retry::never, "is no base64");
-    bytes.resize(static_cast<std::size_t>(size) - padding);
-    return bytes;
-}
-
 Result<std::string> bytes_of(const json::value& value)
 {
     if (value.is_string()) return std::string(value.get_string());
     if (value.is_object() && value.get_object().size() == 1)
         if (const auto* encoded = value.get_object().if_contains("base64"); encoded && encoded->is_string())
-            return from_base64(encoded->get_string());
-    return fault(Retry::never, "must be text, or {\"base64\": \"...\"}");
+            if (auto bytes = from_base64(encoded->get_string())) return std::move(*bytes);
+    return fault(Retry::never, "must be text, or {\"base64\": \"...\"} with whole base64");
 }
 
 }  // namespace

@@ -1,14 +1,19 @@
 #include "control/firmware.hpp"
 
+#include "control/fetch.hpp"
+#include "control/pieces.hpp"
+#include "control/update_offer.hpp"
+#include "policy/appliance_view.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <sstream>
 
 namespace postern::control {
 
@@ -17,6 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view root = "/v1/firmware";
+constexpr std::uint64_t most_manifest = 64 * 1024;
+constexpr Duration fetch_time = std::chrono::seconds{30};
 
 struct CloseFile {
     void operator()(FILE* file) const noexcept { fclose(file); }
@@ -31,11 +38,11 @@ std::string first_line(const fs::path& path)
     return line;
 }
 
-/// At the end of what is there, and on the disk.
-bool append(const fs::path& path, const std::string& piece, bool anew)
+/// Whole or not at all.
+bool write_order(const fs::path& path, const std::string& text)
 {
-    const File file(fopen(path.c_str(), anew ? "wbe" : "abe"));
-    return file && fwrite(piece.data(), 1, piece.size(), file.get()) == piece.size() && fflush(file.get()) == 0 &&
+    const File file(fopen(path.c_str(), "wbe"));
+    return file && fwrite(text.data(), 1, text.size(), file.get()) == text.size() && fflush(file.get()) == 0 &&
            fsync(fileno(file.get())) == 0;
 }
 
@@ -47,6 +54,47 @@ bool FirmwareApi::is_mine(const Request& request)
 }
 
 boost::asio::awaitable<Response> FirmwareApi::handle(Request request)
+{
+    if (request.method == "GET" && request.path == "/v1/firmware/check") return check(std::move(request));
+    return on_files(std::move(request));
+}
+
+// Nothing is installed by itself: what is newer is said, and a person orders it.
+boost::asio::awaitable<Response> FirmwareApi::check(Request request)
+{
+    const auto version = first_line(places_.version);
+    const auto policy = services_.generations.current()->policy;
+    const auto* machine = policy::appliance_view(*policy).machine;
+    if (version.empty())
+        co_return Response::error(400, "this gateway is no appliance: its machine is looked after by somebody else",
+                                  request.wants_text);
+    if (machine == nullptr || machine->updates.empty())
+        co_return Response::error(400, "node.yaml names no place of updates (machine: updates)", request.wants_text);
+    const auto source = machine->updates;
+    auto manifest_url = source + "/manifest";
+    auto signature_url = source + "/manifest.sig";
+    const auto manifest = co_await fetch(services_.dns, std::move(manifest_url), most_manifest, fetch_time);
+    if (!manifest) co_return Response::error(503, manifest.error().describe(), request.wants_text);
+    const auto signature = co_await fetch(services_.dns, std::move(signature_url), most_manifest, fetch_time);
+    if (!signature) co_return Response::error(503, signature.error().describe(), request.wants_text);
+    std::ifstream maker(places_.maker, std::ios::binary);
+    std::stringstream key;
+    key << maker.rdbuf();
+    const auto offer = read_offer(*manifest, *signature, key.str(), version);
+    if (!offer)
+        co_return Response::error(409, fmt::format("{}: {}", source, offer.error().describe()), request.wants_text);
+    const auto file = fmt::format("{}/postern_{}.update", source, offer->version);
+    if (!request.wants_text)
+        co_return Response::json({{"version", version},
+                                  {"offered", offer->version},
+                                  {"newer", offer->newer},
+                                  {"file", offer->newer ? file : std::string()}});
+    co_return Response::text(
+        offer->newer ? fmt::format("version {} is newer than {}, which runs: {}\n", offer->version, version, file)
+                     : fmt::format("version {} runs, and {} is offered: nothing newer\n", version, offer->version));
+}
+
+boost::asio::awaitable<Response> FirmwareApi::on_files(Request request)
 {
     auto working = work(std::move(request));
     co_return co_await boost::asio::co_spawn(files_, std::move(working), boost::asio::use_awaitable);
@@ -60,7 +108,8 @@ boost::asio::awaitable<Response> FirmwareApi::work(Request request)
                                   request.wants_text);
     if (request.method == "POST" && request.path == "/v1/firmware/upload") co_return take(request);
     for (const auto* word : {"install", "restart", "rollback"})
-        if (request.method == "POST" && request.path == fmt::format("{}/{}", root, word)) co_return order(request, word);
+        if (request.method == "POST" && request.path == fmt::format("{}/{}", root, word))
+            co_return order(request, word);
     co_return Response::error(404, fmt::format("there is no {} {}", request.method, request.path), request.wants_text);
 }
 
@@ -74,31 +123,15 @@ Response FirmwareApi::show(const Request& request) const
     const auto version = first_line(places_.version);
     const auto state = first_line(places_.report);
     if (request.wants_text)
-        return Response::text(version.empty() ? "this gateway is no appliance\n"
-                                              : fmt::format("version {}\n{}{}", version, state, state.empty() ? "" : "\n"));
-    return Response::json(
-        boost::json::object{{"appliance", !version.empty()}, {"version", version}, {"state", state}});
+        return Response::text(version.empty()
+                                  ? "this gateway is no appliance\n"
+                                  : fmt::format("version {}\n{}{}", version, state, state.empty() ? "" : "\n"));
+    return Response::json(boost::json::object{{"appliance", !version.empty()}, {"version", version}, {"state", state}});
 }
 
 Response FirmwareApi::take(const Request& request) const
 {
-    std::uint64_t offset = 0;
-    const auto said = request.query.find("offset");
-    const auto text = said == request.query.end() ? std::string() : said->second;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (read.ec != std::errc{} || read.ptr != text.data() + text.size())
-        return Response::error(400, "\"offset\" is where the piece begins, in bytes", request.wants_text);
-    if (offset + request.body.size() > most)
-        return Response::error(400, fmt::format("an update has at most {} bytes", most), request.wants_text);
-    std::error_code failed;
-    fs::create_directories(folder(), failed);
-    const auto incoming = folder() / "incoming.part";
-    const auto there = offset == 0 ? 0 : fs::file_size(incoming, failed);
-    if (failed || there != offset)
-        return Response::error(400, fmt::format("the next piece begins at {}", failed ? 0 : there), request.wants_text);
-    if (!append(incoming, request.body, offset == 0))
-        return Response::error(503, "the update can't be stored: the disk is full or fails", request.wants_text);
-    return Response::json(boost::json::object{{"size", offset + request.body.size()}});
+    return take_piece(request, folder() / "incoming.part", most, "an update");
 }
 
 Response FirmwareApi::order(const Request& request, const std::string& word) const
@@ -110,12 +143,13 @@ Response FirmwareApi::order(const Request& request, const std::string& word) con
         if (failed) return Response::error(400, "there is no update: it is sent first", request.wants_text);
     }
     const auto fresh = folder() / "order.new";
-    if (!append(fresh, word + "\n", true)) return Response::error(503, "the order can't be stored", request.wants_text);
+    if (!write_order(fresh, word + "\n")) return Response::error(503, "the order can't be stored", request.wants_text);
     fs::rename(fresh, folder() / "order", failed);
     if (failed) return Response::error(503, "the order can't be stored: " + failed.message(), request.wants_text);
     services_.log.info("firmware", {{"act", word}, {"actor", request.actor}});
-    return request.wants_text ? Response::text(fmt::format("{}: ordered; `postern firmware status` says how it goes\n", word))
-                              : Response::json(boost::json::object{{"ordered", word}});
+    return request.wants_text
+               ? Response::text(fmt::format("{}: ordered; `postern firmware status` says how it goes\n", word))
+               : Response::json(boost::json::object{{"ordered", word}});
 }
 
 }  // namespace postern::control

@@ -1,6 +1,7 @@
 // The control protocol's side of the appliance's firmware: takes an update in pieces, and passes orders on.
 //
 //     GET  /v1/firmware                     {"appliance", "version", "state"}
+//     GET  /v1/firmware/check               {"version", "offered", "newer", "file"}: what machine: updates has
 //     POST /v1/firmware/upload?offset=N     body: the next piece of the update; the first piece has offset 0
 //     POST /v1/firmware/{install,restart,rollback}
 //
@@ -23,6 +24,7 @@ namespace postern::control {
 struct FirmwarePlaces {
     std::filesystem::path version = "/usr/lib/postern/version";
     std::filesystem::path report = "/run/postern-machine/firmware";
+    std::filesystem::path maker = "/usr/share/postern/update.pub";  ///< PEM: who signs updates
 };
 
 class FirmwareApi {
@@ -40,6 +42,8 @@ public:
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
 
 private:
+    [[nodiscard]] boost::asio::awaitable<Response> check(Request request);
+    [[nodiscard]] boost::asio::awaitable<Response> on_files(Request request);
     [[nodiscard]] boost::asio::awaitable<Response> work(Request request);
     [[nodiscard]] Response show(const Request& request) const;
     [[nodiscard]] Response take(const Request& request) const;

@@ -85,6 +85,8 @@ Result<void> take(PolicyOrder& order, std::string_view key, const json::value& v
 Result<PolicyOrder> order_of(const Request& request, What what)
 {
     PolicyOrder order{.what = what, .author = request.actor, .arrival = arrival_of(what)};
+    order.from_afar = request.from_afar;
+    order.connected = request.connected;
     if (!request.body.empty()) {
         boost::system::error_code failed;
         const auto value = json::parse(request.body, failed);
@@ -136,7 +138,12 @@ std::string published_text(const gateway::ReloadReport& report)
     if (report.what == What::revert) return fmt::format("generation {} is in force again\n", report.generation);
     auto text = fmt::format("generation {} is in force ({} files, {} read, {} ms)\n", report.generation, report.files,
                             report.files_read, report.took.count() / 1000);
-    if (report.trial_until)
+    if (report.network)
+        text += fmt::format(
+            "it changes this machine's network: unless `postern --at` reaches it anew and says confirm "
+            "until {}, generation {} comes back by itself\n",
+            to_iso8601(*report.trial_until), report.before);
+    else if (report.trial_until)
         text += fmt::format("on trial until {}: `postern confirm` keeps it; else generation {} comes back by itself\n",
                             to_iso8601(*report.trial_until), report.before);
     return text;
@@ -158,6 +165,7 @@ json::value reload_json(const gateway::ReloadReport& report)
                        {"diagnostics", json::parse(policy::render_json(report.diagnostics))}};
     if (report.before) value["before"] = report.before;
     if (report.trial_until) value["trial_until"] = to_iso8601(*report.trial_until);
+    if (report.network) value["network"] = true;
     return value;
 }
 

@@ -14,6 +14,7 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +31,8 @@ struct Request {
     bool wants_text = false;  ///< Accept: text/plain
     bool owner = false;       ///< root, or the engine's own user, on this machine
     std::string acting_for;   ///< Postern-For: the person of the directory in whose name it is asked; may be empty
+    bool from_afar = false;   ///< by mutual TLS, from another machine
+    std::chrono::steady_clock::time_point connected{};  ///< from afar: when the connection was made
     policy::Caller caller{};  ///< who asks and their roles; filled in before any handler sees it
     std::string counts_as;    ///< whose consent it is where two must agree: never two of one person
 };

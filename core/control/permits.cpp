@@ -28,6 +28,7 @@ struct Gate {
 };
 constexpr Gate gates[] = {
     {"GET", "/v1/status", false, Act::see_status},
+    {"GET", "/v1/health", false, Act::see_status},
     {"GET", "/metrics", false, Act::see_status},
     {"GET", "/v1/alerts", true, Act::see_status},
     {"POST", "/v1/alerts", true, Act::manage_alerts},
@@ -42,6 +43,12 @@ constexpr Gate gates[] = {
     {"POST", "/v1/revert", false, Act::apply_policy},
     {"GET", "/v1/firmware", true, Act::see_firmware},
     {"POST", "/v1/firmware", true, Act::manage_firmware},
+    {"GET", "/v1/backup/piece", false, Act::make_backup},
+    {"GET", "/v1/backup", false, Act::see_status},
+    {"POST", "/v1/backup", false, Act::make_backup},
+    {"POST", "/v1/backup/drop", false, Act::make_backup},
+    {"POST", "/v1/backup/upload", false, Act::restore_backup},
+    {"POST", "/v1/backup/restore", false, Act::restore_backup},
     {"GET", "/v1/queue", true, Act::see_queue},
     {"POST", "/v1/queue", true, Act::manage_queue},
     {"GET", "/v1/quarantine", true, Act::see_quarantine},

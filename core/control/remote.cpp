@@ -9,6 +9,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <map>
 #include <mutex>
+#include <thread>
+#include <utility>
 
 namespace postern::control {
 
@@ -123,6 +125,7 @@ asio::awaitable<Response> ask_handler(StatePtr state, Request request)
 asio::awaitable<void> converse(net::Stream stream, StatePtr state, std::unique_ptr<Visit> visit)
 {
     const auto& limits = state->limits;
+    const auto connected = std::chrono::steady_clock::now();
     auto context = state->context();
     const auto shaken = co_await stream.handshake_server(std::move(context), net::after(limits.handshake));
     if (!shaken) {
@@ -141,6 +144,8 @@ asio::awaitable<void> converse(net::Stream stream, StatePtr state, std::unique_p
     Response response = Response::error(400, "this is no request of the control protocol: " + wrong, true);
     if (whole) {
         auto request = request_of(parser.get(), name_of(*certificate));
+        request.from_afar = true;
+        request.connected = connected;
         state->log.info(
             "administrator asks",
             {{"actor", request.actor}, {"peer", visit->address()}, {"act", request.method + " " + request.path}});
@@ -180,6 +185,33 @@ Result<void> RemoteControl::bind(const vocabulary::ControlRemote& declared)
     auto bound = net::Listener::bind(declared.address);
     if (!bound) return fault(Retry::never, "it can't listen").about("control: remote").because(bound.error());
     listener_ = std::move(*bound);
+    address_ = declared.address;
+    return {};
+}
+
+// The new one listens before the old one ends, where both can: one may be a part of the other.
+Result<void> RemoteControl::move_to(const vocabulary::HostPort& address)
+{
+    auto bound = net::Listener::bind(address);
+    if (!bound) {
+        listener_->stop();
+        for (int tries = 0; !bound && tries < 20; ++tries) {  // its port is given back by reactor 0
+            std::this_thread::sleep_for(std::chrono::milliseconds{50});
+            bound = net::Listener::bind(address);
+        }
+        if (!bound) {
+            auto back = net::Listener::bind(address_);
+            if (back) listener_ = std::move(*back);
+            if (back) start();
+            return fault(Retry::never, "it can't listen there; it stays where it was")
+                .about("control: remote")
+                .because(bound.error());
+        }
+    }
+    const auto before = std::exchange(listener_, std::move(*bound));
+    address_ = address;
+    start();
+    before->stop();
     return {};
 }
 
@@ -193,6 +225,8 @@ void RemoteControl::start()
 
 Result<void> RemoteControl::renew(const vocabulary::ControlRemote& declared)
 {
+    if (listener_ && !(declared.address == address_))
+        if (auto moved = move_to(declared.address); !moved) return moved;
     auto context = net::TlsContext::closed_server({declared.certificate, declared.key}, declared.administrators);
     if (!context)
         return fault(Retry::never, "its TLS can't be set up").about("control: remote").because(context.error());

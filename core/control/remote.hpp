@@ -34,8 +34,8 @@ public:
     [[nodiscard]] Result<void> bind(const vocabulary::ControlRemote& declared);
     /// Begins to answer.
     void start();
-    /// Certificates and administrators as they are now, for connections from here on. Any thread. Fault (never): files
-    /// that can't be used; what was stays.
+    /// Address, certificates and administrators as they are declared now, for connections from here on. One thread at a
+    /// time. Fault (never): an address or files that can't be used; what was stays.
     [[nodiscard]] Result<void> renew(const vocabulary::ControlRemote& declared);
     /// No more connections.
     void stop();
@@ -44,9 +44,12 @@ public:
     struct State;
 
 private:
+    [[nodiscard]] Result<void> move_to(const vocabulary::HostPort& address);
+
     net::Reactors& reactors_;
     std::shared_ptr<State> state_;
     std::unique_ptr<net::Listener> listener_;
+    vocabulary::HostPort address_;  ///< that it is bound to
 };
 
 }  // namespace postern::control

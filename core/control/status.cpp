@@ -130,6 +130,25 @@ json::object scanner_json(const gateway::Services& services, Instant now)
     return scanner;
 }
 
+json::object backup_json(const BackupState& backup, Instant now)
+{
+    json::object value{{"declared", backup.declared}, {"newest", backup.newest}, {"failure", backup.failure}};
+    value["age_seconds"] =
+        backup.made ? json::value(std::chrono::duration_cast<std::chrono::seconds>(now - *backup.made).count())
+                    : json::value(nullptr);
+    value["next"] = backup.next ? json::value(to_iso8601(*backup.next)) : json::value(nullptr);
+    return value;
+}
+
+std::string backup_text(const json::object& backup)
+{
+    if (!backup.at("declared").as_bool()) return {};
+    const auto& age = backup.at("age_seconds");
+    if (age.is_null()) return "backup: there is none yet\n";
+    const auto hours = age.to_number<std::int64_t>() / 3600;
+    return fmt::format("backup: {}, {} hours old\n", backup.at("newest").as_string().c_str(), hours);
+}
+
 std::string scanner_text(const json::object& scanner)
 {
     if (scanner.empty()) return {};
@@ -185,6 +204,7 @@ json::value status_json(const gateway::Services& services, const StatusFacts& fa
         {"queue", queue_json(services, facts)},
         {"next_hops", lanes_json(services)},
         {"scanner", scanner_json(services, facts.now)},
+        {"backup", backup_json(facts.backup, facts.now)},
         {"alarms", std::move(alarms)},
         {"last_reload", reload_json(facts.reload)},
         {"counters", std::move(counters)}};
@@ -214,6 +234,7 @@ std::string status_text(const json::value& status)
                     number(counters.at("recipients_relayed")) + number(counters.at("recipients_delivered")),
                     number(counters.at("recipients_failed")), number(counters.at("connections_open")));
     text += scanner_text(s.at("scanner").as_object());
+    text += backup_text(s.at("backup").as_object());
     for (const auto& lane : s.at("next_hops").as_array()) {
         const auto& l = lane.as_object();
         if (l.at("down").as_bool())
@@ -251,6 +272,9 @@ std::string metrics_text(const gateway::Services& services, const StatusFacts& f
     gauge("postern_queue_oldest_seconds", "Age of the oldest message in the spool",
           facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count()
                              : 0);
+    if (facts.backup.made)
+        gauge("postern_backup_age_seconds", "Age of the newest backup in the declared folder",
+              std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.backup.made).count());
     if (services.inspector) {
         const auto scanner = services.inspector->status();
         gauge("postern_scanner_workers", "Workers of the scanner", scanner.workers.size());

@@ -1,6 +1,7 @@
 // How the engine is doing, as one value: for `postern status`, the metrics page, and whoever watches.
 #pragma once
 
+#include "control/backups.hpp"
 #include "directory/directory.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/services.hpp"
@@ -17,6 +18,7 @@ struct StatusFacts {
     bool directory_known = true;
     gateway::ReloadReport reload;
     std::optional<gateway::RunningTrial> trial{};
+    BackupState backup{};
     Instant started{};
     Instant now{};
 };

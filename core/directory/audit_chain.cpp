@@ -145,31 +145,39 @@ Result<AuditKey> AuditKey::load_or_create(const std::filesystem::path& file)
     return key;
 }
 
-AuditHead AuditKey::sign(std::string node, const AuditRecord& last, Instant at) const
+std::string AuditKey::sign(std::string_view text) const
 {
-    AuditHead head{std::move(node), last.number, to_iso8601(at), last.hash, {}};
-    const auto text = signed_text(head);
     std::size_t size = 64;
-    head.signature.resize(size);
+    std::string signature(size, '\0');
     const ContextPtr context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    auto* out = reinterpret_cast<unsigned char*>(head.signature.data());  // NOLINT: as OpenSSL takes bytes
+    auto* out = reinterpret_cast<unsigned char*>(signature.data());  // NOLINT: as OpenSSL takes bytes
     if (!context ||
         EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, static_cast<EVP_PKEY*>(key_.get())) != 1 ||
         EVP_DigestSign(context.get(), out, &size, bytes_of(text), text.size()) != 1)
         throw std::runtime_error("OpenSSL does not sign by Ed25519");
-    head.signature.resize(size);
+    signature.resize(size);
+    return signature;
+}
+
+AuditHead AuditKey::sign(std::string node, const AuditRecord& last, Instant at) const
+{
+    AuditHead head{std::move(node), last.number, to_iso8601(at), last.hash, {}};
+    head.signature = sign(signed_text(head));
     return head;
 }
 
-bool is_signed_by(const AuditHead& head, const std::string& public_key)
+bool is_signed_by(std::string_view text, std::string_view signature, const std::string& public_key)
 {
     const BioPtr bio(BIO_new_mem_buf(public_key.data(), static_cast<int>(public_key.size())), BIO_free_all);
     const KeyPtr key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
     const ContextPtr context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    const auto text = signed_text(head);
     return key && context && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-           EVP_DigestVerify(context.get(), bytes_of(head.signature), head.signature.size(), bytes_of(text),
-                            text.size()) == 1;
+           EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(text), text.size()) == 1;
+}
+
+bool is_signed_by(const AuditHead& head, const std::string& public_key)
+{
+    return is_signed_by(signed_text(head), head.signature, public_key);
 }
 
 std::string print_record(const AuditRecord& record)

@@ -59,6 +59,8 @@ public:
     /// Reads the PEM file, or makes one (0600). Fault (later): it can't be read or written.
     [[nodiscard]] static Result<AuditKey> load_or_create(const std::filesystem::path& file);
     [[nodiscard]] AuditHead sign(std::string node, const AuditRecord& last, Instant at) const;
+    /// 64 bytes of Ed25519 over any text; of another kind than a head, which begins with a word of its own.
+    [[nodiscard]] std::string sign(std::string_view text) const;
     /// PEM, for whoever verifies.
     [[nodiscard]] const std::string& public_key() const noexcept { return public_key_; }
 
@@ -70,6 +72,9 @@ private:
 
 /// Whether a head was signed by the owner of that public key (PEM).
 [[nodiscard]] bool is_signed_by(const AuditHead& head, const std::string& public_key);
+
+/// Whether any text was.
+[[nodiscard]] bool is_signed_by(std::string_view text, std::string_view signature, const std::string& public_key);
 
 /// An exported record is a line of JSON; the first line of an export says where it begins:
 ///     {"postern_audit":1,"node":...,"after":NUMBER,"hash":HEX}

@@ -57,6 +57,7 @@ private:
     Admission admission_;
     Recipients recipients_;
     ConnectionFacts connection_;
+    std::optional<mail::Address> probe_;  ///< the service's own mail is coming, from and to this address
     std::optional<Transaction> transaction_;
     unsigned questions_ = 0;  ///< RCPTs of this transaction, under a null sender
 };

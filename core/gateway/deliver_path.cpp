@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "directory/logins.hpp"
 #include "gateway/backoff.hpp"
+#include "gateway/health.hpp"
 #include "gateway/hop.hpp"
 #include "smtp/command.hpp"
 #include "transform/mapping.hpp"
@@ -121,6 +122,11 @@ DeliverPath::Decision DeliverPath::decide(const Generation& generation, const qu
                       fmt::format("It was kept for the people of this service to look at ({}), and nobody released it "
                                   "in the time allowed.",
                                   delivery.hold_reason)};
+    if (ports::Probe::is_one(delivery.recipients.front().hop_address, policy.node().name)) {
+        auto hop = own_listener(policy.node());
+        if (!hop) return Defer{hop.error()};
+        return Carry{std::move(*hop), {0}};
+    }
     if (delivery.undecided) return DecideFirst{};
     const auto* organisation = policy.organisation(delivery.organisation);
     const auto* suspension = organisation ? organisation->suspension(now) : nullptr;

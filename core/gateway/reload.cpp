@@ -1,5 +1,8 @@
 #include "gateway/reload.hpp"
 
+#include "gateway/files_beside.hpp"
+#include "gateway/trial_folder.hpp"
+
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -16,27 +19,6 @@ namespace {
 constexpr auto quiet = std::chrono::seconds{2};
 constexpr auto look_beside = std::chrono::seconds{10};
 constexpr int background_nice = 10;
-
-// The files whose change matters though they are no part of the policy.
-std::vector<std::string> files_beside(const policy::Snapshot& policy)
-{
-    const auto& node = policy.node();
-    std::vector<std::string> files{node.authorities, node.hop_authorities};
-    for (const auto& listener : node.listeners)
-        if (listener.tls) files.insert(files.end(), {listener.tls->certificate, listener.tls->key});
-    if (node.control_remote) {
-        const auto& remote = *node.control_remote;
-        files.insert(files.end(), {remote.administrators, remote.certificate, remote.key});
-    }
-    files.push_back(node.secrets);
-    if (const auto& dkim = policy.alerts().dkim) files.push_back(dkim->file);
-    if (const auto& webhook = policy.alerts().webhook)
-        files.insert(files.end(), {webhook->key_file, webhook->authorities});
-    files.push_back(policy.alerts().syslog.authorities);
-    std::erase(files, std::string{});
-    std::ranges::sort(files);
-    return files;
-}
 
 bool came_by_itself(const ReloadReport& report)
 {
@@ -99,6 +81,7 @@ ReloadReport Reload::start()
     interrupted_ = std::move(*interrupted);
     auto report = carry_out({.author = "start", .arrival = store::Arrival::start});
     if (interrupted_ && report.outcome != ReloadReport::Outcome::rejected) close_interrupted_trial(report);
+    if (const auto current = generations_.current()) TrialFolder::clear(current->policy->node().storage);
     return report;
 }
 

@@ -6,7 +6,8 @@
 //
 // A trial is a generation that goes live without the directory being touched: unless it is confirmed in time, the
 // generation before it comes back as it was, and so it does when the engine ends. While one runs, nothing else goes
-// live: orders are refused, and files that change are read when it has ended.
+// live: orders are refused, and files that change are read when it has ended. A change of an appliance's network
+// that is ordered from afar is always a trial, and only a connection that was made after it confirms it.
 #pragma once
 
 #include "gateway/archive.hpp"
@@ -72,6 +73,8 @@ private:
         Steady::time_point ends;
         GenerationPtr before;
         std::shared_ptr<const policy::FileSet> files;
+        bool network = false;  ///< it changes what a connection from afar hangs on
+        Steady::time_point began{};
         bool told_of_changes = false;
     };
 
@@ -97,6 +100,8 @@ private:
     [[nodiscard]] ReloadReport check(const PolicyOrder& order);
     [[nodiscard]] Result<std::shared_ptr<const policy::FileSet>> files_of(const PolicyOrder& order);
     [[nodiscard]] Result<void> directory_is(const policy::Snapshot& policy, bool overwrite);
+    [[nodiscard]] std::optional<ReloadReport> too_soon(const PolicyOrder& order) const;
+    void lay_out_trial();
     void end_trial(store::Trial how);
     void close_interrupted_trial(const ReloadReport& report);
 

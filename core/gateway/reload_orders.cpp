@@ -1,6 +1,9 @@
 // The orders of the reloading thread: reload, apply, rollback, confirm, revert, check. Each ends in one report.
 #include "gateway/reload.hpp"
 
+#include "gateway/trial_folder.hpp"
+#include "policy/appliance_view.hpp"
+
 #include <fmt/format.h>
 #include <algorithm>
 
@@ -13,6 +16,8 @@ using What = PolicyOrder::What;
 
 constexpr auto shortest_trial = std::chrono::seconds{1};
 constexpr auto longest_trial = std::chrono::days{7};
+/// The appliance notices a change at once, and the network is another some seconds later.
+constexpr auto network_settles = std::chrono::seconds{5};
 
 ReloadReport refused(std::string why)
 {
@@ -127,16 +132,37 @@ ReloadReport Reload::put_in_force(const PolicyOrder& order)
         report.outcome = Outcome::unchanged;
         return report;
     }
-    finish_report(report, go_live(candidate, order, report));
+    // Whoever cuts themselves off can't call it back: so it is a trial, asked for or not.
+    const bool network = order.from_afar && policy::changes_network(*current->policy, *candidate.loaded.snapshot);
+    auto effective = order;
+    if (network) {
+        const auto* machine = policy::appliance_view(*current->policy).machine;
+        const auto confirm = (machine != nullptr ? *machine : vocabulary::Machine{}).confirm;
+        effective.trial = std::min(order.trial.value_or(confirm), confirm);
+    }
+    finish_report(report, go_live(candidate, effective, report));
     if (report.outcome != Outcome::published) return report;
     report.before = current->policy->generation();
-    if (!order.trial) return report;
-    report.trial_until = clock_.now() + *order.trial;
+    if (!effective.trial) return report;
+    report.trial_until = clock_.now() + *effective.trial;
+    report.network = network;
     on_trial_ = OnTrial{{candidate.loaded.snapshot->generation(), report.before, *report.trial_until, order.author},
-                        Steady::now() + *order.trial,
+                        Steady::now() + *effective.trial,
                         current,
-                        *files};
+                        *files,
+                        network,
+                        Steady::now()};
+    lay_out_trial();
     return report;
+}
+
+/// For the appliance, which makes the machine what is on trial.
+void Reload::lay_out_trial()
+{
+    const auto policy = generations_.current()->policy;
+    if (policy::appliance_view(*policy).machine == nullptr) return;
+    if (auto put = TrialFolder::put(policy->node().storage, *on_trial_->files); !put)
+        log_.error("the machine can't follow the trial", {{"reason", put.error().describe()}});
 }
 
 Result<std::shared_ptr<const policy::FileSet>> Reload::files_of(const PolicyOrder& order)
@@ -165,8 +191,21 @@ Result<void> Reload::directory_is(const policy::Snapshot& policy, bool overwrite
         .about(directory_.string());
 }
 
+/// A connection from before the change proves nothing about the network behind it, nor does one while the machine is
+/// still at it.
+std::optional<ReloadReport> Reload::too_soon(const PolicyOrder& order) const
+{
+    if (!on_trial_->network || !order.from_afar) return std::nullopt;
+    const auto counts = on_trial_->began + network_settles;
+    if (order.connected >= counts) return std::nullopt;
+    const auto left = std::chrono::ceil<std::chrono::seconds>(counts - order.connected);
+    return refused(fmt::format("the machine is still changing its network: confirm by a new connection in {} seconds",
+                               left.count()));
+}
+
 ReloadReport Reload::confirm(const PolicyOrder& order)
 {
+    if (auto wait = too_soon(order)) return std::move(*wait);
     const auto& before = *on_trial_->before->policy;
     if (auto may = folder_.writable(before.node().storage); !may) return refused(may.error().describe());
     if (auto same = directory_is(before, order.overwrite); !same) return refused(same.error().describe());
@@ -199,6 +238,7 @@ ReloadReport Reload::revert(const PolicyOrder& order)
 void Reload::end_trial(store::Trial how)
 {
     const auto number = on_trial_->said.generation;
+    TrialFolder::clear(on_trial_->before->policy->node().storage);
     on_trial_.reset();
     if (auto ended = archive_.end_trial(number, how); !ended)
         log_.error("the end of a trial could not be recorded",

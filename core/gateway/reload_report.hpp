@@ -6,6 +6,7 @@
 #include "policy/files.hpp"
 #include "store/generation_records.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,9 +28,11 @@ struct PolicyOrder {
     std::string comment{};
     std::shared_ptr<const policy::FileSet> files{};
     std::uint64_t generation = 0;
-    std::optional<Duration> trial{};  ///< apply, rollback: goes back by itself after this
-    std::uint64_t base = 0;           ///< apply: only on top of this generation; 0: whatever is in force
-    bool overwrite = false;           ///< even where the directory holds changes that are not in force
+    std::optional<Duration> trial{};                    ///< apply, rollback: goes back by itself after this
+    bool from_afar = false;                             ///< by a connection from another machine
+    std::chrono::steady_clock::time_point connected{};  ///< from afar: when that connection was made
+    std::uint64_t base = 0;  ///< apply: only on top of this generation; 0: whatever is in force
+    bool overwrite = false;  ///< even where the directory holds changes that are not in force
 };
 
 /// "reload", "apply" ...
@@ -59,6 +62,7 @@ struct ReloadReport {
     std::size_t files = 0, files_read = 0;
     std::uint64_t before = 0;              ///< published on trial: what comes back; reverted: what was taken back
     std::optional<Instant> trial_until{};  ///< published on trial
+    bool network = false;                  ///< on trial since it changes the network that the order came by
     Duration took{};
 };
 

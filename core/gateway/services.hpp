@@ -11,6 +11,7 @@
 #include "ports/inspector.hpp"
 #include "ports/maintenance.hpp"
 #include "ports/metrics.hpp"
+#include "ports/probe.hpp"
 #include "ports/rates.hpp"
 #include "queue/schedule.hpp"
 #include "store/mail_store.hpp"
@@ -32,6 +33,7 @@ struct Services {
     ports::Rates& rates;
     const ports::Maintenance& maintenance;
     ports::Inspector* inspector = nullptr;  ///< null: no scanner runs; what it would see is unknown
+    ports::Probe* probe = nullptr;          ///< null: the service sends no mail to itself
 };
 
 }  // namespace postern::gateway

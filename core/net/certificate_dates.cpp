@@ -1,6 +1,7 @@
 #include "net/certificate_dates.hpp"
 
 #include "net/openssl.hpp"
+#include "net/tls_context.hpp"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -27,6 +28,16 @@ std::optional<Instant> earliest_end(const std::string& pem_file)
         if (!earliest || ends < *earliest) earliest = ends;
     }
     return earliest;
+}
+
+std::optional<std::string> fingerprint_in(const std::string& file)
+{
+    const std::unique_ptr<BIO, FreeBio> pem(BIO_new_file(file.c_str(), "r"));
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        pem ? PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr) : nullptr, X509_free);
+    ERR_clear_error();
+    if (!certificate) return std::nullopt;
+    return fingerprint(certificate.get());
 }
 
 }  // namespace postern::net

@@ -17,4 +17,8 @@ struct ApplianceView {
 
 [[nodiscard]] ApplianceView appliance_view(const Snapshot& policy);
 
+/// Whether a change from one to the other could cut off an administrator who is elsewhere: addresses, routers,
+/// resolvers, the control protocol's address and who may use it. Never where neither declares a machine.
+[[nodiscard]] bool changes_network(const Snapshot& before, const Snapshot& after);
+
 }  // namespace postern::policy

@@ -658,8 +658,24 @@ Shape alerts_shape()
          {"keep", simple(Form::duration), "How long alerts stay in the list; 395 days where absent."}});
 }
 
+Shape backup_shape()
+{
+    return map({{"keys", list(simple(Form::text)),
+                 "Public backup keys, as `postern backup key` prints them; each of their secret halves opens a backup.",
+                 required},
+                {"folder", simple(Form::path),
+                 "Where the gateway puts backups by itself: a file system of another machine, mounted here. None are "
+                 "made by themselves where absent."},
+                {"at", list(simple(Form::text)), "Times of day in UTC, such as \"02:30\"; 02:30 where absent."},
+                {"keep", count(1, 1000), "So many stay in the folder, the newest; 14 where absent."}});
+}
+
 Shape machine_shape()
 {
+    Shape journal =
+        map({{"server", simple(Form::host_port), "Name or address, and port.", required},
+             {"authorities", simple(Form::path), "PEM: who vouches for it; the system's where absent."},
+             {"verify_name", simple(Form::domain), "Name that the certificate must carry, if not the server's own."}});
     return map(
         {{"interfaces",
           list(map({{"name", simple(Form::text),
@@ -678,7 +694,18 @@ Shape machine_shape()
                     "By Network Time Security; a server that offers none is not believed then. false where absent."}})),
           "Time servers; the clock of the hypervisor where absent."},
          {"signatures", list(simple(Form::text)),
-          "Where virus signatures are fetched: URLs of databases, or mirrors of ClamAV by name."}});
+          "Where virus signatures are fetched: URLs of databases, or mirrors of ClamAV by name."},
+         {"administrators", list(simple(Form::text)),
+          "SSH public keys (ssh-ed25519) of those whose signature makes a configuration disk count after the first "
+          "start: \"ssh-ed25519 AAAA... name\"."},
+         {"confirm", simple(Form::duration),
+          "A change of this machine's network that comes from afar is taken back after this time, unless `postern "
+          "--at` confirms it by a new connection; 5 minutes where absent."},
+         {"journal", std::move(journal),
+          "Where the machine's journal is sent (RFC 5424 by TLS; in clear to loopback only); nowhere where absent."},
+         {"updates", simple(Form::text),
+          "URL of the folder where updates are published, for `postern firmware check`: "
+          "https://updates.example/postern."}});
 }
 
 Shape node_shape()
@@ -717,8 +744,7 @@ Shape node_shape()
               {"group", simple(Form::text), "Group that may use it; the owner only where absent."},
               {"remote",
                map({{"address", simple(Form::host_port),
-                     "IP address and port for administrators at their own machines (`postern --at`), by mutual TLS. "
-                     "Takes effect at a start.",
+                     "IP address and port for administrators at their own machines (`postern --at`), by mutual TLS.",
                      required},
                     {"administrators", simple(Form::path),
                      "PEM: who may certify administrators, or their certificates themselves.", required},
@@ -726,6 +752,7 @@ Shape node_shape()
                     {"key", simple(Form::path), "Its PEM key."}}),
                "Administration from elsewhere; none where absent."}}),
          "How the running gateway is asked and told.", required},
+        {"backup", backup_shape(), "Who can open backups, and those that the gateway makes by itself."},
         {"metrics", simple(Form::loopback_port), "Prometheus, on loopback. Takes effect at a start."},
         {"machine", machine_shape(),
          "The appliance that Postern runs on; absent where somebody else looks after the machine."},

@@ -1,3 +1,5 @@
+#include "base/base64.hpp"
+#include "base/text.hpp"
 #include "policy/readers.hpp"
 
 #include <fmt/format.h>
@@ -35,8 +37,7 @@ void read_addresses(Source& source, const Values& map, Interface& interface)
 {
     if (map.text("addresses") == "dhcp") {
         interface.dhcp = true;
-        if (map.has("routers"))
-            source.error(map.place("routers"), "routers come by DHCP as well", "take routers out");
+        if (map.has("routers")) source.error(map.place("routers"), "routers come by DHCP as well", "take routers out");
         return;
     }
     for (const auto& text : map.texts("addresses")) {
@@ -86,9 +87,61 @@ void read_signatures(Source& source, const Values& map, Machine& machine)
                          "[\"https://signatures.example/main.cvd\"]");
 }
 
+/// "ssh-ed25519 BASE64 name": the blob begins with the same word, and holds 32 bytes more.
+bool is_ssh_key(const std::string& text)
+{
+    constexpr std::string_view word = "ssh-ed25519 ";
+    if (!text.starts_with(word) || text.find_first_of("\r\n") != text.npos) return false;
+    const auto encoded = text.substr(word.size(), text.find(' ', word.size()) - word.size());
+    const auto blob = from_base64(encoded);
+    constexpr std::string_view front("\0\0\0\x0bssh-ed25519\0\0\0\x20", 19);
+    return blob && blob->size() == front.size() + 32 && blob->starts_with(front);
+}
+
+void read_administrators(Source& source, const Values& map, Machine& machine)
+{
+    machine.administrators = map.texts("administrators");
+    for (const auto& text : machine.administrators)
+        if (!is_ssh_key(text))
+            source.error(map.place("administrators"),
+                         fmt::format("\"{}\" is no SSH key of kind ssh-ed25519", printable(text, 60)),
+                         "the line of ~/.ssh/id_ed25519.pub, as `ssh-keygen -t ed25519` makes it");
+}
+
+/// A URL that may stand in a file of the system: https only, without a user's name.
+std::string read_https(Source& source, const Values& map, const char* key)
+{
+    auto text = map.text(key);
+    if (!text.empty() && (!text.starts_with("https://") || text.size() < 10 || !is_word_of(text, "-_.:/%?=&~+[]")))
+        source.error(map.place(key), fmt::format("\"{}\" is no address of a server with TLS", printable(text, 80)),
+                     fmt::format("{}: https://{}.example/", key, key));
+    while (text.ends_with('/')) text.pop_back();
+    return text;
+}
+
+void read_journal(Source& source, const Values& top, const std::filesystem::path& directory, Machine& machine,
+                  std::vector<NamedFile>& named_files)
+{
+    if (!top.has("journal")) return;
+    const auto map = top.map("journal");
+    vocabulary::RemoteJournal journal;
+    journal.server = map.host_port("server").value_or(vocabulary::HostPort{});
+    const auto ip = vocabulary::parse_ip(journal.server.host);
+    journal.tls = !ip || !ip->is_loopback();
+    journal.authorities = read_path(map, "authorities", directory, &named_files);
+    if (const auto name = map.domain("verify_name")) journal.name = name->key();
+    if (journal.tls && ip && journal.name.empty())
+        source.error(map.place("server"), "no name is known that its certificate should carry",
+                     "verify_name: logs.example, or the server's name instead of its address");
+    if (!journal.authorities.empty() && !is_word_of(journal.authorities, "-_./ "))
+        source.error(map.place("authorities"), "the path has signs that the logging program could take for its own");
+    machine.journal = std::move(journal);
+}
+
 }  // namespace
 
-Machine read_machine(Source& source, const Values& map)
+Machine read_machine(Source& source, const Values& map, const std::filesystem::path& directory,
+                     std::vector<NamedFile>& named_files)
 {
     Machine machine;
     read_interfaces(source, map, machine);
@@ -97,6 +150,12 @@ Machine read_machine(Source& source, const Values& map)
         machine.time.push_back({values.text("server"), values.boolean("authenticated", false)});
     }
     read_signatures(source, map, machine);
+    read_administrators(source, map, machine);
+    machine.confirm = map.duration("confirm", machine.confirm);
+    if (machine.confirm < std::chrono::seconds{10} || machine.confirm > std::chrono::hours{24})
+        source.error(map.place("confirm"), "\"confirm\" is from 10 seconds to 24 hours");
+    read_journal(source, map, directory, machine, named_files);
+    machine.updates = read_https(source, map, "updates");
     return machine;
 }
 

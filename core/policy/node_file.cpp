@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "policy/keys.hpp"
 #include "policy/readers.hpp"
 
@@ -172,6 +173,52 @@ void read_metrics(Source& source, const Values& top, vocabulary::Node& node)
                      "\"127.0.0.1:9125\"; put a proxy with access control in front");
 }
 
+/// "02:30".
+std::optional<std::chrono::minutes> parse_time_of_day(std::string_view text)
+{
+    const auto digits = [](std::string_view two, unsigned most) -> std::optional<unsigned> {
+        if (two.size() != 2 || two.find_first_not_of("0123456789") != two.npos) return std::nullopt;
+        const auto value = static_cast<unsigned>((two[0] - '0') * 10 + (two[1] - '0'));
+        return value <= most ? std::optional(value) : std::nullopt;
+    };
+    if (text.size() != 5 || text[2] != ':') return std::nullopt;
+    const auto hours = digits(text.substr(0, 2), 23);
+    const auto minutes = digits(text.substr(3), 59);
+    if (!hours || !minutes) return std::nullopt;
+    return std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
+}
+
+void read_backup(Source& source, const Values& top, const std::filesystem::path& directory, vocabulary::Node& node)
+{
+    if (!top.has("backup")) return;
+    const auto map = top.map("backup");
+    vocabulary::Backup backup;
+    backup.keys = map.texts("keys");
+    for (const auto& key : backup.keys)
+        if (!vocabulary::is_backup_key(key))
+            source.error(map.place("keys"), fmt::format("\"{}\" is no public backup key", printable(key, 60)),
+                         "`postern backup key FILE` makes one and prints it");
+    backup.folder = read_path(map, "folder", directory, nullptr);
+    const auto lies_in = [](const std::string& path, const std::string& folder) {
+        return !folder.empty() && (path + "/").starts_with(folder + "/");
+    };
+    if (lies_in(backup.folder, node.storage))
+        source.error(map.place("folder"), "backups would lie with what they are to replace",
+                     "a folder that is not below storage: directory");
+    for (const auto& text : map.texts("at")) {
+        if (const auto time = parse_time_of_day(text))
+            backup.at.push_back(*time);
+        else
+            source.error(map.place("at"), fmt::format("\"{}\" is no time of day", printable(text, 20)), "[\"02:30\"]");
+    }
+    if (backup.at.empty()) backup.at.push_back(std::chrono::minutes{150});
+    std::ranges::sort(backup.at);
+    backup.keep = map.small("keep", backup.keep);
+    if (backup.folder.empty() && (map.has("at") || map.has("keep")))
+        source.error(map.place("keys"), "times and a number without \"folder\"", "folder: /mnt/backup");
+    node.backup = std::move(backup);
+}
+
 void read_remote(Source& source, const Values& top, const std::filesystem::path& directory, NodeFile& file)
 {
     if (!top.map("control").has("remote")) return;
@@ -235,8 +282,13 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     check_socket_path(source, top.map("control").place("socket"), node.control_socket);
     node.control_group = top.map("control").text("group");
     read_remote(source, top, directory, file);
+    read_backup(source, top, directory, node);
     read_metrics(source, top, node);
-    if (top.has("machine")) file.machine = read_machine(source, top.map("machine"));
+    if (top.has("machine")) file.machine = read_machine(source, top.map("machine"), directory, file.named_files);
+    if (file.machine && node.backup && !node.backup->folder.empty())
+        source.warning(top.map("backup").place("folder"),
+                       "an appliance mounts nobody's file systems: this folder is on the disk that backups are to outlive",
+                       "fetch them from elsewhere: postern --at GATEWAY backup create FILE");
     node.user = top.text("user");
     const auto log = top.text("log");
     node.log = log.empty() || log == "stderr" ? "stderr" : read_path(top, "log", directory, nullptr);

@@ -17,7 +17,9 @@ namespace postern::policy {
 /// `directory`: absolute; relative paths in the file count from it.
 [[nodiscard]] NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesystem::path& directory);
 /// node.yaml's `machine:`.
-[[nodiscard]] vocabulary::Machine read_machine(Source& source, const Values& map);
+[[nodiscard]] vocabulary::Machine read_machine(Source& source, const Values& map,
+                                               const std::filesystem::path& directory,
+                                               std::vector<NamedFile>& named_files);
 [[nodiscard]] RoutingFile read_routing_file(Source& source, const YamlNode& tree,
                                             const std::filesystem::path& directory);
 [[nodiscard]] TaggingFile read_tagging_file(Source& source, const YamlNode& tree);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 
 namespace postern::process {
@@ -66,7 +67,16 @@ void hand_over(const std::string& directory, const std::string& user)
 {
     if (geteuid() != 0 || user.empty()) return;
     const passwd entry = account(user);
-    if (chown(directory.c_str(), entry.pw_uid, entry.pw_gid) != 0) fail("can't give " + directory + " to " + user);
+    const auto give = [&](const std::string& path) {
+        struct stat facts {};
+        if (lstat(path.c_str(), &facts) != 0 || (facts.st_uid == entry.pw_uid && facts.st_gid == entry.pw_gid)) return;
+        if (lchown(path.c_str(), entry.pw_uid, entry.pw_gid) != 0) fail("can't give " + path + " to " + user);
+    };
+    give(directory);
+    std::error_code failed;
+    for (auto below = std::filesystem::recursive_directory_iterator(directory, failed);
+         !failed && below != std::filesystem::recursive_directory_iterator(); below.increment(failed))
+        give(below->path().string());
 }
 
 unsigned long raise_open_files()

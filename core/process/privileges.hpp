@@ -12,7 +12,7 @@ namespace postern::process {
 /// privileges by exec, no core dumps (they would hold mail), umask 077.
 void drop(const std::string& user);
 
-/// Gives `directory` to `user` if this process is root: for a storage directory that it has just made.
+/// Gives `directory`, and what is in it, to `user` if this process is root: what it has just made there, or restored.
 void hand_over(const std::string& directory, const std::string& user);
 
 /// Raises the soft limit of open files to the hard one; returns it.

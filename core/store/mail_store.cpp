@@ -75,6 +75,33 @@ Result<std::unique_ptr<MailStore>> MailStore::open(MailStoreOptions options)
 MailStore::MailStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 MailStore::~MailStore() = default;
 
+std::shared_ptr<void> MailStore::keep_bodies()
+{
+    const std::lock_guard held(impl_->kept_bodies.mutex);
+    ++impl_->kept_bodies.keepers;
+    return {impl_.get(), [](void* impl) { static_cast<Impl*>(impl)->release_bodies(); }};
+}
+
+void MailStore::Impl::drop_body(const std::string& id)
+{
+    {
+        const std::lock_guard held(kept_bodies.mutex);
+        if (kept_bodies.keepers > 0) return kept_bodies.leaving.push_back(id);
+    }
+    bodies.remove(id);
+}
+
+void MailStore::Impl::release_bodies()
+{
+    std::vector<std::string> leaving;
+    {
+        const std::lock_guard held(kept_bodies.mutex);
+        if (--kept_bodies.keepers > 0) return;
+        leaving.swap(kept_bodies.leaving);
+    }
+    for (const auto& id : leaving) bodies.remove(id);
+}
+
 bool MailStore::failing() const noexcept
 {
     return impl_->writer->failing();

@@ -94,6 +94,10 @@ public:
     [[nodiscard]] Async<Result<std::size_t>> release_organisation(std::string organisation, std::string hold_reason,
                                                                   Instant now);
 
+    /// Takes a message that is through out of the ledger as well: the service's own, which is nobody's history. Fault
+    /// (never): it is in the queue still, or there is none.
+    [[nodiscard]] Async<Result<void>> forget(std::string message_id);
+
     // --- the ledger --------------------------------------------------------------------------------------------
     [[nodiscard]] Async<Result<std::vector<Trace>>> trace(TraceFilter filter);
     [[nodiscard]] Async<Result<QueueTotals>> totals();
@@ -114,6 +118,11 @@ public:
     [[nodiscard]] Result<std::vector<PolicyObject>> objects_now(std::vector<std::string> digests);
     [[nodiscard]] Result<std::vector<std::string>> object_digests();
     [[nodiscard]] Result<void> drop_objects(const std::vector<std::string>& digests);
+
+    // --- backup --------------------------------------------------------------------------------------------------
+    /// As long as this lives no body file goes: those that a copy of mail.db made meanwhile names are all there. What
+    /// is delivered meanwhile loses its body afterwards. Any thread; the store must outlive it.
+    [[nodiscard]] std::shared_ptr<void> keep_bodies();
 
     /// Whether the last write failed: intake answers 452 until a write succeeds again (probed by the store once a
     /// second).

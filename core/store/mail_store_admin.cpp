@@ -163,6 +163,38 @@ auto MailStore::bounce(QueueFilter filter, std::string reason, std::string actor
     return impl_->act_on(std::move(filter), Act::bounce, impl_->now(), std::move(reason), std::move(actor));
 }
 
+auto MailStore::forget(std::string message_id) -> Async<Result<void>>
+{
+    std::function<Result<Nothing>(Database&)> work =
+        [id = std::move(message_id)](Database& database) -> Result<Nothing> {
+        std::int64_t number = 0, first = 0, last = 0, first_delivery = 0, last_delivery = 0;
+        {
+            Query query = database.query(
+                "SELECT number, first_recipient, last_recipient, first_delivery, last_delivery FROM message WHERE id = "
+                "?",
+                std::string_view(id));
+            if (!query.next()) return fault(Retry::never, "there is no such message").about(id);
+            number = query.integer(0);
+            first = query.integer(1);
+            last = query.integer(2);
+            first_delivery = query.integer(3);
+            last_delivery = query.integer(4);
+        }
+        {
+            Query waiting = database.query("SELECT 1 FROM delivery WHERE number BETWEEN ? AND ? LIMIT 1",
+                                           first_delivery, last_delivery);
+            if (waiting.next()) return fault(Retry::never, "is in the queue still").about(id);
+        }
+        database.run("DELETE FROM event WHERE message = ?", number);
+        database.run("DELETE FROM recipient WHERE number BETWEEN ? AND ?", first, last);
+        database.run("DELETE FROM message WHERE number = ?", number);
+        return Nothing{};
+    };
+    auto done = co_await impl_->writer->run<Nothing>(std::move(work), Urgency::relaxed);
+    if (!done) co_return std::unexpected(done.error());
+    co_return Result<void>{};
+}
+
 auto MailStore::organisations_held(std::string hold_reason) -> Async<Result<std::vector<std::string>>>
 {
     using Names = std::vector<std::string>;

@@ -4,12 +4,15 @@
 #pragma once
 
 #include "store/body_files.hpp"
+#include "store/directory_lock.hpp"
 #include "store/glob.hpp"
 #include "store/mail_rows.hpp"
 #include "store/mail_store.hpp"
 #include "store/tally.hpp"
 #include "store/workers.hpp"
 #include "store/writer.hpp"
+
+#include <mutex>
 
 namespace postern::store {
 
@@ -24,19 +27,6 @@ struct Incoming {
 };
 [[nodiscard]] std::shared_ptr<Incoming> prepare(NewMessage message, std::optional<Instant> lease, Instant now,
                                                 std::uint64_t body_in_database);
-
-/// The directory's lock: one engine at a time. Released by the kernel however the process ends.
-class DirectoryLock {
-public:
-    [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory);
-    DirectoryLock(DirectoryLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-    DirectoryLock& operator=(DirectoryLock&&) = delete;
-    ~DirectoryLock();
-
-private:
-    explicit DirectoryLock(int descriptor) : descriptor_(descriptor) {}
-    int descriptor_;
-};
 
 struct EventRow {
     Instant at{};
@@ -132,10 +122,21 @@ struct MailStore::Impl {
         std::int64_t message = 1, recipient = 1, delivery = 1, event = 1;
     };
 
+    // --- bodies that a backup reads (mail_store.cpp) ---
+    /// A message's last delivery is gone, and with it its body; while somebody keeps bodies, when they are done.
+    void drop_body(const std::string& id);
+    void release_bodies();
+    struct KeptBodies {
+        std::mutex mutex;
+        unsigned keepers = 0;              ///< under mutex
+        std::vector<std::string> leaving;  ///< under mutex
+    };
+
     MailStoreOptions options;
     DirectoryLock lock;
     SystemClock system_clock;
     BodyFiles bodies;
+    KeptBodies kept_bodies;
     Numbers numbers;
     Tally tally;
     // The writer goes first: its last commits may still hand work to the others.

@@ -248,9 +248,8 @@ void MailStore::Impl::settle(Database& database, const DeliveryRow& row)
     database.run("DELETE FROM content WHERE message = ?", row.message);
     count_later(database, {.messages = -1});
     if (!row.in_file) return;
-    database.after_commit([this, id = load_message(database, row.message).id] {
-        files->post([this, id](Nothing&) { bodies.remove(id); });
-    });
+    database.after_commit(
+        [this, id = load_message(database, row.message).id] { files->post([this, id](Nothing&) { drop_body(id); }); });
 }
 
 }  // namespace postern::store

@@ -44,6 +44,8 @@ enum class Act : std::uint8_t {
     apply_policy,
     see_firmware,
     manage_firmware,
+    make_backup,
+    restore_backup,
     see_audit,
     export_person,
     forget_person,

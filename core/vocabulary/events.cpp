@@ -160,6 +160,12 @@ constexpr std::array table{
     plain(EventId::tampering, "tampering", critical, "tampering", reason, "The service's records may have been changed",
           ask_gateway,
           "The archive of policies or the audit does not fit its proof, or others may write to the service's storage."),
+    plain(EventId::backup_failed, "backup_failed", warning, "backup", reason, "A backup could not be made", ask_gateway,
+          "A declared backup failed, or the newest one is older than it should be."),
+    plain(EventId::firmware_fell_back, "firmware_fell_back", warning, "appliance", {},
+          "The service went back to the version before", ask_gateway,
+          "A new version of the appliance was not healthy, and the version before runs again: as the appliance's own "
+          "programs say."),
     plain(EventId::alert_unsent, "alert_unsent", warning, "", unsent, "A warning could not be sent", ask_gateway,
           "An alert failed for good on one of its ways. One about such an alert raises none."),
     plain(EventId::condition_raised, "condition_raised", warning, "", {}, "The service needs attention", ask_gateway,

@@ -49,6 +49,8 @@ enum class EventId : std::uint8_t {
     organisation_task,
     audit_head,
     tampering,
+    backup_failed,
+    firmware_fell_back,
     alert_unsent,
     condition_raised,
 };

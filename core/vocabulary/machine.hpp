@@ -28,10 +28,22 @@ struct TimeServer {
     bool authenticated = false;  ///< by Network Time Security (RFC 8915)
 };
 
+/// Where the machine's journal is sent (RFC 5424, by TLS as RFC 5425 says).
+struct RemoteJournal {
+    HostPort server;
+    bool tls = true;
+    std::string authorities;  ///< PEM, absolute path; empty: the system's
+    std::string name;         ///< that the server's certificate must carry; empty: the server's own
+};
+
 struct Machine {
     std::vector<Interface> interfaces;
     std::vector<TimeServer> time;
-    std::vector<std::string> signatures;  ///< URLs of signature databases, or names of mirrors
+    std::vector<std::string> signatures;         ///< URLs of signature databases, or names of mirrors
+    std::vector<std::string> administrators;     ///< SSH public keys that may sign configuration disks
+    Duration confirm = std::chrono::minutes{5};  ///< a change of the network from afar is taken back after this
+    std::optional<RemoteJournal> journal;
+    std::string updates;  ///< URL of the folder where updates are published; empty: none
 };
 
 }  // namespace postern::vocabulary

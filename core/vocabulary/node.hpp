@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace postern::vocabulary {
@@ -73,6 +74,18 @@ struct Scanner {
     std::uint64_t archive_size = 400ULL << 20;        ///< bytes unpacked of one message
 };
 
+/// Backups: who can open them, and those that the gateway makes by itself. Follows a reload.
+struct Backup {
+    std::vector<std::string> keys;         ///< public halves of backup keys, as `postern backup key` prints them
+    std::string folder;                    ///< where the gateway puts its own; empty: it makes none by itself
+    std::vector<std::chrono::minutes> at;  ///< times of day in UTC; in order
+    unsigned keep = 14;                    ///< so many stay in the folder
+};
+
+/// Whether the text is the public half of a backup key: "postern-backup-1:" and base 64 of 32 bytes (X25519).
+[[nodiscard]] bool is_backup_key(std::string_view text);
+inline constexpr std::string_view backup_key_word = "postern-backup-1:";
+
 struct Node {
     std::string name;  ///< "mx.cjsm.net": greeting, EHLO, Received, Message-ID
     std::vector<Listener> listeners;
@@ -90,6 +103,7 @@ struct Node {
     std::string control_socket;  ///< start
     std::string control_group;   ///< group that may use it; empty: owner only; start
     std::optional<ControlRemote> control_remote;
+    std::optional<Backup> backup;
     std::optional<HostPort> metrics;  ///< loopback listener for Prometheus; start
     std::string user;                 ///< drop to this user after start when started as root; start
     std::string log;                  ///< "stderr" or a file path; start

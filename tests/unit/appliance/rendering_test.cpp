@@ -34,9 +34,9 @@ struct Folder {
     }
     void member(const std::string& id, const std::string& proof, const std::string& hop) const
     {
-        write("organisations/" + id + ".yaml",
-              "organisation: " + id + "\nname: The " + id + "\nkind: server\nusers: any\ndomains: [" + id +
-                  ".example]\n" + proof + "\ndeliver_to: { hosts: [\"" + hop + "\"] }\n");
+        write("organisations/" + id + ".yaml", "organisation: " + id + "\nname: The " + id +
+                                                   "\nkind: server\nusers: any\ndomains: [" + id + ".example]\n" +
+                                                   proof + "\ndeliver_to: { hosts: [\"" + hop + "\"] }\n");
     }
     void node(const std::string& more) const
     {
@@ -83,7 +83,8 @@ TEST_CASE("only declared members reach the listeners, and nobody the loopback's"
 TEST_CASE("a member that comes from anywhere opens the port to all, at a rate")
 {
     const Folder folder;
-    folder.member("chambers", "connects_from: { certificate: { name: mail.chambers.example } }", "mail.chambers.example:25");
+    folder.member("chambers", "connects_from: { certificate: { name: mail.chambers.example } }",
+                  "mail.chambers.example:25");
     folder.member("court", "connects_from: { certificate: { name: mail.court.example } }", "203.0.113.9:26");
     folder.node("certificates: { members: staff.pem }\n");
     const auto rules = folder.files().at("nftables.conf");
@@ -106,9 +107,10 @@ TEST_CASE("the gateway gets out to its next hops and resolvers alone")
 TEST_CASE("interfaces, clock and signatures are made from machine:")
 {
     const Folder folder;
-    folder.node("machine:\n  interfaces:\n    - { name: \"en*\", addresses: [192.0.2.10/24, \"2001:db8::10/64\"], routers: "
-                "[192.0.2.1] }\n  time: [{ server: time.example, authenticated: true }]\n  signatures: "
-                "[\"https://signatures.example:8443/main.cvd\"]\n");
+    folder.node(
+        "machine:\n  interfaces:\n    - { name: \"en*\", addresses: [192.0.2.10/24, \"2001:db8::10/64\"], routers: "
+        "[192.0.2.1] }\n  time: [{ server: time.example, authenticated: true }]\n  signatures: "
+        "[\"https://signatures.example:8443/main.cvd\"]\n");
     const auto files = folder.files();
     const auto& network = files.at("network/10-postern-0.network");
     CHECK(has(network, "Name=en*"));
@@ -132,4 +134,54 @@ TEST_CASE("an address, a name or a source that could carry an order of its own i
     CHECK(has(folder.faults(), "neither a URL nor a mirror's name"));
     folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp, routers: [192.0.2.1] }] }\n");
     CHECK(has(folder.faults(), "routers come by DHCP"));
+}
+
+TEST_CASE("the journal goes to one server that proves its name, and the firewall lets nobody else there")
+{
+    const Folder folder;
+    folder.node(
+        "machine: { interfaces: [{ name: e0, addresses: dhcp }], journal: { server: \"logs.example:6514\" } }\n");
+    const auto files = folder.files();
+    const auto& text = files.at("rsyslog.conf");
+    CHECK(has(text, "target=\"logs.example\" port=\"6514\""));
+    CHECK(has(text, "StreamDriverAuthMode=\"x509/name\""));
+    CHECK(has(text, "StreamDriverPermittedPeers=\"logs.example\""));
+    CHECK(has(files.at("nftables.conf"), "meta skuid postern-journal tcp dport 6514 accept"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], journal: { server: \"127.0.0.1:6514\" } }\n");
+    CHECK_FALSE(has(folder.files().at("rsyslog.conf"), "StreamDriver"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], journal: { server: \"192.0.2.9:6514\" } }\n");
+    CHECK(has(folder.faults(), "no name is known that its certificate should carry"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }] }\n");
+    CHECK_FALSE(folder.files().contains("rsyslog.conf"));
+}
+
+TEST_CASE("updates are asked for by TLS alone, and their source is reached")
+{
+    const Folder folder;
+    folder.node(
+        "machine: { interfaces: [{ name: e0, addresses: dhcp }], updates: \"https://updates.example:8443/postern/\" "
+        "}\n");
+    CHECK(has(folder.files().at("nftables.conf"), "meta skuid postern tcp dport 8443 accept"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], updates: \"http://updates.example/\" }\n");
+    CHECK(has(folder.faults(), "no address of a server with TLS"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], administrators: [\"ssh-rsa AAAA x\"] }\n");
+    CHECK(has(folder.faults(), "no SSH key of kind ssh-ed25519"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], confirm: 1 second }\n");
+    CHECK(has(folder.faults(), "from 10 seconds to 24 hours"));
+}
+
+TEST_CASE("what backups are declared is checked: keys, times, and a folder elsewhere")
+{
+    const Folder folder;
+    const std::string key = "postern-backup-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    folder.node("backup: { keys: [\"" + key + "\"], folder: /mnt/backup, at: [\"02:30\", \"14:00\"] }\n");
+    CHECK_FALSE(folder.files().empty());
+    folder.node("backup: { keys: [\"postern-backup-1:AAAA\"] }\n");
+    CHECK(has(folder.faults(), "is no public backup key"));
+    folder.node("backup: { keys: [\"" + key + "\"], folder: /var/lib/postern/backups }\n");
+    CHECK(has(folder.faults(), "would lie with what they are to replace"));
+    folder.node("backup: { keys: [\"" + key + "\"], folder: /mnt/backup, at: [\"25:00\"] }\n");
+    CHECK(has(folder.faults(), "is no time of day"));
+    folder.node("backup: { keys: [\"" + key + "\"], at: [\"02:30\"] }\n");
+    CHECK(has(folder.faults(), "without \"folder\""));
 }

@@ -1,0 +1,50 @@
+// Puts a backup back: first all of it is read, checked and laid beside what is there; only then does it take its place.
+//
+// The two steps survive a crash. stage() leaves what is in force alone. prepare_to_finish() marks the policy's
+// directory; from then on finish() makes the gateway what the backup says, and may be interrupted and called again
+// until it has removed the mark: `posternd` does so at each start, before it reads anything. What was there before is
+// moved aside, never deleted. Blocking; no engine may run on the storage (finish() takes its lock).
+#pragma once
+
+#include "backup/archive.hpp"
+
+#include <optional>
+
+namespace postern::backup {
+
+struct RestoreOrder {
+    std::filesystem::path policy;   ///< its directory: need not be there
+    std::filesystem::path storage;  ///< empty: as the backup says
+    bool stopped = true;            ///< no engine may run there; false: the running one asks, and ends afterwards
+    bool replace = false;           ///< even where mail lies in the storage; it is moved aside
+    std::string actor;              ///< for the audit
+    Instant at{};
+};
+
+/// What was laid ready, and where.
+struct Staged {
+    ReadArchive archive;
+    std::filesystem::path storage;     ///< where it will lie
+    std::string aside;                 ///< folder below it, for what lay there before
+    std::vector<std::string> outside;  ///< files that lay neither in the policy's directory nor in the storage
+};
+
+/// Reads the backup whole, checks its databases, adds "restored" to its audit. Fault (never): the backup is not fit, or
+/// the storage holds mail and `replace` was not said; nothing has changed.
+[[nodiscard]] Result<Staged> stage(const std::filesystem::path& archive, const SessionKey& key,
+                                   const RestoreOrder& order);
+/// From here on a start finishes it.
+[[nodiscard]] Result<void> prepare_to_finish(const Staged& staged, const std::filesystem::path& policy);
+
+/// Where what was there before lies now.
+struct Finished {
+    std::filesystem::path aside;       ///< empty: there was nothing
+    std::vector<std::string> outside;  ///< files to be put where node.yaml says, by hand; they lie in `outside_folder`
+};
+/// Nothing: there was nothing to finish. Fault (later): an engine runs, or a file can't be moved; call it again.
+[[nodiscard]] Result<std::optional<Finished>> finish(const std::filesystem::path& policy);
+
+/// Where outside files are put, below the policy's directory.
+inline constexpr std::string_view outside_folder = "restored-from-elsewhere";
+
+}  // namespace postern::backup

@@ -1,0 +1,73 @@
+// The control protocol's side of backups: made on order and at declared times, fetched in pieces, put back from pieces.
+//
+//     GET  /v1/backup                              {"running", "newest", "next", "failure", "last"}
+//     POST /v1/backup {"fetch": true}              begins one; GET says how it goes. fetch: to be fetched, not for the
+//     folder GET  /v1/backup/piece?name=N&offset=O        bytes from there on, at most 8 MiB POST
+//     /v1/backup/drop?name=N                  one that has been fetched POST /v1/backup/upload?offset=O body: the next
+//     piece of a backup to be restored POST /v1/backup/restore {"key", "replace"}   checks it whole; then the engine
+//     ends, and its next start is the
+//                                                  backup's
+//
+// All work on files is done by a thread of its own. A backup that fails raises the alarm "backup"; the next that works
+// clears it.
+#pragma once
+
+#include "backup/making.hpp"
+#include "control/http.hpp"
+#include "gateway/services.hpp"
+
+#include <boost/asio/thread_pool.hpp>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+
+namespace postern::control {
+
+/// What status says of backups.
+struct BackupState {
+    bool declared = false;        ///< the gateway makes some by itself
+    bool running = false;         ///< one is being made
+    std::string newest;           ///< name of the newest in the folder; empty: none
+    std::optional<Instant> made;  ///< when that was
+    std::optional<Instant> next;  ///< when the next is due
+    std::string failure;          ///< of the last attempt; empty: it worked
+    std::string last;             ///< file name of the last that was made on order
+    std::uint64_t last_size = 0;  ///< bytes
+    std::string last_text;        ///< what it is of
+};
+
+class BackupsApi {
+public:
+    BackupsApi(gateway::Services services, const directory::AuditKey& signer, std::filesystem::path policy);
+    ~BackupsApi();  ///< waits for what is under way
+
+    [[nodiscard]] static bool is_mine(const Request& request);
+    [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
+    /// Makes the one that is due, if one is. To be called every few seconds.
+    void look_at_clock();
+    [[nodiscard]] BackupState state() const;
+
+private:
+    [[nodiscard]] boost::asio::awaitable<Response> work(Request request);
+    [[nodiscard]] Response begin(const Request& request);
+    [[nodiscard]] Response show(const Request& request) const;
+    [[nodiscard]] Response piece(const Request& request) const;
+    [[nodiscard]] Response drop(const Request& request) const;
+    [[nodiscard]] Response upload(const Request& request) const;
+    [[nodiscard]] Response restore(const Request& request);
+    [[nodiscard]] std::filesystem::path storage() const;
+    [[nodiscard]] std::filesystem::path fetched() const;  ///< folder of those that wait to be fetched
+    void make(bool for_folder);
+    void look_into_folder(const vocabulary::Backup& declared);
+
+    gateway::Services services_;
+    const directory::AuditKey& signer_;
+    const std::filesystem::path policy_;
+    mutable std::mutex mutex_;
+    BackupState state_;                  ///< under mutex_
+    std::optional<Instant> tried_;       ///< under mutex_: the last attempt by the clock
+    std::string looked_into_;            ///< under mutex_: the folder that `newest` is of
+    boost::asio::thread_pool files_{1};  // last: its work ends before the rest goes
+};
+
+}  // namespace postern::control
