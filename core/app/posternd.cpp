@@ -233,10 +233,6 @@ private:
         scanner_.start();
         reload_.watch(
             [this] {
-                const auto last = reload_.last();
-                if (last.author == gateway::trial_ended)
-                    boost::asio::co_spawn(reactors_.context(0), api_.note_by_itself("revert", last.reason),
-                                          boost::asio::detached);
                 renew_remote();
                 scanner_.follow(generations_.current()->policy->node().scanner);
                 alerts_engine_.wake();

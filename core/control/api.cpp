@@ -158,18 +158,6 @@ boost::asio::awaitable<void> Api::keep_house()
     return upkeep(services_, audit_);
 }
 
-boost::asio::awaitable<void> Api::note_by_itself(std::string act, std::string detail)
-{
-    directory::AuditRecord record;
-    record.at = services_.clock.now();
-    record.actor = "the gateway itself";
-    record.act = std::move(act);
-    record.outcome = "done";
-    record.detail = std::move(detail);
-    auto noting = permits_.note(std::move(record));
-    static_cast<void>(co_await std::move(noting));  // a fault is an alarm already
-}
-
 Api::Answer Api::handle_metrics(Request request)
 {
     if (request.method == "GET" && request.path == "/metrics") co_return co_await metrics(std::move(request));

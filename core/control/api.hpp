@@ -43,8 +43,6 @@ public:
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
     /// Makes the backup that is due, if one is. To be called every few seconds.
     void look_at_clock() { backups_.look_at_clock(); }
-    /// For the record: what the engine did by itself, such as ending a trial that nobody confirmed.
-    [[nodiscard]] boost::asio::awaitable<void> note_by_itself(std::string act, std::string detail);
     /// Only GET /metrics.
     [[nodiscard]] boost::asio::awaitable<Response> handle_metrics(Request request);
 
