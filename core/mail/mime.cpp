@@ -5,6 +5,7 @@
 #include "mail/mime_values.hpp"
 
 #include <openssl/evp.h>
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -82,6 +83,7 @@ private:
         std::size_t depth = 0;  ///< of its parts
         bool digest = false;    ///< parts are messages where they do not say otherwise (RFC 2046 section 5.1.5)
         bool closed = false;
+        std::size_t preamble = nowhere;  ///< where it begins, until it is looked at
     };
     struct Leaf {
         std::size_t index = 0;   ///< into parts
@@ -115,6 +117,7 @@ private:
                 continue;
             }
             if (closing && !is_blank(rest.substr(2))) result_.malformed = true;
+            note_preamble(multipart, start);
             end_within(level, start);
             if (closing)
                 multipart.closed = true;
@@ -124,6 +127,17 @@ private:
         }
         if (nearly) result_.malformed = true;  // some programs compare the beginning only
         return false;
+    }
+
+    // Text before the first part is for nobody to see, but some programs read what looks like a part there.
+    void note_preamble(Multipart& multipart, std::size_t end)
+    {
+        const auto begin = std::exchange(multipart.preamble, nowhere);
+        if (begin >= end) return;
+        constexpr std::string_view field = "content-";
+        const auto preamble = content_.substr(begin, end - begin);
+        const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+        result_.hidden = result_.hidden || !std::ranges::search(preamble, field, same).empty();
     }
 
     void end_within(std::size_t level, std::size_t start)
@@ -204,7 +218,8 @@ private:
         auto values = read_content_fields(fields_, limits_.name);
         if (fields_.type.empty() && in_digest_) values.type = "message/rfc822";
         if (values.malformed) result_.malformed = true;
-        if (values.type.starts_with("multipart/") && begin_multipart(values)) return;
+        if (values.type.starts_with("multipart/") && begin_multipart(values, offset)) return;
+        if (!values.boundary.empty()) result_.hidden = true;
         const bool message = values.type == "message/rfc822" || values.type == "message/global";
         if (message && values.encoding != Part::Encoding::none) result_.malformed = true;
         if (message && values.encoding == Part::Encoding::none) {
@@ -217,7 +232,7 @@ private:
         open_leaf(std::move(values), offset);
     }
 
-    bool begin_multipart(ContentValues& values)
+    bool begin_multipart(ContentValues& values, std::size_t offset)
     {
         if (values.encoding != Part::Encoding::none) result_.malformed = true;
         if (values.boundary.empty()) {
@@ -230,7 +245,7 @@ private:
         }
         for (const auto& open : stack_)
             if (open.boundary == values.boundary) result_.malformed = true;
-        stack_.push_back({std::move(values.boundary), depth_ + 1, values.type == "multipart/digest"});
+        stack_.push_back({std::move(values.boundary), depth_ + 1, values.type == "multipart/digest", false, offset});
         return true;
     }
 

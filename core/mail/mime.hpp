@@ -39,6 +39,8 @@ struct Structure {
     bool too_deep = false;    ///< something lies deeper than the limit and was not read
     bool too_many = false;    ///< more parts than the limit; the rest is not listed
     bool malformed = false;   ///< a boundary, an encoding or a header that programs read differently
+    bool hidden = false;      ///< no fault, but some programs would see parts where this walk sees none: fields before
+                              ///< the first boundary, or a boundary of what is no multipart
 };
 
 /// `digests`: also fill in Part::sha256.

@@ -206,4 +206,21 @@ bool decode_body(std::string_view body, Part::Encoding encoding, const std::func
     return encoding != Part::Encoding::base64 || padded_at_the_end(body);
 }
 
+std::string decode_behind_padding(std::string_view body)
+{
+    std::string bytes;
+    const auto take = [&bytes](std::string_view more) {
+        bytes += more;
+        return true;
+    };
+    for (;;) {
+        body.remove_prefix(std::min(body.find_first_not_of("= \t\r\n"), body.size()));
+        if (body.empty()) return bytes;
+        const auto padding = std::min(body.find('='), body.size());
+        const auto end = std::min(body.find_first_not_of("= \t\r\n", padding), body.size());
+        decode_body(body.substr(0, end), Part::Encoding::base64, take);
+        body.remove_prefix(end);
+    }
+}
+
 }  // namespace postern::mail

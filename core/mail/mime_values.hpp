@@ -35,5 +35,7 @@ struct ContentValues {
 /// Hands the decoded bytes to `take`, piece by piece, until it says false. Says whether programs would read the
 /// encoding alike: padding within base64 is where they part.
 bool decode_body(std::string_view body, Part::Encoding encoding, const std::function<bool(std::string_view)>& take);
+/// Base 64 as those programs read it that begin anew behind padding.
+[[nodiscard]] std::string decode_behind_padding(std::string_view body);
 
 }  // namespace postern::mail

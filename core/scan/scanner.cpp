@@ -40,7 +40,7 @@ Order order_for(const ports::InspectionOrder& wanted)
         return order;
     }
     const auto& structure = *wanted.structure;
-    order.doubtful = structure.malformed || structure.too_deep || structure.too_many;
+    order.doubtful = structure.malformed || structure.hidden || structure.too_deep || structure.too_many;
     for (const auto& part : structure.parts) order.pieces.push_back({part.offset, part.length, part.encoding});
     return order;
 }

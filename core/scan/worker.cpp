@@ -68,10 +68,11 @@ private:
         std::string decoded;
         std::string_view bytes = message_.substr(piece.offset, piece.length);
         if (piece.encoding != mail::Part::Encoding::none) {
-            mail::decode_body(bytes, piece.encoding, [&decoded](std::string_view more) {
+            const bool clear = mail::decode_body(bytes, piece.encoding, [&decoded](std::string_view more) {
                 decoded += more;
                 return true;
             });
+            if (!clear) look_behind_padding(bytes, index);
             bytes = decoded;
             doubtful_ = doubtful_ || begins_like_mail(bytes) || is_binary_as_text(piece, bytes);
         }
@@ -80,6 +81,15 @@ private:
         if (order_.members || order_.obstacles) look_for_obstacles(bytes, part);
         if (order_.viruses) scan_part(bytes, index);
         if (order_.viruses && begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
+    }
+
+    void look_behind_padding(std::string_view encoded, std::size_t index)
+    {
+        const auto bytes = mail::decode_behind_padding(encoded);
+        if (order_.members || order_.obstacles) look_for_obstacles(bytes, seen().parts[index]);
+        if (!order_.viruses) return;
+        scan_part(bytes, index);
+        if (begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
     }
 
     void look_for_obstacles(std::string_view bytes, vocabulary::PartInspection& part)

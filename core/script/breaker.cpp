@@ -23,8 +23,8 @@ Breaker::~Breaker()
     if (alarms_ == nullptr) return;
     for (const auto& [key, watched] : watched_)
         if (watched.alarmed) alarms_->clear("script-resting " + key);
-    for (const auto& [file, in_a_row] : failing_)
-        if (in_a_row >= failures) alarms_->clear(failing_key(file));
+    for (const auto& [file, failing] : failing_)
+        if (failing.alarmed) alarms_->clear(failing_key(file));
 }
 
 std::string Breaker::key_of(std::string_view file, std::string_view organisation)
@@ -87,13 +87,19 @@ void Breaker::note(std::string_view file, std::string_view error)
     if (error.empty()) {
         const auto found = failing_.find(file);
         if (found == failing_.end()) return;
-        if (found->second >= failures && alarms_ != nullptr) alarms_->clear(failing_key(file));
+        // One success among many errors would have each four messages make an alert.
+        auto& failing = found->second;
+        failing.in_a_row = 0;
+        if (failing.alarmed && clock_.now() - failing.last < calm) return;
+        if (failing.alarmed) alarms_->clear(failing_key(file));
         failing_.erase(found);
         return;
     }
-    auto& in_a_row = failing_.try_emplace(std::string(file), 0).first->second;
-    if (in_a_row < failures) ++in_a_row;
-    if (in_a_row < failures || alarms_ == nullptr) return;
+    auto& failing = failing_.try_emplace(std::string(file)).first->second;
+    failing.last = clock_.now();
+    if (failing.in_a_row < failures) ++failing.in_a_row;
+    if (failing.in_a_row < failures || alarms_ == nullptr) return;
+    failing.alarmed = true;
     alarms_->raise(failing_key(file),
                    fmt::format("{} failed for the last {} messages or more, and its rules' on_error decides about that "
                                "mail: {}. Try a message with `postern lua`",

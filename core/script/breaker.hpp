@@ -20,8 +20,9 @@ public:
     static constexpr unsigned overruns = 3;  ///< within `window`
     static constexpr Duration window = std::chrono::seconds{60};
     static constexpr Duration rest = std::chrono::seconds{30};
-    static constexpr unsigned failures = 3;      ///< in a row, for an alarm
-    static constexpr std::size_t most = 10'000;  ///< pairs that are watched at one time
+    static constexpr unsigned failures = 3;                     ///< in a row, for an alarm
+    static constexpr Duration calm = std::chrono::seconds{60};  ///< without an error, and the next success ends it
+    static constexpr std::size_t most = 10'000;                 ///< pairs that are watched at one time
 
     /// `alarms` may be null.
     Breaker(const Clock& clock, ports::Alarms* alarms) : clock_(clock), alarms_(alarms) {}
@@ -43,6 +44,11 @@ private:
         Instant until{};  ///< rests until then
         bool alarmed = false;
     };
+    struct Failing {
+        unsigned in_a_row = 0;
+        Instant last{};
+        bool alarmed = false;
+    };
     [[nodiscard]] static std::string key_of(std::string_view file, std::string_view organisation);
     void forget_old(Instant now);
 
@@ -50,7 +56,7 @@ private:
     ports::Alarms* alarms_;
     mutable std::mutex mutex_;
     std::map<std::string, Watched, std::less<>> watched_;
-    std::map<std::string, unsigned, std::less<>> failing_;  ///< scripts, and how often in a row
+    std::map<std::string, Failing, std::less<>> failing_;  ///< scripts
 };
 
 }  // namespace postern::script

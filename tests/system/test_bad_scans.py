@@ -115,6 +115,20 @@ class BadScans(ScannerTest):
                 whole = HEAD + fields + b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\n" + body + b"\r\n"
                 self.assertReply(self.send_whole(whole), 554, "Eicar-Test-Signature")
 
+    def test_eicar_is_found_where_only_some_programs_see_a_part(self):
+        coded = base64.b64encode(EICAR)
+        fields = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        split = base64.b64encode(EICAR[:20]) + b"\r\n" + base64.b64encode(EICAR[20:])
+        mixed = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        forms = {
+            "preamble": mixed + fields + coded + b"\r\n--b\r\n\r\nhi\r\n--b--\r\n",
+            "boundary of a text": b"Content-Type: text/plain; boundary=b\r\n\r\n--b\r\n" + fields + coded + b"\r\n--b--\r\n",
+            "padding within": mixed + b"--b\r\n" + fields + split + b"\r\n--b--\r\n",
+        }
+        for name, rest in forms.items():
+            with self.subTest(name):
+                self.assertReply(self.send_whole(HEAD + b"Subject: x\r\n" + rest), 554, "Eicar-Test-Signature")
+
     def test_every_file_of_clamav_testfiles_is_answered_in_time(self):
         (self.signatures / "samples.hdb").write_text(samples_set())
         wait_until(lambda: self.status()["signature_count"] == 2, 30)

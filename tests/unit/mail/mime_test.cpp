@@ -1,5 +1,7 @@
 #include "mail/mime.hpp"
 
+#include "mail/mime_values.hpp"
+
 #include <catch2/catch.hpp>
 #include <ctime>
 
@@ -191,6 +193,26 @@ TEST_CASE("depth and number of parts are bounded, and said", "[mime]")
               .too_many);
 }
 
+TEST_CASE("parts that only some programs would see are said, and a plain preamble is none", "[mime]")
+{
+    const auto hides = [](std::string_view text) { return read_structure(message(text), false).hidden; };
+    const std::string fields = "content-Transfer-Encoding: base64\n\nQUJD\n";
+    CHECK(hides("Content-Type: multipart/mixed; boundary=b\n\n" + fields + "--b\n\nhi\n--b--\n"));
+    CHECK_FALSE(hides("Content-Type: multipart/mixed; boundary=b\n\nfor old programs\n--b\n" + fields + "--b--\n"));
+    CHECK(hides("Content-Type: text/plain; boundary=b\n\n--b\n" + fields + "--b--\n"));
+    CHECK_FALSE(hides("Content-Type: text/plain\n\n" + fields));
+    CHECK(hides("Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=b\n\n" +
+                fields + "--b\n\nhi\n--b--\n--a--\n"));
+}
+
+TEST_CASE("base 64 is read on behind padding", "[mime]")
+{
+    CHECK(decode_behind_padding("QQ==\r\nQkM=RA==") == "ABCD");
+    CHECK(decode_behind_padding("====\r\nQUJD") == "ABC");
+    CHECK(decode_behind_padding("==").empty());
+    CHECK(decode_behind_padding("QUJD") == "ABC");
+}
+
 TEST_CASE("10 MiB of anything is read in linear time", "[mime]")
 {
     constexpr std::size_t mib = 10 << 20;
@@ -205,6 +227,7 @@ TEST_CASE("10 MiB of anything is read in linear time", "[mime]")
     CHECK(seconds_for("Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
                       repeated("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0\r\n",
                                mib)) < patience);
+    CHECK(seconds_for("Content-Type: multipart/mixed; boundary=b\r\n\r\n" + repeated("--b--\r\n", mib)) < patience);
     std::string alike = "Content-Type: multipart/mixed; boundary=" + std::string(7000, 'x') + "0\r\n\r\n";
     for (int i = 1; i < 20; ++i)
         alike += "--" + std::string(7000, 'x') + std::to_string(i - 1) +

@@ -156,6 +156,19 @@ TEST_CASE("an archive that ends within is broken, though no rule asks for names"
     CHECK(whole.inspection.parts.at(0).members.empty());
 }
 
+TEST_CASE("base 64 with padding within is looked at as both kinds of programs read it")
+{
+    const looks::Folder folder;
+    const auto engine = engine_with(folder);
+    const auto virus = looks::eicar();
+    const std::string head = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    for (const auto& body : {to_base64(virus.substr(0, 20)) + "\r\n" + to_base64(virus.substr(20)),
+                             "====\r\n" + to_base64(virus), to_base64(virus) + "==\r\nAAAA"}) {
+        const auto answer = look_at(head + body + "\r\n", engine.get());
+        CHECK(answer.inspection.viruses.size() == 1);
+    }
+}
+
 TEST_CASE("what is not looked at in time is unscannable, however mail files lie within each other")
 {
     const looks::Folder folder;

@@ -256,7 +256,7 @@ TEST_CASE("an attack on one thread delays no call on another", "[attack]")
     CHECK(good >= 2'000);
 }
 
-TEST_CASE("a script that fails three times in a row raises an alarm until it works or goes", "[breaker]")
+TEST_CASE("a script that fails three times in a row raises an alarm until it works for a minute or goes", "[breaker]")
 {
     const Mail mail;
     Log log("/dev/null");
@@ -277,6 +277,14 @@ TEST_CASE("a script that fails three times in a row raises an alarm until it wor
     REQUIRE(alarms.standing().size() == 1);
     CHECK(vocabulary::event_of_alarm(alarms.standing().front().key).id == vocabulary::EventId::script_failing);
     CHECK_THAT(alarms.standing().front().text, Contains("rule.lua") && Contains("no table"));
+    scripts.clock.pass(std::chrono::seconds{59});
+    CHECK(scripts.run(working).holds == true);
+    CHECK(alarms.standing().size() == 1);
+    CHECK_THAT(scripts.run(mail.facts).error, Contains("no table"));
+    scripts.clock.pass(std::chrono::seconds{59});
+    CHECK(scripts.run(working).holds == true);
+    CHECK(alarms.standing().size() == 1);
+    scripts.clock.pass(std::chrono::seconds{1});
     CHECK(scripts.run(working).holds == true);
     CHECK(alarms.standing().empty());
     for (int i = 0; i < 3; ++i) CHECK_THAT(scripts.run(mail.facts).error, Contains("no table"));
