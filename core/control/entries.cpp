@@ -25,21 +25,6 @@ using vocabulary::Act;
 using vocabulary::name_of;
 using vocabulary::Role;
 
-/// For each word that was typed, the organisations whose id, name, place or kind it begins a word of.
-std::vector<std::set<std::string>> organisations_meant(const policy::Snapshot& policy, const std::string& like)
-{
-    std::vector<std::set<std::string>> meant;
-    const auto typed = directory::split_words(like);
-    if (typed.empty()) return meant;
-    meant.resize(typed.size());
-    for (const auto& organisation : policy.organisations())
-        for (const auto* text : {&organisation.id, &organisation.name, &organisation.place, &organisation.kind_of_body})
-            for (const auto& word : directory::split_words(*text))
-                for (std::size_t i = 0; i < typed.size(); ++i)
-                    if (word.starts_with(typed[i])) meant[i].insert(organisation.id);
-    return meant;
-}
-
 }  // namespace
 
 bool EntriesApi::is_mine(const Request& request)
@@ -102,7 +87,7 @@ EntriesApi::Answer EntriesApi::list(Request request)
         if (!permitted) co_return denied(permitted.error(), request);
     }
     filter.hidden = hidden;
-    filter.meant = organisations_meant(*policy(), filter.like);
+    filter.meant = organisation_words_.meant(policy(), filter.like);
     const std::string asked = filter.like, organisation = filter.organisation;
     auto found = co_await administration().list(std::move(filter));
     if (!found) co_return denied(found.error(), request);

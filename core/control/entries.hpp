@@ -13,6 +13,7 @@
 #pragma once
 
 #include "control/http.hpp"
+#include "control/organisation_words.hpp"
 #include "control/permits.hpp"
 
 #include <boost/json/object.hpp>
@@ -46,6 +47,7 @@ private:
 
     gateway::Services services_;
     Permits& permits_;
+    OrganisationWords organisation_words_;
 };
 
 }  // namespace postern::control

@@ -195,8 +195,13 @@ EntriesApi::Answer EntriesApi::import(Request request)
          {"dry_run", dry_run},
          {"outcome", difference->valid() ? "valid" : "refused"},
          {"count", std::uint64_t{difference->added.size() + difference->changed.size() + difference->removed.size()}}});
-    co_return request.wants_text ? Response::text(difference_text(*difference, dry_run), code)
-                                 : Response::json(difference_json(*difference, difference->valid() && !dry_run), code);
+    auto response = request.wants_text
+                        ? Response::text(difference_text(*difference, dry_run), code)
+                        : Response::json(difference_json(*difference, difference->valid() && !dry_run), code);
+    *difference = {};
+    std::string().swap(request.body);
+    co_await administration().give_memory_back();
+    co_return response;
 }
 
 EntriesApi::Answer EntriesApi::progress(Request request)

@@ -24,15 +24,15 @@
 namespace postern::directory {
 
 struct EntryFilter {
-    /// Beginnings of words of name, local part, function, domain, of the organisation's id, or of an organisation that
-    /// is `meant`: all of them must hold; empty: all entries.
+    /// Beginnings of words of name, local part, function or domain, or of an organisation that is `meant`: all of them
+    /// must hold; empty: all entries.
     std::string like{};
     std::string organisation{};
     std::optional<EntryKind> kind{};
     std::optional<EntryStatus> status{};
     bool hidden = false;  ///< also those that are ex-directory, invited, suspended or removed
     std::size_t limit = 50;
-    /// For each word of `like` in order, the organisations that it means too: by name, place or kind.
+    /// For each word of `like` in order, the organisations that it means too: by id, name, place or kind.
     std::vector<std::set<std::string>> meant{};
 };
 
@@ -153,6 +153,8 @@ public:
     /// `duties`: all that there are. Those of which an organisation is to be reminded now, at most so many; each once.
     [[nodiscard]] Async<Result<std::vector<Reminder>>> remind(std::vector<Duty> duties, ReminderTimes times,
                                                               Instant now, std::size_t at_most);
+    /// Gives memory that was freed back to the system, after an import took hundreds of MiB for a while.
+    [[nodiscard]] Async<void> give_memory_back();
     /// Whether something is due that is done once in that time; then its turn is taken.
     [[nodiscard]] Async<Result<bool>> take_turn(std::string what, Duration every, Instant now);
 

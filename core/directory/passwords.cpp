@@ -80,7 +80,8 @@ std::string why_not_taken(std::string_view hash)
                            memory, passes, most_kib, most_passes, most_work);
     const std::string whole(hash);
     constexpr std::size_t shortest = 22;  // 16 bytes in base 64
-    const bool fits = passes > 0 && hash.size() - hash.rfind('$') > shortest && hash.size() < crypto_pwhash_STRBYTES && sodium_init() >= 0 &&
+    const bool fits = passes > 0 && hash.size() - hash.rfind('$') > shortest && hash.size() < crypto_pwhash_STRBYTES &&
+                      sodium_init() >= 0 &&
                       crypto_pwhash_argon2id_str_needs_rehash(whole.c_str(), passes, memory * 1024) == 0;
     return fits ? std::string{} : "the hash is cut off or not written as argon2 writes it";
 }

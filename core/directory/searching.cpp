@@ -11,8 +11,8 @@ namespace {
 
 using store::Database;
 
-constexpr std::size_t most_candidates = 6000;   ///< keys that are probed
-constexpr std::size_t most_organisations = 20;  ///< that a word may mean and still be where the search begins
+constexpr std::size_t most_candidates = 6000;  ///< keys that are probed
+constexpr std::size_t most_counted = 20;  ///< organisations that a word means; of more it is not known how many people
 
 /// The first key that no word with this beginning has.
 std::string end_of(std::string beginning)
@@ -29,12 +29,22 @@ bool may_show(const DirectoryEntry& entry, const EntryFilter& filter)
     return filter.hidden || (entry.status == EntryStatus::active && !entry.ex_directory);
 }
 
+/// Whether a label of the domain, or a part of one, begins so.
+bool begins_label(std::string_view domain, std::string_view word)
+{
+    for (std::size_t at = 0; at != std::string_view::npos && at < domain.size();) {
+        if (domain.substr(at).starts_with(word)) return true;
+        at = domain.find_first_of(".-", at);
+        if (at != std::string_view::npos) ++at;
+    }
+    return false;
+}
+
 /// A typed word, and where it can be found.
 struct Typed {
     std::string word;
     const std::set<std::string>* meant = nullptr;  ///< organisations; may be null
-    std::size_t entries = 0;                       ///< that have it, counted to most_candidates at most
-    bool begins = true;                            ///< whether all entries that have it can be listed
+    std::size_t entries = 0;                       ///< that have it, as far as they were counted
 };
 
 class Search {
@@ -72,15 +82,13 @@ private:
     {
         for (auto& typed : typed_) count(typed);
         // The one that the fewest have, so that all of those can be held against the others.
-        const auto first = std::ranges::min_element(
-            typed_, {}, [](const Typed& typed) { return typed.begins ? typed.entries : most_candidates + 1; });
-        const Typed& begin = *first;
+        const Typed& begin = *std::ranges::min_element(typed_, {}, &Typed::entries);
         {
             auto rows =
                 database_.query("SELECT key FROM words WHERE word >= ? AND word < ?", begin.word, end_of(begin.word));
             while (!enough() && rows.next()) consider(rows.string(0), begin);
         }
-        if (begin.meant == nullptr || begin.meant->size() > most_organisations) return;
+        if (begin.meant == nullptr) return;
         for (const auto& organisation : *begin.meant) {
             auto rows = database_.query("SELECT key FROM entries WHERE organisation = ? ORDER BY key", organisation);
             while (!enough() && rows.next()) consider(rows.string(0), begin);
@@ -93,8 +101,8 @@ private:
                                     typed.word, end_of(typed.word), most_candidates);
         if (rows.next()) typed.entries = static_cast<std::size_t>(rows.integer(0));
         if (typed.meant == nullptr) return;
-        if (typed.meant->size() > most_organisations) {
-            typed.begins = typed.entries > 0;
+        if (typed.meant->size() > most_counted) {
+            typed.entries += most_candidates;
             return;
         }
         for (const auto& organisation : *typed.meant) {
@@ -122,11 +130,8 @@ private:
                                        typed.word, end_of(typed.word));
             if (row.next()) return true;
         }
-        const auto begins = [&](const std::string& word) { return word.starts_with(typed.word); };
-        if (std::ranges::any_of(split_words(key.substr(key.rfind('@') + 1)), begins)) return true;
-        const auto organisation = organisation_of(key);
-        return (typed.meant != nullptr && typed.meant->contains(organisation)) ||
-               std::ranges::any_of(split_words(organisation), begins);
+        if (begins_label(std::string_view(key).substr(key.rfind('@') + 1), typed.word)) return true;
+        return typed.meant != nullptr && !typed.meant->empty() && typed.meant->contains(organisation_of(key));
     }
 
     std::string organisation_of(const std::string& key)

@@ -2,6 +2,7 @@
 // how old the audit is.
 #include "directory/directory_impl.hpp"
 
+#include <malloc.h>
 #include <map>
 
 namespace postern::directory {
@@ -80,6 +81,16 @@ Administration::Async<Result<std::map<std::string, std::map<std::string, TaskDon
         return Result<Tasks>(std::move(tasks));
     };
     co_return co_await impl_.overview->run<Tasks>(std::move(work));
+}
+
+Administration::Async<void> Administration::give_memory_back()
+{
+    std::function<Result<void>(Database&)> work = [](Database&) {
+        malloc_trim(0);
+        return Result<void>();
+    };
+    auto given = co_await impl_.overview->run<void>(std::move(work));
+    static_cast<void>(given);
 }
 
 Administration::Async<Result<bool>> Administration::take_turn(std::string what, Duration every, Instant now)

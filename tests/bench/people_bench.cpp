@@ -46,10 +46,19 @@ constexpr std::array<const char*, 50> family_names{
     "Davis",   "Turner", "Parker", "Phillips", "Price",  "Shaw",   "Bennett", "Gray",    "Cook",    "Ellis",
     "Collins", "Murphy", "Mills",  "Palmer",   "Knight", "Webb",   "Rogers",  "Stone",   "Barnes",  "Chapman"};
 
+/// Scattered, so that an organisation has people of all names.
+const char* first_of(std::size_t user)
+{
+    return first_names[(user * 2'654'435'761U >> 7U) % first_names.size()];
+}
+const char* family_of(std::size_t user)
+{
+    return family_names[(user * 40'503U >> 3U) % family_names.size()];
+}
+
 std::string address_of(std::size_t user, std::size_t organisations)
 {
-    return fmt::format("{}.{}.u{}@member-{}.example", to_lower(first_names[user % first_names.size()]),
-                       to_lower(family_names[user / first_names.size() % family_names.size()]), user,
+    return fmt::format("{}.{}.u{}@member-{}.example", to_lower(first_of(user)), to_lower(family_of(user)), user,
                        user % organisations);
 }
 
@@ -105,8 +114,7 @@ vocabulary::ImportDocument community(std::size_t users, std::size_t organisation
         made.line = user + 1;
         made.entry.address = address(address_of(user, organisations));
         made.entry.organisation = fmt::format("member-{}", user % organisations);
-        made.entry.name = fmt::format("{} {}", first_names[user % first_names.size()],
-                                      family_names[user / first_names.size() % family_names.size()]);
+        made.entry.name = fmt::format("{} {}", first_of(user), family_of(user));
         made.entry.details = {{"telephone", fmt::format("01904 {:06}", user)}, {"place", "York"}};
         document.organisations[user % organisations].entries.push_back(std::move(made));
     }
