@@ -22,6 +22,7 @@ using vocabulary::PartInspection;
 using Reason = std::string_view;  ///< why a look ended early; empty: it did not
 
 constexpr std::size_t longest_name = 255;
+constexpr std::size_t longest_of_nothing = 300;         ///< bytes of an empty file, compressed, with its name
 constexpr std::uint64_t most_of_a_document = 32 << 20;  ///< within an archive; of a larger one nothing is said
 
 struct ReadFree {
@@ -200,11 +201,16 @@ public:
         if (bytes.empty()) return {};
         Decompressed stream(bytes, limits_);
         if (stream.compressions() > 1) return limits_.names ? Reason("depth") : Reason();
-        if (!stream.is_filtered()) return look_in_memory(bytes);
         if (stream.failed()) {
-            note_end(stream.handle(), part_);
+            // libarchive calls what it can't unpack at all no archive; so are other files that look compressed by
+            // chance.
+            if (bytes.size() > longest_of_nothing && begins_like_an_archive(bytes))
+                part_.broken = true;
+            else
+                note_end(stream.handle(), part_);
             return {};
         }
+        if (!stream.is_filtered()) return look_in_memory(bytes);
         const auto ended = look_in_stream(stream);
         limits_.unpacked = std::min(limits_.unpacked, stream.left());
         return ended;

@@ -113,7 +113,7 @@ class AddressBook(CommunityTest):
 
     def test_what_is_hidden_or_private_is_in_no_form_of_it(self):
         self.accepted("user", "add", "gone@greenstonechambers.co.uk", "--name", "Gone Person")
-        self.accepted("user", "remove", "gone@greenstonechambers.co.uk", "--moved-to", "hidden@elsewhere.example")
+        self.accepted("user", "remove", "gone@greenstonechambers.co.uk", "--moved-to", "hidden@crowncourt.example")
         self.accepted("user", "add", "absent@greenstonechambers.co.uk", "--name", "Absent Person")
         self.accepted("user", "suspend", "absent@greenstonechambers.co.uk")
         self.accepted("user", "edit", ERIC, "--non-secure", "eric@private.example")

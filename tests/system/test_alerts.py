@@ -176,7 +176,7 @@ class Alerts(CommunityTest):
         self.assertEqual(["clerks@greenstonechambers.co.uk"], inside.recipients)
         self.assertIn(b"limits.yaml", inside.body)
         self.assertIn(b"Rule policy.", inside.body)
-        self.assertEqual({"NOTIFY": "NEVER"}, next(iter(inside.recipient_parameters.values())))
+        self.assertEqual("NEVER", next(iter(inside.recipient_parameters.values()))["NOTIFY"])
 
         outside = self.smarthost.wait_for(lambda m: DUTY in m.recipients)
         self.assertTrue(outside.tls)

@@ -37,6 +37,8 @@ class MachineFiles(unittest.TestCase):
     def test_rsyslog_takes_the_file_that_sends_the_journal_away(self):
         for server in ("logs.example:6514", "127.0.0.1:6514"):
             file = self.render(f'  journal: {{ server: "{server}" }}\n') / "rsyslog.conf"
+            # The service makes its own folder.
+            file.write_text(file.read_text().replace("/var/lib/postern-journal", str(self.folder)))
             done = subprocess.run(["/usr/sbin/rsyslogd", "-N1", "-f", file], capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertNotIn("error", done.stderr.lower())

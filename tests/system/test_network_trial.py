@@ -25,6 +25,8 @@ class NetworkTrial(CommunityTest):
         cls.anna = out / "anna.staff.example.pem", out / "anna.staff.example.key"
         cls.staff = staff
         cls.write(community.policy.folder / "node.yaml", community, cls.port, "192.0.2.10/24", "12 seconds")
+        holders = "holders: [{ who: anna.staff.example, role: service_administrator }]\n"
+        community.policy.write("permissions.yaml", holders)
         folder = community.folder / "config/postern"
         folder.mkdir(parents=True)
         cls.point_at(community, cls.port)
