@@ -82,10 +82,12 @@ class Appliance:
 
     def install(self, update):
         """What became of it."""
-        before = self.firmware()
+        def ends():
+            return sum(self.machine.console().count(text) for text in ("firmware: refused: ", "is installed; it starts"))
+        before = ends()
         self.postern("firmware", "install", update)
-        self.machine.wait(lambda: self.firmware() != before, PATIENCE, lambda: "firmware that looks at the update")
-        return self.wait_for_firmware("is installed", "refused:")
+        self.machine.wait(lambda: ends() > before, PATIENCE, lambda: f"an end of the update; {self.firmware()}")
+        return self.firmware()
 
     # --- its members ---
     def send(self, subject, sender="chambers", **more):
