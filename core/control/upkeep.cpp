@@ -153,8 +153,11 @@ Async<void> remind_organisations(gateway::Services services)
         text += (text.empty() ? "" : "; ") + duties.texts.at({one.organisation, one.task});
     }
     for (const auto& [when, what] : letters) {
-        const auto& [organisation, at, step] = when;
-        ports::tell_organisation_task(services.alarms, organisation, what.first, what.second, step_of(steps, step), at);
+        const auto& [organisation, at, before] = when;
+        auto step = step_of(steps, before);
+        // What is due or overdue is told by the rule of the last step.
+        if (step.text.empty() && !steps.empty()) step = *std::ranges::min_element(steps, {}, &Threshold::duration);
+        ports::tell_organisation_task(services.alarms, organisation, what.first, what.second, step, at);
     }
 }
 

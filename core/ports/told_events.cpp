@@ -123,7 +123,7 @@ void tell_organisation_task(Alarms& alarms, const std::string& organisation, con
     if (!step.text.empty()) fields.emplace_back("threshold", step.text);
     alarms.tell(EventId::organisation_task, organisation,
                 fmt::format("{}: {}; {}", organisation, text,
-                            step.text.empty() ? "it is due now" : "due at " + to_iso8601(due)),
+                            step.text.empty() || due <= Instant{} ? "it is due now" : "due at " + to_iso8601(due)),
                 std::move(fields));
 }
 

@@ -53,6 +53,7 @@ BEYOND_A_SCHEMA = (
     (r"names (the )?credentials|is no file of templates/", "names stand in other files"),
     (r"window ends before it begins", "arithmetic"),
     (r"is the digest of nothing|is no date$", "texts of a form"),
+    (r"can be reached from elsewhere, and permissions.yaml", "another file"),
     (r"^nothing would (be kept|ever be allowed)", "arithmetic"),
     (r"^\"limits\" is text here", "an alias stands there, which the editor follows"),
     (r"would let a virus through|(is never|nothing is ever) found: nobody looks", "other places are compared"),
