@@ -1,7 +1,7 @@
 #include "control/permits.hpp"
 
 #include "base/text.hpp"
-#include "transform/mapping.hpp"
+#include "gateway/address_forms.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -90,9 +90,7 @@ Response denied(const Fault& fault, const Request& request)
 
 mail::Address Permits::own_form(const mail::Address& address) const
 {
-    const auto owner = policy()->owner_of(address.domain());
-    if (!owner || !owner->organisation || !owner->inside) return address;
-    return transform::outside(address, *owner->organisation).value_or(address);
+    return gateway::own_form(*policy(), address);
 }
 
 Permits::Async<Result<Caller>> Permits::person(mail::Address address)

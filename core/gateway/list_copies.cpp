@@ -1,10 +1,10 @@
 #include "gateway/list_copies.hpp"
 
 #include "base/text.hpp"
+#include "gateway/address_forms.hpp"
 #include "gateway/composition.hpp"
 #include "gateway/judgement.hpp"
 #include "gateway/recalled.hpp"
-#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -18,13 +18,6 @@ namespace {
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t decided_at_once = 200;  ///< members, a millisecond or two
-
-mail::Address inside_form(const policy::Snapshot& policy, const mail::Address& own)
-{
-    const auto owner = policy.owner_of(own.domain());
-    if (!owner || !owner->organisation) return own;
-    return transform::inside(own, *owner->organisation).value_or(own);
-}
 
 /// RFC 2919: a name below the community's suffix, the same for ever.
 std::string list_id(const mail::Address& inside)

@@ -1,9 +1,9 @@
 #include "gateway/quarantine.hpp"
 
 #include "base/text.hpp"
+#include "gateway/address_forms.hpp"
 #include "mail/header.hpp"
 #include "mail/mime.hpp"
-#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -17,14 +17,6 @@ namespace {
 constexpr std::string_view release_act = "release_quarantine";
 constexpr std::array<std::string_view, 6> shown_fields{"From", "To", "Cc", "Subject", "Date", "Message-ID"};
 
-/// An address as its owner's own server knows it.
-mail::Address own_form(const mail::Address& address, const policy::Snapshot& policy)
-{
-    const auto owner = policy.owner_of(address.domain());
-    if (!owner || !owner->organisation || !owner->inside) return address;
-    return transform::outside(address, *owner->organisation).value_or(address);
-}
-
 /// Whether the actor is that person. On the machine itself people are known by user names: one that is the local part
 /// of the address is taken for its owner.
 bool is_person(const std::string& actor, const std::string& address, const policy::Snapshot& policy)
@@ -33,7 +25,7 @@ bool is_person(const std::string& actor, const std::string& address, const polic
     if (actor.empty() || !parsed) return false;
     const auto named = mail::Address::parse(actor);
     if (!named) return iequals(actor, parsed->local());
-    return own_form(*named, policy).key() == own_form(*parsed, policy).key();
+    return own_form(policy, *named).key() == own_form(policy, *parsed).key();
 }
 
 Result<void> may_release(const std::string& actor, const std::vector<store::QueueEntry>& entries,
