@@ -14,6 +14,7 @@
 #include "gateway/monitor.hpp"
 #include "gateway/policy_tests.hpp"
 #include "gateway/reload.hpp"
+#include "gateway/silent_answers.hpp"
 #include "process/privileges.hpp"
 #include "scan/scanner.hpp"
 #include "script/maker.hpp"
@@ -107,13 +108,13 @@ policy::Diagnostics run_tests(const std::string& directory, const policy::Snapsh
 }
 
 // What waits for an answer is looked for more often: it is due to a person.
-boost::asio::awaitable<void> every_few_seconds(gateway::DeliverPath* path)
+boost::asio::awaitable<void> answer_every_few_seconds(gateway::Services services)
 {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
     for (;;) {
         timer.expires_after(std::chrono::seconds{5});
         co_await timer.async_wait(boost::asio::use_awaitable);
-        co_await path->answer_for_the_silent();
+        co_await gateway::answer_for_the_silent(services);
     }
 }
 
@@ -226,7 +227,7 @@ private:
         process::drop(node_.user);
         boost::asio::co_spawn(reactors_.context(0), schedule_.run(), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_half_minute(&deliver_path_), boost::asio::detached);
-        boost::asio::co_spawn(reactors_.context(0), every_few_seconds(&deliver_path_), boost::asio::detached);
+        boost::asio::co_spawn(reactors_.context(0), answer_every_few_seconds(services_), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_hour(&api_), boost::asio::detached);
         boost::asio::co_spawn(reactors_.context(0), every_few_seconds(&api_), boost::asio::detached);
         remote_.start();

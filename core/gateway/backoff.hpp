@@ -1,4 +1,4 @@
-// How long to wait before the next attempt. Pure.
+// How long to wait before the next attempt. All threads.
 #pragma once
 
 #include "vocabulary/next_hop.hpp"
@@ -19,5 +19,8 @@ namespace postern::gateway {
     const double varied = plain * (1 + retry.jitter * (2 * chance - 1));
     return Duration{static_cast<Duration::rep>(std::max(varied, 1000.0))};
 }
+
+/// The same, varied by chance.
+[[nodiscard]] Duration backoff(const vocabulary::RetrySchedule& retry, unsigned attempts);
 
 }  // namespace postern::gateway
