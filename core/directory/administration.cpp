@@ -58,6 +58,18 @@ Result<void> looks_like_nobody(Database& database, const mail::Address& address,
     return {};
 }
 
+/// Whoever gets a freed address is not to answer for what its last holder owned.
+Result<void> owns_nothing(Database& database, const mail::Address& address)
+{
+    const auto owned = owned_by(database, address);
+    if (owned.empty()) return {};
+    return fault(Retry::never,
+                 fmt::format("who had this address before is still the owner of {}; give that another owner first, or "
+                             "choose another address",
+                             owned))
+        .about(address.text());
+}
+
 Result<Edited> edit_entry(Database& database, const EntryEdit& edit)
 {
     const std::string& key = edit.address.key();
@@ -81,6 +93,8 @@ Result<Edited> edit_entry(Database& database, const EntryEdit& edit)
     DirectoryEntry after = before;
     if (!edit.create) before = after = *edited.now.entry;
     if (auto changed = edit.change(after); !changed) return std::unexpected(changed.error());
+    if (edit.create && edited.now.entry)
+        if (auto clear = owns_nothing(database, edit.address); !clear) return std::unexpected(clear.error());
     if (edit.create && !edit.terms.look_alikes)
         if (auto clear = looks_like_nobody(database, after.address, after.organisation); !clear)
             return std::unexpected(clear.error());

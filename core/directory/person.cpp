@@ -41,7 +41,7 @@ Administration::Async<Result<PersonKept>> Administration::kept_about(mail::Addre
                 kept.cases.push_back(one);
         auto rows = database.query(
             "SELECT number, at, actor, act, target, organisation, outcome, detail, hash FROM audit "
-            "WHERE target = ?1 OR actor = ?1 OR actor LIKE ?1 || ' (by %' ORDER BY number",
+            "WHERE target = ?1 OR actor = ?1 OR substr(actor, 1, length(?1) + 5) = ?1 || ' (by ' ORDER BY number",
             kept.standing.entry ? kept.standing.entry->address.text() : address.text());
         while (rows.next()) {
             AuditRecord record;

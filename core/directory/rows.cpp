@@ -1,8 +1,10 @@
 #include "directory/rows.hpp"
 
 #include "base/text.hpp"
+#include "directory/audit.hpp"
 #include "directory/look_alike.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <stdexcept>
@@ -140,9 +142,33 @@ void read_organisation(Database& database, std::string_view organisation,
 
 namespace {
 
-/// Roles, login and secrets of who had this address: whoever has it next is somebody else.
-void forget_powers(Database& database, const std::string& key)
+/// Access to others' mailboxes that this person has, and others' to theirs.
+void end_accesses(Database& database, const mail::Address& of, const std::string& by, Instant at)
 {
+    std::vector<std::pair<std::int64_t, std::string>> going_on;
+    {
+        auto rows = database.query(
+            "SELECT number, who FROM accesses WHERE ended IS NULL AND (key = ?1 OR who = ?2 COLLATE NOCASE)", of.key(),
+            of.text());
+        while (rows.next()) going_on.emplace_back(rows.integer(0), rows.string(1));
+    }
+    for (const auto& [number, who] : going_on) {
+        database.run("UPDATE accesses SET ended = ? WHERE number = ?", at, number);
+        AuditRecord record;
+        record.at = at;
+        record.actor = by;
+        record.act = "end_access";
+        record.target = of.text();
+        record.outcome = "done";
+        record.detail = fmt::format("access {} of {} ended with the entry", number, who);
+        append_audit(database, std::move(record));
+    }
+}
+
+/// Roles, login, secrets, memberships and accesses of who had this address: whoever has it next is somebody else.
+void forget_powers(Database& database, const mail::Address& of, const std::string& by, Instant at)
+{
+    const std::string& key = of.key();
     database.run("DELETE FROM grants WHERE key = ?", key);
     database.run("DELETE FROM logins WHERE key = ?", key);
     database.run("DELETE FROM facts WHERE key = ?", key);
@@ -151,6 +177,16 @@ void forget_powers(Database& database, const std::string& key)
     database.run("DELETE FROM sessions WHERE key = ?", key);
     database.run("DELETE FROM mailed_codes WHERE key = ?", key);
     database.run("DELETE FROM mailed_codes_sent WHERE key = ?", key);
+    database.run(
+        "UPDATE entries SET version = version + 1, changed = ?, changed_by = ? "
+        "WHERE key IN (SELECT entry FROM members WHERE member = ?)",
+        at, by, key);
+    database.run("DELETE FROM members WHERE member = ?", key);
+    database.run(
+        "UPDATE cases SET state = 'closed', closed = ?, closed_by = ?, outcome = 'the entry was removed' "
+        "WHERE state = 'open' AND about = ? COLLATE NOCASE",
+        at, by, of.text());
+    end_accesses(database, of, by, at);
 }
 
 }  // namespace
@@ -162,7 +198,7 @@ void write_entry(Database& database, const DirectoryEntry& entry, const std::str
     const auto before = read_entry(database, key);
     if (before) forget_words(database, *before);
     const bool was_removed = before && before->status == EntryStatus::removed;
-    if (was_removed || entry.status == EntryStatus::removed) forget_powers(database, key);
+    if (was_removed || entry.status == EntryStatus::removed) forget_powers(database, entry.address, by, at);
     const std::string named = json::serialize(json::value_from(entry.named_senders));
     const auto history = history_of(before.get(), entry, at, rests);
     database.run(
@@ -191,10 +227,18 @@ void write_entry(Database& database, const DirectoryEntry& entry, const std::str
 void mark_removed(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at)
 {
     forget_words(database, entry);
-    forget_powers(database, entry.address.key());
+    forget_powers(database, entry.address, by, at);
     database.run(
         "UPDATE entries SET status = 'removed', version = version + 1, changed = ?, changed_by = ? WHERE key = ?", at,
         by, entry.address.key());
+}
+
+std::string owned_by(Database& database, const mail::Address& owner)
+{
+    auto row = database.query(
+        "SELECT address FROM entries WHERE owner = ? COLLATE NOCASE AND status != 'removed' ORDER BY key LIMIT 1",
+        owner.text());
+    return row.next() ? row.string(0) : std::string{};
 }
 
 std::string look_alike_of(Database& database, const mail::Address& address, const std::string& organisation)

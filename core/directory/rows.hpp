@@ -26,12 +26,16 @@ struct StandingEntry {
 /// Every entry of an organisation, of any status.
 void read_organisation(store::Database& database, std::string_view organisation,
                        const std::function<void(DirectoryEntry)>& take);
-/// Inserts, or replaces what has the same key, with its members and words.
+/// Inserts, or replaces what has the same key, with its members and words. Where the entry is or was removed, the
+/// powers and memberships of who had the address end: who has it next is somebody else.
 /// A non-secure address that is another than before counts only after `rests`.
 void write_entry(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at,
                  Duration rests);
 /// Its status; what it was stays readable.
 void mark_removed(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at);
+
+/// An entry whose owner this is; empty: there is none. Reads all entries.
+[[nodiscard]] std::string owned_by(store::Database& database, const mail::Address& owner);
 
 /// What an entry is found by: words of its name, local part and function, small letters, each once.
 [[nodiscard]] std::vector<std::string> words_of(const DirectoryEntry& entry);
