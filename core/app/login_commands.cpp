@@ -75,10 +75,11 @@ CLI::App* add(CLI::App& family, const OptionsPtr& options, const char* name, con
     return command;
 }
 
-/// The helper types what the person says; the gateway says yes or no to all of it together.
-void reset_password(Context& context, const Options& options)
+/// The helper types what the person says; the gateway says yes or no to all of it together. `what`: reset, or unlock,
+/// where who looks after this person is asked nothing.
+void help(Context& context, const Options& options, const char* what)
 {
-    const auto asked = ask(context, "GET", login_of(options, "reset"));
+    const auto asked = ask(context, "GET", login_of(options, what));
     if (!asked) return;
     const auto parsed = json::parse(*asked);
     json::object answers;
@@ -86,17 +87,19 @@ void reset_password(Context& context, const Options& options)
         const std::string text(question.as_string());
         answers[text] = open_line(text);
     }
-    post(context, login_of(options, "reset"), {{"answers", std::move(answers)}}, options);
+    post(context, login_of(options, what), {{"answers", std::move(answers)}}, options);
 }
 
 void set_facts(Context& context, const Options& options)
 {
     auto body = credentials(options);
+    const auto asked = ask(context, "GET", "/v1/login/questions");
+    if (!asked) return;
+    const auto parsed = json::parse(*asked);
     json::object facts;
-    for (;;) {
-        const auto question = open_line("question (empty: no more):");
-        if (question.empty()) break;
-        facts[question] = open_line("answer:");
+    for (const auto& question : parsed.at("questions").as_array()) {
+        const std::string text(question.as_string());
+        if (auto answer = open_line(text + " (empty: not this one)"); !answer.empty()) facts[text] = std::move(answer);
     }
     body["facts"] = std::move(facts);
     post(context, "/v1/login/facts", body, options);
@@ -139,6 +142,25 @@ void add_own(CLI::App& user, Context& context)
     auto mailed = std::make_shared<Options>();
     add(user, mailed, "mail-code", "mail a code of the second factor; the password is read from standard input", "USER")
         ->callback([&context, mailed] { post(context, "/v1/login/code", credentials(*mailed), *mailed); });
+    auto outside = std::make_shared<Options>();
+    add(user, outside, "mail-address-code",
+        "mail a code to your new address outside, to confirm it; the password is read from standard input", "USER")
+        ->callback([&context, outside] {
+            auto body = credentials(*outside);
+            if (const auto code = open_line("code of the second factor (empty: none):"); !code.empty())
+                body["code"] = code;
+            post(context, "/v1/login/address-code", body, *outside);
+        });
+    auto confirmed = std::make_shared<Options>();
+    add(user, confirmed, "confirm-address", "confirm your new address outside with the code that was mailed there",
+        "USER")
+        ->callback([&context, confirmed] {
+            auto body = credentials(*confirmed);
+            body["address_code"] = open_line("the code that was mailed to the address outside:");
+            if (const auto code = open_line("code of the second factor (empty: none):"); !code.empty())
+                body["code"] = code;
+            post(context, "/v1/login/confirm-address", body, *confirmed);
+        });
     for (const bool ends : {false, true}) {
         auto session = std::make_shared<Options>();
         auto* command = user.add_subcommand(ends ? "end-session" : "session",
@@ -220,16 +242,15 @@ void add_login_commands(CLI::App& app, Context& context)
     add(user, invited, "invite", "a login with a one-time password, for who has none", "ADDRESS")
         ->callback([&context, invited] { post(context, login_of(*invited, "invite"), {}, *invited); });
     auto unlocked = std::make_shared<Options>();
-    add(user, unlocked, "unlock", "take the lock of a login away", "ADDRESS")->callback([&context, unlocked] {
-        post(context, login_of(*unlocked, "unlock"), {}, *unlocked);
-    });
+    add(user, unlocked, "unlock", "take the lock of a login away; the helpdesk is asked for answers", "USER")
+        ->callback([&context, unlocked] { help(context, *unlocked, "unlock"); });
     auto ended = std::make_shared<Options>();
     add(user, ended, "end-sessions", "end all sessions of a login", "ADDRESS")->callback([&context, ended] {
         post(context, login_of(*ended, "end-sessions"), {}, *ended);
     });
     auto reset = std::make_shared<Options>();
     add(user, reset, "reset-password", "a one-time password, when the answers to what is asked are right", "USER")
-        ->callback([&context, reset] { reset_password(context, *reset); });
+        ->callback([&context, reset] { help(context, *reset, "reset"); });
     auto factor = std::make_shared<Options>();
     auto* reset_factor = add(user, factor, "reset-second-factor", "take a second factor away; two people", "ADDRESS");
     reset_factor->add_option("--reason", factor->reason, "kept on record")->required();

@@ -1,5 +1,6 @@
 #include "control/api.hpp"
 
+#include "base/glob.hpp"
 #include "base/text.hpp"
 #include "control/queries.hpp"
 #include "control/status.hpp"
@@ -33,8 +34,9 @@ bool may_see_mail_of(const Permits& permits, const Request& request, const std::
 }
 
 /// Leaves of a trace what the caller may see: all of what they, or their organisation, sent; of other mail the
-/// recipients that are theirs, since others may have been named in secret. False: nothing.
-bool leave_own(const Permits& permits, const Request& request, store::Trace& trace)
+/// recipients that are theirs, since others may have been named in secret, or be members of the same list. `to`: the
+/// recipient that was looked for, which must be among those: else finding the message would tell of it. False: nothing.
+bool leave_own(const Permits& permits, const Request& request, const std::string& to, store::Trace& trace)
 {
     if (may_see_mail_of(permits, request, trace.message.sender, trace.message.organisation)) return true;
     std::erase_if(trace.recipients, [&](const store::RecipientRecord& recipient) {
@@ -45,7 +47,9 @@ bool leave_own(const Permits& permits, const Request& request, store::Trace& tra
                std::ranges::find(trace.recipients, event.recipient, &store::RecipientRecord::address) ==
                    trace.recipients.end();
     });
-    return !trace.recipients.empty();
+    return std::ranges::any_of(trace.recipients, [&](const store::RecipientRecord& recipient) {
+        return to.empty() || glob_matches(to, recipient.address);
+    });
 }
 
 /// Paths whose handlers ask for the act themselves, since it depends on what the request is about.
@@ -231,6 +235,7 @@ Api::Answer Api::trace(Request request)
     service.shown = "the service";
     const bool sees_all = permits_.may(request, vocabulary::Act::see_messages, service);
     const std::size_t limit = filter->limit;
+    const std::string to = filter->to;
     if (sees_all) {
         // Whose mail was looked at; who names nobody looked at everybody's.
         std::string whose = filter->from.empty() ? filter->to : filter->from;
@@ -244,7 +249,7 @@ Api::Answer Api::trace(Request request)
     auto traces = co_await services_.store.trace(std::move(*filter));
     if (!traces) co_return unavailable(traces.error(), request);
     if (!sees_all) {
-        std::erase_if(*traces, [&](store::Trace& trace) { return !leave_own(permits_, request, trace); });
+        std::erase_if(*traces, [&](store::Trace& trace) { return !leave_own(permits_, request, to, trace); });
         if (traces->size() > limit) traces->resize(limit);
     }
     if (request.wants_text) {

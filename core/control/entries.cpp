@@ -5,6 +5,7 @@
 #include "control/entry_rules.hpp"
 #include "control/entry_views.hpp"
 #include "control/json_body.hpp"
+#include "control/mailed_codes.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -197,14 +198,35 @@ EntriesApi::Answer EntriesApi::edit(Request request)
                                     edited->now.changed_by, to_iso8601(edited->now.changed), edited->now.version),
                         409);
     tell_of_new_address(*edited);
+    const auto confirmation = co_await ask_to_confirm(*edited);
     services_.log.info("entry changed", {{"actor", request.caller.name},
                                          {"act", act},
                                          {"recipient", edited->now.entry->address.text()},
                                          {"organisation", edited->now.entry->organisation}});
     auto object = entry_json(*snapshot, edited->now, true);
-    if (request.wants_text)
-        co_return Response::text((edited->outcome == Outcome::unchanged ? "as it was\n" : "") + entry_text(object));
+    if (request.wants_text) {
+        auto text = (edited->outcome == Outcome::unchanged ? "as it was\n" : "") + entry_text(object);
+        if (!confirmation.empty()) text += confirmation + "\n";
+        co_return Response::text(std::move(text));
+    }
+    if (!confirmation.empty()) object["confirmation"] = confirmation;
     co_return Response::json(object);
+}
+
+// The change stands whether or not the code can be sent: its owner can have another, once they have logged in.
+boost::asio::awaitable<std::string> EntriesApi::ask_to_confirm(Edited edited) const
+{
+    const auto now = edited.now.entry;
+    const bool is_new = !edited.before || edited.before->non_secure != now->non_secure;
+    if (!is_new || now->non_secure.empty() || now->non_secure_history.confirmed) co_return std::string{};
+    auto sent = co_await send_address_code(services_, now->address);
+    if (sent)
+        co_return fmt::format("{} counts once its owner has confirmed it with the code that was mailed there",
+                              now->non_secure);
+    services_.log.warning("no code was mailed",
+                          {{"recipient", now->address.text()}, {"reason", sent.error().describe()}});
+    co_return fmt::format("{} has to be confirmed, but no code was mailed there: {}", now->non_secure,
+                          sent.error().describe());
 }
 
 // Somebody else may have changed it, to have warnings sent to themselves.

@@ -40,6 +40,8 @@ private:
     [[nodiscard]] Answer entry(Request request);
 
     void tell_of_new_address(const directory::Edited& edited) const;
+    /// One sentence about the address outside that has to be confirmed; empty: none has.
+    [[nodiscard]] boost::asio::awaitable<std::string> ask_to_confirm(directory::Edited edited) const;
     void tell_of_new_addresses(const directory::Difference& difference) const;
     [[nodiscard]] bool sees_all_of(const Request& request, const std::string& organisation) const;
     [[nodiscard]] directory::Administration& administration() const { return services_.directory.administration(); }

@@ -66,7 +66,10 @@ json::object entry_json(const policy::Snapshot& policy, const StandingEntry& sta
     object["version"] = standing.version;
     object["changed"] = to_iso8601(standing.changed);
     object["changed_by"] = standing.changed_by;
-    if (!entry.non_secure.empty()) object["non_secure"] = entry.non_secure;
+    if (!entry.non_secure.empty()) {
+        object["non_secure"] = entry.non_secure;
+        if (!entry.non_secure_history.confirmed) object["non_secure_confirmed"] = false;
+    }
     if (!entry.owner.empty()) object["owner"] = entry.owner;
     if (!entry.moved_to.empty()) object["moved_to"] = entry.moved_to;
     if (entry.kind == EntryKind::list) {

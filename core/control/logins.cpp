@@ -21,6 +21,7 @@ using vocabulary::Act;
 
 constexpr std::string_view login_path = "/v1/login";
 constexpr std::string_view logins_path = "/v1/logins/";
+constexpr std::string_view questions_path = "/v1/login/questions";
 constexpr std::string_view session_path = "/v1/session";
 constexpr std::string_view session_end_path = "/v1/session/end";
 
@@ -54,6 +55,7 @@ LoginsApi::Answer LoginsApi::handle(Request request)
     const bool post = request.method == "POST";
     if (post && request.path == login_path) return login(std::move(request), {});
     constexpr std::string_view below = "/v1/login/";
+    if (request.method == "GET" && request.path == questions_path) return known_questions(std::move(request));
     if (post && request.path.starts_with(below)) {
         auto what = request.path.substr(below.size());
         return login(std::move(request), std::move(what));
@@ -107,6 +109,13 @@ LoginsApi::Answer LoginsApi::login(Request request, std::string what)
         co_return done(request, factor->uri, {{"secret", factor->secret}, {"uri", factor->uri}});
     }
     if (what == "code") co_return co_await mail_a_code(std::move(request), std::move(given));
+    if (what == "address-code") co_return co_await mail_address_code(std::move(request), std::move(given));
+    if (what == "confirm-address") {
+        auto code = text_in(said, "address_code");
+        auto confirmed = co_await logins().confirm_address(std::move(given), std::move(code), declared, now);
+        if (!confirmed) co_return wrong(request, confirmed.error().describe());
+        co_return done(request, "the address outside is confirmed");
+    }
     if (what == "confirm" || what == "confirm-mail") {
         // The code is that of the new factor, and not one of a factor that is there.
         const auto code = std::exchange(given.code, text_in(said, "old_code"));
@@ -193,6 +202,26 @@ LoginsApi::Answer LoginsApi::mail_a_code(Request request, Credentials given)
                    {{"to", *sent}, {"valid_until", until}});
 }
 
+// Nobody but who logs in gets one sent, and it goes nowhere but to the address in their own entry.
+LoginsApi::Answer LoginsApi::mail_address_code(Request request, Credentials given)
+{
+    auto declared = rules();
+    const Instant now = services_.clock.now();
+    auto answer = co_await logins().check(std::move(given), declared, now);
+    if (!answer) co_return denied(answer.error(), request);
+    const auto address = mail::Address::parse(answer->address);
+    using Outcome = LoginAnswer::Outcome;
+    if (answer->outcome == Outcome::refused || answer->outcome == Outcome::needs_code || !address)
+        co_return wrong(request, "log in first: the password, and the code of a second factor where there is one", 403);
+    auto sent = co_await send_address_code(services_, *address);
+    if (!sent) co_return denied(sent.error(), request);
+    if (!*sent) co_return wrong(request, "no new address outside waits to be confirmed", 409);
+    co_return done(
+        request,
+        fmt::format("a code is on its way to {}; it is good until {}", (*sent)->address, to_iso8601((*sent)->until)),
+        {{"to", (*sent)->address}, {"valid_until", to_iso8601((*sent)->until)}});
+}
+
 // What a portal asks at each request: whose session this is, if it goes on.
 LoginsApi::Answer LoginsApi::session(Request request)
 {
@@ -230,18 +259,19 @@ LoginsApi::Answer LoginsApi::one(Request request, std::string which, std::string
     // Everybody may end their own sessions.
     if (!get && what == "end-sessions" && address.key() == request.caller.key)
         co_return co_await end_sessions(std::move(request), std::move(address));
+    if (what == "unlock") co_return co_await unlock(std::move(request), std::move(which), std::move(address));
     auto act = what == "factor" ? Act::reset_second_factor : what == "invite" ? Act::add_user : Act::reset_password;
     auto permitted = co_await permits_.require(request, act, address.text());
     // A password that is given is a login taken over.
     if (permitted && what == "invite") permitted = co_await permits_.require_as_much(request, address);
-    if (!permitted) co_return denied(permitted.error(), request);
+    if (!permitted) co_return not_for(request, permitted.error(), which, address);
     if (get && what == "reset") co_return co_await questions(std::move(request), std::move(address));
     auto said = object_in(request.body);
     request.body.clear();
-    if (!get && what == "reset") co_return co_await reset(std::move(request), std::move(address), std::move(said));
+    if (!get && what == "reset")
+        co_return co_await reset(std::move(request), std::move(which), std::move(address), std::move(said));
     if (!get && what == "invite") co_return co_await invite(std::move(request), std::move(address));
     if (!get && what == "end-sessions") co_return co_await end_sessions(std::move(request), std::move(address));
-    if (!get && what == "unlock") co_return co_await unlock(std::move(request), std::move(address));
     if (!get && what == "factor") {
         auto reason = printable(text_in(said, "reason"), 500);
         co_return co_await reset_factor(std::move(request), std::move(address), std::move(reason));
@@ -311,14 +341,6 @@ LoginsApi::Answer LoginsApi::invite(Request request, mail::Address address)
     co_return done(request, given_text(*given), given_json(*given));
 }
 
-LoginsApi::Answer LoginsApi::unlock(Request request, mail::Address address)
-{
-    auto record = permits_.record(request, "unlock_login");
-    auto changed = co_await logins().unlock(address, std::move(record));
-    if (!changed) co_return denied(changed.error(), request);
-    co_return done(request, *changed ? "unlocked" : "it was not locked", {{"changed", *changed}});
-}
-
 LoginsApi::Answer LoginsApi::end_sessions(Request request, mail::Address address)
 {
     auto record = permits_.record(request, "end_sessions");
@@ -326,46 +348,6 @@ LoginsApi::Answer LoginsApi::end_sessions(Request request, mail::Address address
     if (!ended) co_return denied(ended.error(), request);
     if (!*ended) co_return wrong(request, fmt::format("{} has no login", address.text()), 404);
     co_return done(request, "all sessions have ended");
-}
-
-LoginsApi::Answer LoginsApi::questions(Request request, mail::Address address)
-{
-    auto declared = rules();
-    auto asked = co_await logins().reset_questions(address, std::move(declared));
-    if (!asked) co_return denied(asked.error(), request);
-    json::array all;
-    std::string text;
-    for (const auto& question : *asked) {
-        all.emplace_back(question);
-        text += question + "\n";
-    }
-    if (request.wants_text) co_return Response::text(std::move(text));
-    co_return Response::json({{"questions", std::move(all)}});
-}
-
-LoginsApi::Answer LoginsApi::reset(Request request, mail::Address address, json::object said)
-{
-    auto record = permits_.record(request, "reset_password");
-    auto declared = rules();
-    auto answers = texts_in(said, "answers");
-    auto answer = co_await logins().reset(address, std::move(answers), std::move(declared), std::move(record));
-    if (!answer) co_return denied(answer.error(), request);
-    if (answer->given) {
-        services_.log.info("password reset", {{"actor", request.caller.name}, {"recipient", address.text()}});
-        const auto owner = co_await owner_of(services_, address.text());
-        if (owner) ports::tell_password_reset(services_.alarms, *owner, "after known facts were confirmed");
-        co_return done(request, "yes\n" + given_text(*answer->given), given_json(*answer->given));
-    }
-    json::object object{{"done", false}};
-    std::string text = "no";
-    if (answer->case_number) {
-        const auto owner = co_await owner_of(services_, address.text());
-        if (owner) ports::tell_case_opened(services_.alarms, *answer->case_number, "reset", *owner);
-        object["case"] = *answer->case_number;
-        text += fmt::format(": it goes to the service manager as case {}", *answer->case_number);
-    }
-    if (request.wants_text) co_return Response::text(text + "\n", 403);
-    co_return Response::json(object, 403);
 }
 
 LoginsApi::Answer LoginsApi::reset_factor(Request request, mail::Address address, std::string reason)

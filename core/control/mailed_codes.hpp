@@ -1,4 +1,5 @@
-// A code of the second factor on its way: which of a person's addresses it goes to, and the mail that carries it.
+// Codes on their way, of the second factor or to confirm an address outside: which of a person's addresses they go to,
+// and the mail that carries them.
 //
 // Completes on the caller's executor; any thread. The code stands in that one message and nowhere else: not in the log,
 // not in the answer, not in the audit.
@@ -8,6 +9,7 @@
 #include "gateway/services.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <string>
 
 namespace postern::control {
@@ -16,6 +18,15 @@ namespace postern::control {
 /// this person has no address that their login does not open; (later): it can't be stored.
 [[nodiscard]] boost::asio::awaitable<Result<std::string>> mail_code(gateway::Services services,
                                                                     directory::CodeToMail code);
+
+struct SentAddressCode {
+    std::string address;  ///< outside
+    Instant until{};
+};
+/// Mails a code to a person's new address outside, if one waits to be confirmed; nothing: none does. Fault (never): too
+/// many in that time; (later): it can't be stored.
+[[nodiscard]] boost::asio::awaitable<Result<std::optional<SentAddressCode>>> send_address_code(
+    gateway::Services services, mail::Address address);
 
 /// Which address that would be; empty: none. `secure` says on which side it is.
 struct CodeAddress {

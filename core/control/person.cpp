@@ -34,6 +34,7 @@ json::object entry_of(const directory::StandingEntry& standing)
                         {"ex_directory", entry.ex_directory},
                         {"non_secure", entry.non_secure},
                         {"non_secure_before", entry.non_secure_history.before},
+                        {"non_secure_confirmed", entry.non_secure_history.confirmed},
                         {"version", standing.version},
                         {"changed", to_iso8601(standing.changed)},
                         {"changed_by", standing.changed_by}};

@@ -87,8 +87,11 @@ struct GivenPassword {
 
 /// What came of answers that a helper typed.
 struct ResetAnswer {
-    std::optional<GivenPassword> given;       ///< nothing: no
+    bool confirmed = false;                   ///< all were right
+    std::optional<GivenPassword> given;       ///< of a reset that was confirmed
+    bool was_locked = false;                  ///< of an unlocking that was confirmed: there was a lock
     std::optional<std::int64_t> case_number;  ///< the service manager decides; no more answers are taken
+    bool case_is_new = false;                 ///< it was opened by this attempt
 };
 
 /// Set up when its code has been shown to work.
@@ -145,19 +148,35 @@ public:
 
     /// A login for who has none, or never used it. Fault (never): it is in use; no user of the directory.
     [[nodiscard]] Async<Result<GivenPassword>> invite(mail::Address address, Rules rules, AuditRecord audit);
-    /// Questions and answers by which the helpdesk can know this person; they take the place of all before.
+    /// Answers to some of `rules.reset_questions`, by which the helpdesk can know this person; they take the place of
+    /// all before. Fault (never): refused; too few; a question that is none of these.
     [[nodiscard]] Async<Result<void>> set_facts(Credentials given, std::map<std::string, std::string> facts,
                                                 Rules rules, Instant now);
 
     // --- forgotten ---------------------------------------------------------------------------------------------------
     /// Questions that the helper asks: the same until they are answered, so that nobody can choose. For an address
-    /// without a login as well.
+    /// without a login as well: of the same list, as many, and the same after a restart.
     [[nodiscard]] Async<Result<std::vector<std::string>>> reset_questions(mail::Address address, Rules rules);
-    /// All answers right: a one-time password, sessions end, the second factor stays. Else it counts, and says only no.
+    /// All answers right: a one-time password, sessions end, the second factor stays. Else it counts, and says only no;
+    /// after too many it says which case is open. `audit.target`: as whom the helper asked for them.
     [[nodiscard]] Async<Result<ResetAnswer>> reset(mail::Address address, std::map<std::string, std::string> answers,
                                                    Rules rules, AuditRecord audit);
-    /// Takes a lock of the login away.
+    /// The same proof, and the lock of the login is taken away; all else stays.
+    [[nodiscard]] Async<Result<ResetAnswer>> unlock_by_facts(mail::Address address,
+                                                             std::map<std::string, std::string> answers, Rules rules,
+                                                             AuditRecord audit);
+    /// Takes a lock of the login away without any proof: for who looks after this person. False: there was none.
     [[nodiscard]] Async<Result<bool>> unlock(mail::Address address, AuditRecord audit);
+
+    // --- the address outside -----------------------------------------------------------------------------------------
+    /// Makes a code for a person's new address outside, as it stands in their entry; the caller mails it there.
+    /// Nothing: no address waits to be confirmed. Fault (never): too many in that time.
+    [[nodiscard]] Async<Result<std::optional<CodeToMail>>> new_address_code(mail::Address address, Rules rules,
+                                                                            Instant now);
+    /// With the code that was mailed there, told by the person themselves: from now on, or once it has rested, the
+    /// address counts. Who still has to choose a password or set up a factor may do it. Fault (never): refused; not the
+    /// newest code.
+    [[nodiscard]] Async<Result<void>> confirm_address(Credentials given, std::string code, Rules rules, Instant now);
 
     // --- sessions ----------------------------------------------------------------------------------------------------
     /// For a login that was granted just now.

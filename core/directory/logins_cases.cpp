@@ -57,7 +57,7 @@ Result<std::optional<GivenPassword>> carry_out(Database& database, const Case& g
         give_access(database, access, address->key());
     } else {
         auto login = read_login(database, address->key());
-        if (!login) return fault(Retry::never, "there is no login any more");
+        if (!login) return fault(Retry::never, "there is no such login");
         given = give(database, std::move(*login), made, rules, now);
     }
     return given;

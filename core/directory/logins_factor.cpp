@@ -268,11 +268,12 @@ Logins::Async<Result<std::vector<std::string>>> Logins::confirm_mailed(Credentia
     };
     auto looked = co_await impl_->hash<Looked>(std::move(looking));
     if (!looked) co_return std::unexpected(looked.error());
-    std::function<Result<Codes>(Database&)> work = [key = address->key(), who = address->text(), looked = *looked,
-                                                    rules, now](Database& database) -> Result<Codes> {
+    using Taken = std::optional<Codes>;
+    std::function<Result<Taken>(Database&)> work = [key = address->key(), who = address->text(), looked = *looked,
+                                                    rules, now](Database& database) -> Result<Taken> {
         if (!take_mailed_code(database, key, looked.matched, true, rules, now)) {
             append_audit(database, login_record(who, "set_second_factor", who, "failed", now, "wrong mailed code"));
-            return Codes{};
+            return Taken{};
         }
         auto login = read_login(database, key);
         if (!login) return fault(Retry::never, "the login is gone");
@@ -285,12 +286,12 @@ Logins::Async<Result<std::vector<std::string>>> Logins::confirm_mailed(Credentia
         ++login->generation;
         write_login(database, *login);
         append_audit(database, login_record(who, "set_second_factor", who, "done", now, "by mailed codes"));
-        return fresh;
+        return Taken(std::move(fresh));
     };
-    auto done = co_await impl_->write<Codes>(std::move(work));
-    if (done && looked->matched.mailed.empty())
-        co_return fault(Retry::never, "this is not the newest code that was mailed, or its time is over");
-    co_return done;
+    auto done = co_await impl_->write<Taken>(std::move(work));
+    if (!done) co_return std::unexpected(done.error());
+    if (!*done) co_return fault(Retry::never, "this is not the newest code that was mailed, or its time is over");
+    co_return std::move(**done);
 }
 
 }  // namespace postern::directory

@@ -35,6 +35,10 @@ struct Logins::Impl {
         std::function<Result<T>(NoState&)> on_thread = [work = std::move(work)](NoState&) { return work(); };
         return directory.hashers->run<T>(std::move(on_thread));
     }
+
+    /// Whether these are all the answers to what this person is asked, `count` at least. In the same time for all.
+    [[nodiscard]] Async<Result<bool>> answers_are_right(std::string key, std::map<std::string, std::string> answers,
+                                                        std::size_t count);
 };
 
 /// A record of the audit about a login.
@@ -76,6 +80,8 @@ struct Made {
 /// Puts a one-time password in the place of what was; sessions end.
 GivenPassword give(store::Database& database, LoginRow login, const Made& made, const vocabulary::LoginRules& rules,
                    Instant now);
+/// Takes the lock of a login away, and writes it. False: it was not locked.
+bool open_lock(store::Database& database, LoginRow& login, Instant now);
 /// Takes second factors away; sessions end. Fault (never): there is none.
 [[nodiscard]] Result<void> take_factor_away(store::Database& database, const std::string& key);
 

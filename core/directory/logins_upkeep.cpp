@@ -162,6 +162,9 @@ Logins::Async<Result<void>> Logins::forget_what_is_over(Rules rules, Instant now
         database.run("DELETE FROM sessions WHERE begun < ? OR used < ?", now - rules.session_longest,
                      now - rules.session_idle);
         database.run("DELETE FROM mailed_codes WHERE until < ?", now);
+        database.run("DELETE FROM address_codes WHERE until < ?", now);
+        constexpr auto a_year = std::chrono::hours{24 * 365};
+        database.run("DELETE FROM resets_of_nobody WHERE at < ?", now - a_year);
         database.run("DELETE FROM mailed_codes_sent WHERE at < ?", now - rules.mailed_code.at_most.per);
         return Result<void>();
     };

@@ -172,6 +172,15 @@ std::string to_base32(std::string_view bytes)
     return out;
 }
 
+std::string keyed_digest(std::string_view secret, std::string_view text)
+{
+    std::string digest(crypto_generichash_BYTES, '\0');
+    crypto_generichash(reinterpret_cast<unsigned char*>(digest.data()), digest.size(),
+                       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                       reinterpret_cast<const unsigned char*>(secret.data()), secret.size());
+    return digest;
+}
+
 bool equal_secrets(std::string_view a, std::string_view b) noexcept
 {
     return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;

@@ -34,6 +34,8 @@ void pretend_to_verify(std::string_view password) noexcept;
 [[nodiscard]] std::string make_code(std::size_t digits);
 /// `bytes` random bytes.
 [[nodiscard]] std::string random_bytes(std::size_t bytes);
+/// 32 bytes that nobody can tell who has not the secret, which has 32 too.
+[[nodiscard]] std::string keyed_digest(std::string_view secret, std::string_view text);
 /// A memorable fact as it is compared: small letters, single spaces, no punctuation.
 [[nodiscard]] std::string normal_answer(std::string_view answer);
 

@@ -80,7 +80,9 @@ Administration::Async<Result<bool>> Administration::forget(mail::Address address
         left.owner = standing.entry->owner;
         left.function = standing.entry->function;
         write_entry(database, left, audit.actor, audit.at, {});
-        database.run("UPDATE entries SET non_secure_before = '', non_secure_since = 0 WHERE key = ?", key);
+        database.run(
+            "UPDATE entries SET non_secure_before = '', non_secure_since = 0, non_secure_confirmed = 1 WHERE key = ?",
+            key);
         database.run("DELETE FROM members WHERE member = ?", key);
         database.run("INSERT INTO edits(key) VALUES(?)", key);
         database.after_commit([impl] { impl->entries_changed(); });

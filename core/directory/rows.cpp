@@ -60,7 +60,7 @@ DirectoryEntry entry_of(const Query& row)
             .members = {},
             .senders = *senders,
             .named_senders = parse_texts(row.text(12)),
-            .non_secure_history = {row.instant(13), row.string(14)}};
+            .non_secure_history = {row.instant(13), row.string(14), row.flag(15)}};
 }
 
 bool has_members(const DirectoryEntry& entry) noexcept
@@ -91,13 +91,17 @@ void write_members(Database& database, const DirectoryEntry& entry, bool stood)
     }
 }
 
-/// A changed non-secure address rests; one that is changed again while it rests never counted.
+/// A person's new non-secure address waits until they confirm it, and a changed one rests besides; one that is changed
+/// again meanwhile never counted. Desks have no login to confirm it with: their administrator answers for it.
 vocabulary::NonSecureHistory history_of(const DirectoryEntry* before, const DirectoryEntry& after, Instant at,
                                         Duration rests)
 {
-    if (before == nullptr || before->status == EntryStatus::removed) return {};
+    const bool confirmed = after.non_secure.empty() || after.kind != EntryKind::user;
+    if (before == nullptr || before->status == EntryStatus::removed) return {{}, {}, confirmed};
     if (before->non_secure == after.non_secure) return before->non_secure_history;
-    return {at, before->non_secure_at(at, rests)};
+    const auto& counts = before->non_secure_at(at, rests);
+    if (!counts.empty() && counts == after.non_secure) return {};  // taken back
+    return {at, counts, confirmed};
 }
 
 void forget_words(Database& database, const DirectoryEntry& entry)
@@ -112,13 +116,14 @@ StandingEntry read_standing(Database& database, std::string_view key)
 {
     Query row = database.query(
         "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
-        "non_secure, senders, named_senders, non_secure_since, non_secure_before, version, changed, changed_by "
-        "FROM entries WHERE key = ?",
+        "non_secure, senders, named_senders, non_secure_since, non_secure_before, non_secure_confirmed, version, "
+        "changed, "
+        "changed_by FROM entries WHERE key = ?",
         key);
     if (!row.next()) return {};
     auto entry = std::make_shared<DirectoryEntry>(entry_of(row));
     read_members(database, *entry);
-    return {std::move(entry), static_cast<std::uint64_t>(row.integer(15)), row.instant(16), row.string(17)};
+    return {std::move(entry), static_cast<std::uint64_t>(row.integer(16)), row.instant(17), row.string(18)};
 }
 
 DirectoryEntryPtr read_entry(Database& database, std::string_view key)
@@ -131,7 +136,8 @@ void read_organisation(Database& database, std::string_view organisation,
 {
     Query rows = database.query(
         "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
-        "non_secure, senders, named_senders, non_secure_since, non_secure_before FROM entries WHERE organisation = ?",
+        "non_secure, senders, named_senders, non_secure_since, non_secure_before, non_secure_confirmed FROM entries "
+        "WHERE organisation = ?",
         organisation);
     while (rows.next()) {
         auto entry = entry_of(rows);
@@ -177,6 +183,7 @@ void forget_powers(Database& database, const mail::Address& of, const std::strin
     database.run("DELETE FROM sessions WHERE key = ?", key);
     database.run("DELETE FROM mailed_codes WHERE key = ?", key);
     database.run("DELETE FROM mailed_codes_sent WHERE key = ?", key);
+    database.run("DELETE FROM address_codes WHERE key = ?", key);
     database.run(
         "UPDATE entries SET version = version + 1, changed = ?, changed_by = ? "
         "WHERE key IN (SELECT entry FROM members WHERE member = ?)",
@@ -204,20 +211,21 @@ void write_entry(Database& database, const DirectoryEntry& entry, const std::str
     database.run(
         "INSERT INTO entries(key, address, domain, backwards, organisation, kind, status, name, function, owner, "
         "moved_to, ex_directory, details, non_secure, senders, named_senders, non_secure_since, non_secure_before, "
-        "looks, "
+        "non_secure_confirmed, looks, "
         "version, changed, changed_by) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) "
         "ON CONFLICT(key) DO UPDATE SET address = excluded.address, organisation = excluded.organisation, "
         "kind = excluded.kind, status = excluded.status, name = excluded.name, function = excluded.function, "
         "owner = excluded.owner, moved_to = excluded.moved_to, ex_directory = excluded.ex_directory, details = "
         "excluded.details, non_secure = excluded.non_secure, senders = excluded.senders, named_senders = "
         "excluded.named_senders, non_secure_since = excluded.non_secure_since, non_secure_before = "
-        "excluded.non_secure_before, looks = excluded.looks, version = version + 1, changed = excluded.changed, "
+        "excluded.non_secure_before, non_secure_confirmed = excluded.non_secure_confirmed, looks = excluded.looks, "
+        "version = version + 1, changed = excluded.changed, "
         "changed_by = excluded.changed_by",
         key, entry.address.text(), entry.address.domain().key(), Blob{reversed}, entry.organisation,
         vocabulary::name_of(entry.kind), vocabulary::name_of(entry.status), entry.name, entry.function, entry.owner,
         entry.moved_to, entry.ex_directory, print_details(entry), entry.non_secure, vocabulary::name_of(entry.senders),
-        named, history.since, history.before, looks_of(entry.address.local()), at, by);
+        named, history.since, history.before, history.confirmed, looks_of(entry.address.local()), at, by);
     if (has_members(entry) || (before && has_members(*before))) write_members(database, entry, before != nullptr);
     if (entry.status == EntryStatus::removed) return;
     for (const auto& word : words_of(entry))

@@ -8,7 +8,7 @@ namespace {
 
 // entries.backwards is the local part's bytes from last to first: neighbours in its order share their ends, as
 // neighbours by key share their beginnings. Suggestions read both; the partial indexes hold only who may be suggested.
-constexpr std::array<store::Migration, 3> steps{
+constexpr std::array<store::Migration, 4> steps{
     {{1, "entries, remembered answers, record of imports", R"(
 CREATE TABLE entries(
   key          TEXT NOT NULL PRIMARY KEY,
@@ -260,6 +260,30 @@ CREATE TABLE reminders(
 CREATE TABLE done_last(
   what TEXT NOT NULL PRIMARY KEY,
   at   INTEGER NOT NULL
+) WITHOUT ROWID;
+)"},
+     {4, "non-secure addresses are confirmed; resets asked for by names that nobody has", R"(
+-- Those that stood before were in use.
+ALTER TABLE entries ADD COLUMN non_secure_confirmed INTEGER NOT NULL DEFAULT 1;
+-- The newest code that was mailed to a person's new address outside, as a hash.
+CREATE TABLE address_codes(
+  key     TEXT NOT NULL PRIMARY KEY,
+  address TEXT NOT NULL,
+  code    TEXT NOT NULL,
+  until   INTEGER NOT NULL,
+  wrong   INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- Wrong answers for who has no login are counted like everybody's, or the counting would tell. Zero: never answered.
+CREATE TABLE resets_of_nobody(
+  key    TEXT NOT NULL PRIMARY KEY,
+  wrong  INTEGER NOT NULL DEFAULT 0,
+  locked INTEGER NOT NULL DEFAULT 0,
+  at     INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE secrets(
+  name  TEXT NOT NULL PRIMARY KEY,
+  value BLOB NOT NULL
 ) WITHOUT ROWID;
 )"}}};
 

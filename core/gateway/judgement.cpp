@@ -93,8 +93,19 @@ boost::asio::awaitable<Result<Judged>> Judgement::judge(const Transaction& trans
         group_ = std::move(*group);
         if (group_ && group_->refusal) co_return std::unexpected(*group_->refusal);
     }
+    const auto& community = transaction.policy().community();
+    const auto receipts = transform::receipts_outside(header, transaction.organisation, community.suffix.text());
+    if (!receipts.empty() && community.outside_receipts == policy::Community::OutsideReceipts::refuse)
+        co_return fault(Retry::never, "it asks for a receipt outside: " + receipts.front())
+            .tell_peer(50, {7, 1},
+                       fmt::format("{} asks for a receipt outside this community, where none may go; ask for it at an "
+                                   "address of {}",
+                                   receipts.front(), transaction.organisation->name));
     auto decided = co_await judge_recipients(transaction, header, std::move(content), token, judged);
     if (!decided) co_return std::unexpected(decided.error());
+    for (const auto& receipt : receipts)
+        for (auto& recipient : judged.recipients)
+            Verdicts::annotate(recipient, "taken out, since it asks for a receipt outside: " + receipt);
     co_return judged;
 }
 

@@ -164,7 +164,12 @@ ListCopies::Async<Result<ListCopy>> ListCopies::make(GenerationPtr generation,
         // A long list takes its turns with other mail of this thread.
         if (++at_once % decided_at_once == 0) co_await boost::asio::post(boost::asio::use_awaitable);
         auto whose = inside_form(transaction->policy(), member.own);
-        if (decided.seen.contains(whose.key())) continue;
+        if (decided.seen.contains(whose.key())) {
+            // They have it another way, and are counted all the same: or who names somebody beside the list could tell
+            // from the number whether they are on it.
+            ++copy.members;
+            continue;
+        }
         auto done = co_await decide(*transaction, member, std::move(whose), view, decided, copy);
         if (!done) co_return std::unexpected(done.error());
     }

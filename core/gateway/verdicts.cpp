@@ -76,6 +76,18 @@ std::string decision_text(const PlannedRecipient& planned, const ContentDecision
     return json::serialize(object);
 }
 
+std::string with_note(const std::string& decision, std::string_view verdict, const std::string& note)
+{
+    boost::system::error_code malformed;
+    auto value = decision.empty() ? json::value(json::object{{"verdict", std::string(verdict)}})
+                                  : json::parse(decision, malformed);
+    if (malformed || !value.is_object()) return decision;
+    auto& notes = value.get_object()["notes"];
+    if (!notes.is_array()) notes = json::array{};
+    notes.get_array().emplace_back(printable(note, 1000));
+    return json::serialize(value);
+}
+
 std::string with_verdict(const std::string& decision, std::string_view verdict)
 {
     boost::system::error_code malformed;
@@ -308,6 +320,11 @@ Verdicts::Async<void> Verdicts::redirect(const Transaction& transaction, Outcome
     planned.record.last_reply = fmt::format("redirected to {} by {}", to.text(), last_rule(from.content));
     planned.record.decision = decision_text(planned, from.content, {});
     ++sources_.metrics.recipients_redirected;
+}
+
+void Verdicts::annotate(PlannedRecipient& recipient, const std::string& note)
+{
+    recipient.record.decision = with_note(recipient.record.decision, name_of(recipient), note);
 }
 
 void Verdicts::settle_redirects(Decided& decided)

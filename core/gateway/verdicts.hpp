@@ -81,6 +81,9 @@ public:
     /// recipients to each other make it vanish.
     static void settle_redirects(Decided& decided);
 
+    /// Something to read in the ledger of what was done to the message for this recipient, beside what rules noted.
+    static void annotate(PlannedRecipient& recipient, const std::string& note);
+
     /// A recipient that was refused or put off before its content was looked at.
     [[nodiscard]] static PlannedRecipient turned_away(const AcceptedRecipient& recipient, Fault fault);
 

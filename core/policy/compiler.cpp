@@ -210,6 +210,8 @@ Community community_of(const CommunityPart& part)
     if (part.operator_address) community.operator_address = *part.operator_address;
     community.redirects = part.carry_redirects ? Community::Redirects::carry : Community::Redirects::refuse;
     community.redirect_hops = part.redirect_hops;
+    using Receipts = Community::OutsideReceipts;
+    community.outside_receipts = part.refuse_outside_receipts ? Receipts::refuse : Receipts::strip;
     return community;
 }
 

@@ -228,7 +228,13 @@ Shape routing_shape()
                meaning({{"carry", "It goes on, with the redirecting person as its sender."},
                         {"refuse", "It is refused; both are told."}}),
                "Mail that a member's person redirects to another; refuse where absent."},
-              {"redirect_hops", count(1, 50), "Redirects of one message that are carried; 5 where absent."}}),
+              {"redirect_hops", count(1, 50), "Redirects of one message that are carried; 5 where absent."},
+              {"outside_receipts",
+               meaning({{"strip", "The request is taken out, and `postern trace` says so."},
+                        {"refuse", "The message is refused."}}),
+               "Mail that asks its readers for a receipt to an address outside (Disposition-Notification-To, "
+               "Return-Receipt-To, X-Confirm-Reading-To): a reader's program would send it past the service. strip "
+               "where absent."}}),
          "The community as a whole.", required},
         {"routes",
          list(rule(Stage::recipient, "Which recipients. Mail leaves the members only as origin: alert. Required.", {},
@@ -369,8 +375,12 @@ Shape logins_shape()
           "A second factor for who has no authenticator program. Where absent there is none by mail."},
          {"reset",
           map({{"facts", count(1, 10), "That the helpdesk must have answered; 2 where absent."},
-               {"wrong_answers", count(1, 20), "Then the reset is locked, and a case opened; 3 where absent."}}),
-          "When the helpdesk may reset a password."},
+               {"wrong_answers", count(1, 20), "Then the reset is locked, and a case opened; 3 where absent."},
+               {"questions", list(simple(Form::text)),
+                "What people choose from, at least one more than `facts`; eight usual ones where absent. Names that "
+                "nobody has are asked them too, so that nothing tells who has a login: people make up none of their "
+                "own, and answers to former questions are asked for until they are given anew."}}),
+          "When the helpdesk may reset a password, or take the lock of a login away."},
          {"session",
           {.form = Form::either,
            .items = {simple(Form::duration),

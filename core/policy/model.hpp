@@ -57,6 +57,7 @@ struct CommunityPart {
     Place operator_place;
     bool carry_redirects = false;
     unsigned redirect_hops = 5;
+    bool refuse_outside_receipts = false;
 };
 
 struct RouteRule : Rule {

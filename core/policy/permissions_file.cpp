@@ -91,7 +91,28 @@ vocabulary::AuditRules read_audit(const Values& map)
     return rules;
 }
 
-vocabulary::LoginRules read_logins(const Values& map, const std::filesystem::path& directory,
+/// Questions are shown to helpers and kept as keys of answers, so each has one spelling.
+std::vector<std::string> read_questions(Source& source, const Values& reset, std::size_t facts)
+{
+    std::vector<std::string> questions;
+    for (const auto& item : reset.items("questions")) {
+        const std::string question(trim(item.text));
+        const bool twice =
+            std::ranges::any_of(questions, [&](const std::string& one) { return iequals(one, question); });
+        if (question.size() < 5 || question.size() > 200 || printable(question) != question)
+            source.error(item.place, "a question has 5 to 200 characters, all of them printable", "shorten it");
+        if (twice)
+            source.error(item.place, fmt::format("\"{}\" stands twice", printable(question, 200)), "take one out");
+        questions.push_back(question);
+    }
+    if (questions.size() < facts + 1)
+        source.error(reset.place("questions"),
+                     fmt::format("{} questions are too few where {} are asked", questions.size(), facts),
+                     fmt::format("name at least {}, so that not always the same are asked", facts + 1));
+    return questions;
+}
+
+vocabulary::LoginRules read_logins(Source& source, const Values& map, const std::filesystem::path& directory,
                                    std::vector<NamedFile>& named_files)
 {
     vocabulary::LoginRules rules;
@@ -109,6 +130,12 @@ vocabulary::LoginRules read_logins(const Values& map, const std::filesystem::pat
     rules.mailed_code = read_mailed_code(map.map("mailed_code"));
     rules.reset_facts = map.map("reset").small("facts", rules.reset_facts);
     rules.reset_wrong = map.map("reset").small("wrong_answers", rules.reset_wrong);
+    if (map.map("reset").has("questions"))
+        rules.reset_questions = read_questions(source, map.map("reset"), rules.reset_facts);
+    else if (rules.reset_questions.size() < rules.reset_facts + 1)
+        source.error(map.map("reset").place("facts"),
+                     fmt::format("{} facts are more than the usual questions allow", rules.reset_facts),
+                     fmt::format("name at least {} questions of your own: questions: [...]", rules.reset_facts + 1));
     const auto session = map.map("session");
     rules.session_longest = session.duration("longest", map.duration("session", rules.session_longest));
     rules.session_idle = std::min(session.duration("idle", rules.session_idle), rules.session_longest);
@@ -131,7 +158,7 @@ PermissionsFile read_permissions_file(Source& source, const YamlNode& tree, cons
     file.look_alikes_asked = top.text("look_alikes") == "ask";
     file.powers = read_powers(source, top);
     file.audit = read_audit(top.map("audit"));
-    file.logins = read_logins(top.map("logins"), directory, file.named_files);
+    file.logins = read_logins(source, top.map("logins"), directory, file.named_files);
     for (const auto& item : top.map("logins").map("second_factor").items("organisations"))
         file.factor_organisations.push_back({item.text, item.place});
     return file;

@@ -16,6 +16,7 @@ CommunityPart read_community(Source& source, const Values& map)
     community.operator_place = map.place("operator");
     community.carry_redirects = map.text("redirects") == "carry";
     community.redirect_hops = map.small("redirect_hops", community.redirect_hops);
+    community.refuse_outside_receipts = map.text("outside_receipts") == "refuse";
     if (community.suffix && community.suffix->text().find('.') == std::string::npos)
         source.error(community.suffix_place,
                      fmt::format("the suffix \"{}\" is a single label", community.suffix->text()),

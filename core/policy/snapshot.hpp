@@ -31,6 +31,8 @@ struct Community {
     mail::Address operator_address;  ///< who answers for the service
     enum class Redirects { carry, refuse } redirects = Redirects::refuse;
     unsigned redirect_hops = 5;  ///< then 5.4.6
+    /// Mail that asks its readers for a receipt to an address outside.
+    enum class OutsideReceipts { strip, refuse } outside_receipts = OutsideReceipts::strip;
 };
 
 /// Whose domain it is, and in which of its two forms.

@@ -30,6 +30,15 @@ void tell_login_locked(Alarms& alarms, const LoginOwner& owner, std::optional<In
                 fields_of(owner));
 }
 
+void tell_login_unlocked(Alarms& alarms, const LoginOwner& owner, const std::string& how)
+{
+    alarms.tell(EventId::login_unlocked, owner.user,
+                fmt::format("The login of {} was locked, and was opened again {}; the password stays. If nobody did "
+                            "this for you, tell the helpdesk at once",
+                            owner.user, how),
+                fields_of(owner));
+}
+
 std::optional<vocabulary::Threshold> password_step(const std::vector<vocabulary::Threshold>& steps, Instant ends,
                                                    Instant now, const std::string& told)
 {
@@ -84,8 +93,9 @@ void tell_second_factor_reset(Alarms& alarms, const LoginOwner& owner)
 void tell_non_secure_changed(Alarms& alarms, const LoginOwner& owner, Instant rests_until)
 {
     alarms.tell(EventId::non_secure_changed, owner.user,
-                fmt::format("The address outside the service of {} was changed. The new one counts from {} on; until "
-                            "then nothing is sent there",
+                fmt::format("The address outside the service of {} was changed. The new one counts when it has been "
+                            "confirmed with the code that was mailed there, and not before {}; until then nothing "
+                            "else is sent there",
                             owner.user, to_iso8601(rests_until)),
                 fields_of(owner));
 }

@@ -22,6 +22,8 @@ struct LoginOwner {
 
 /// Wrong passwords locked a login. `until`: when it opens by itself; nothing: when somebody unlocks it.
 void tell_login_locked(Alarms& alarms, const LoginOwner& owner, std::optional<Instant> until);
+/// Somebody took that lock away. `how` ends the sentence: "after known facts were confirmed".
+void tell_login_unlocked(Alarms& alarms, const LoginOwner& owner, const std::string& how);
 
 /// The step at which a user is to be told now that a password ends at `ends`: the shortest of `steps`
 /// (AlertPolicy::thresholds of password_expiring) that has begun. Nothing: none has, the password has ended, or `told`
@@ -33,7 +35,8 @@ void tell_login_idle(Alarms& alarms, const LoginOwner& owner, const vocabulary::
 /// Somebody got a one-time password, or had their second factor taken away.
 void tell_password_reset(Alarms& alarms, const LoginOwner& owner, const std::string& how);
 void tell_second_factor_reset(Alarms& alarms, const LoginOwner& owner);
-/// `owner.non_secure` is the address that counted until now; `rests_until`: when the new one counts.
+/// `owner.non_secure` is the address that counted until now; `rests_until`: when the new one counts at the earliest, if
+/// its owner has confirmed it.
 void tell_non_secure_changed(Alarms& alarms, const LoginOwner& owner, Instant rests_until);
 /// `owner`: of the mailbox. `until`: nothing where it is for good; `ended`: it is over.
 void tell_exceptional_access(Alarms& alarms, const LoginOwner& owner, const std::string& who,

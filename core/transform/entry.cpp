@@ -16,7 +16,7 @@ namespace postern::transform {
 namespace {
 
 /// What becomes of a field at the door.
-enum class Treatment { keep, drop, map_addresses, judge_results, untag, date, message_id };
+enum class Treatment { keep, drop, map_addresses, receipt, judge_results, untag, date, message_id };
 
 constexpr std::array<std::pair<std::string_view, Treatment>, 22> treatments{{
     {"To", Treatment::map_addresses},
@@ -34,9 +34,9 @@ constexpr std::array<std::pair<std::string_view, Treatment>, 22> treatments{{
     {"Resent-Reply-To", Treatment::map_addresses},
     {"Mail-Followup-To", Treatment::map_addresses},
     {"Mail-Reply-To", Treatment::map_addresses},
-    {"Disposition-Notification-To", Treatment::map_addresses},
-    {"Return-Receipt-To", Treatment::map_addresses},
-    {"X-Confirm-Reading-To", Treatment::map_addresses},
+    {"Disposition-Notification-To", Treatment::receipt},
+    {"Return-Receipt-To", Treatment::receipt},
+    {"X-Confirm-Reading-To", Treatment::receipt},
     {"Bcc", Treatment::drop},
     {"Resent-Bcc", Treatment::drop},
     {"Return-Path", Treatment::drop},
@@ -97,6 +97,25 @@ bool is_in_our_name(std::string_view results, const EntryFacts& facts)
     return id.empty() || iequals(id, facts.node) || iequals(id, facts.suffix);
 }
 
+bool is_at_or_below(const mail::Domain& domain, std::string_view suffix)
+{
+    const std::string key = to_lower(suffix);
+    return domain.key() == key || domain.is_below(key);
+}
+
+/// Whether a receipt would go to anybody outside; so would one to what can't be read, as far as we know. Domains of
+/// `sender` become inside ones.
+bool asks_outside(std::string_view value, const vocabulary::Organisation* sender, std::string_view suffix)
+{
+    const auto list = mail::find_addresses(value);
+    if (list.malformed || list.places.empty()) return true;
+    return std::ranges::any_of(list.places, [&](const mail::AddressPlace& place) {
+        const auto& domain = place.address.domain();
+        if (is_at_or_below(domain, suffix)) return false;
+        return sender == nullptr || inside_text(domain, *sender).empty();
+    });
+}
+
 void untag(mail::HeaderEditor& editor, std::size_t index, const EntryFacts& facts)
 {
     for (const std::string& prefix : facts.prefixes_removed_on_entry)
@@ -155,6 +174,10 @@ mail::HeaderEditor on_entry(std::string_view content, const mail::Header& header
             case Treatment::map_addresses:
                 if (facts.sender != nullptr) rewrite_addresses(editor, i, *facts.sender, inside_text);
                 break;
+            case Treatment::receipt:
+                if (facts.sender != nullptr) rewrite_addresses(editor, i, *facts.sender, inside_text);
+                if (asks_outside(editor.value(i), nullptr, facts.suffix)) editor.remove(i);
+                break;
             case Treatment::judge_results:
                 if (is_in_our_name(editor.value(i), facts)) editor.remove(i);
                 break;
@@ -177,6 +200,20 @@ mail::HeaderEditor on_entry(std::string_view content, const mail::Header& header
     if (!has_message_id) editor.append("Message-ID", fmt::format("<{}@{}>", facts.message_id, facts.node));
     editor.prepend("Received", received(facts));
     return editor;
+}
+
+std::vector<std::string> receipts_outside(const mail::Header& header, const vocabulary::Organisation* sender,
+                                          std::string_view suffix)
+{
+    std::vector<std::string> found;
+    for (const auto& field : header.fields()) {
+        const auto known =
+            std::ranges::find_if(treatments, [&](const auto& entry) { return iequals(entry.first, field.name); });
+        if (known == treatments.end() || known->second != Treatment::receipt) continue;
+        if (asks_outside(field.value, sender, suffix))
+            found.push_back(fmt::format("{}: {}", known->first, printable(trim(field.value), 200)));
+    }
+    return found;
 }
 
 namespace {

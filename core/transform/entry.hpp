@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace postern::transform {
 
@@ -42,6 +43,7 @@ struct EntryFacts {
 
 /// The edits that all deliveries of the message share. `content` must outlive the editor.
 ///
+/// What asks for a receipt to an address outside the community goes: a reader's program would send it past us.
 /// Addresses of the sender's own domains get their secure domain in From, Sender, Reply-To, To, Cc, their Resent-
 /// forms, Mail-Followup-To and what asks for receipts (Disposition-Notification-To, Return-Receipt-To,
 /// X-Confirm-Reading-To): only the domain's bytes change. Bcc, Resent-Bcc, Return-Path, every Postern- field, the
@@ -50,6 +52,12 @@ struct EntryFacts {
 /// (RFC 5321 section 4.4; "with" as in RFC 3848 and RFC 6531).
 [[nodiscard]] mail::HeaderEditor on_entry(std::string_view content, const mail::Header& header,
                                           const EntryFacts& facts);
+
+/// The fields that on_entry() takes out since they ask for a receipt to an address outside, as they were: "Name:
+/// value".
+[[nodiscard]] std::vector<std::string> receipts_outside(const mail::Header& header,
+                                                        const vocabulary::Organisation* sender,
+                                                        std::string_view suffix);
 
 /// Whether From: names exactly one address, outside of any group, of the organisation's domains in either form.
 /// Fault: never, 5.7.1, with a text that says what to change.

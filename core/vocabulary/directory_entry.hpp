@@ -40,11 +40,12 @@ struct EntryMember {
     friend bool operator==(const EntryMember&, const EntryMember&) = default;
 };
 
-/// Until a changed non-secure address has rested, the one before it counts. No part of what an entry declares: entries
-/// that differ in it alone are equal.
+/// Until its owner has confirmed a new non-secure address, and a changed one has rested, the one before it counts. No
+/// part of what an entry declares: entries that differ in it alone are equal.
 struct NonSecureHistory {
-    Instant since{};     ///< of the last change; zero: it stood from the beginning
-    std::string before;  ///< what counted when it was changed; may be empty
+    Instant since{};        ///< of the last change; zero: it stood from the beginning
+    std::string before;     ///< what counted when it was changed; may be empty
+    bool confirmed = true;  ///< its owner, logged in, told the code that was mailed there
     friend bool operator==(const NonSecureHistory&, const NonSecureHistory&) { return true; }
 };
 
@@ -70,7 +71,8 @@ struct DirectoryEntry {
     /// The address outside that counts at that time, where a changed one rests so long; empty: none.
     [[nodiscard]] const std::string& non_secure_at(Instant at, Duration rests) const noexcept
     {
-        return at < non_secure_history.since + rests ? non_secure_history.before : non_secure;
+        const bool rested = at >= non_secure_history.since + rests;
+        return non_secure_history.confirmed && rested ? non_secure : non_secure_history.before;
     }
 
     friend bool operator==(const DirectoryEntry&, const DirectoryEntry&) = default;

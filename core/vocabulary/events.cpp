@@ -132,6 +132,8 @@ constexpr std::array table{
           "Somebody announced a maintenance window, or the policy declares a new one."),
     plain(EventId::login_lockout, "login_lockout", warning, "", login, "A login was locked", sign_in,
           "Wrong passwords locked a login."),
+    plain(EventId::login_unlocked, "login_unlocked", notice, "", login, "Your login was opened again", not_you,
+          "Somebody took the lock of a user's login away; the password stays."),
     before_the_end(EventId::password_expiring, "password_expiring", "password_expires_in", "7 days", password,
                    "Your password is about to expire", "Sign in to the secure service and choose a new password.",
                    "A user's password ends within this time."),

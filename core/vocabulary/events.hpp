@@ -39,6 +39,7 @@ enum class EventId : std::uint8_t {
     bounce_storm,
     maintenance_announced,
     login_lockout,
+    login_unlocked,
     password_expiring,
     login_idle,
     password_reset,

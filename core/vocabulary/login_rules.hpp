@@ -37,6 +37,9 @@ struct MailedCodeRule {
     Rate at_most{5, std::chrono::hours{1}};  ///< codes for one login
 };
 
+/// What people are asked for where permissions.yaml names no questions.
+[[nodiscard]] std::vector<std::string> usual_reset_questions();
+
 struct LoginRules {
     unsigned password_length = 12;         ///< characters, at least
     std::optional<Duration> password_age;  ///< then it must be changed; absent: it never runs out
@@ -52,6 +55,9 @@ struct LoginRules {
     MailedCodeRule mailed_code;
     unsigned reset_facts = 2;  ///< that the helpdesk must confirm
     unsigned reset_wrong = 3;  ///< sets of answers, then the reset is locked and a case opened
+    /// What people choose from, at least one more than reset_facts. Who does not exist is asked for some of them too,
+    /// which is why nobody makes up questions of their own.
+    std::vector<std::string> reset_questions = usual_reset_questions();
     Duration session_longest = std::chrono::hours{8};
     Duration session_idle = std::chrono::hours{1};       ///< without a request
     Duration non_secure_rests = std::chrono::hours{48};  ///< a changed address outside, before it counts
