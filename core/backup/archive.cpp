@@ -157,8 +157,7 @@ private:
         std::array<unsigned char, 4> length{};
         if (auto got = sealed_.read(reinterpret_cast<char*>(length.data()), length.size()); !got)  // NOLINT
             return std::unexpected(got.error());
-        const std::size_t size =
-            length[0] | length[1] << 8 | length[2] << 16 | static_cast<std::size_t>(length[3]) << 24;
+        const std::size_t size = number_of(length);
         if (size == 0 || size > longest_front)
             return std::unexpected(damaged(file_, "is damaged: an entry has no name"));
         std::string text(size, '\0');

@@ -254,7 +254,7 @@ struct SealedReader::State {
         std::array<unsigned char, 4> front;
         auto taken = take(reinterpret_cast<char*>(front.data()), front.size());  // NOLINT
         if (!taken) return std::unexpected(taken.error());
-        const std::size_t length = front[0] | front[1] << 8 | front[2] << 16 | static_cast<std::size_t>(front[3]) << 24;
+        const std::size_t length = number_of(front);
         if (length > piece_size + overhead || (length > 0 && length < overhead))
             return std::unexpected(damaged(path, "is damaged: a piece of it has no possible length"));
         std::string sealed(length, '\0');

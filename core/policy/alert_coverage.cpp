@@ -68,7 +68,7 @@ std::string written(const vocabulary::EventInfo& event)
 Place place_of_rules(std::string_view yaml)
 {
     constexpr std::string_view key = "alerts";
-    std::size_t line = 1;
+    std::uint32_t line = 1;
     for (std::size_t at = 0; at < yaml.size(); ++line) {
         if (yaml.substr(at).starts_with("alerts:")) return {line, 1, key.size()};
         const auto end = yaml.find('\n', at);

@@ -1,3 +1,6 @@
+#include "policy/permissions_file.hpp"
+
+#include "base/text.hpp"
 #include "policy/keys.hpp"
 #include "policy/readers.hpp"
 
@@ -159,6 +162,7 @@ PermissionsFile read_permissions_file(Source& source, const YamlNode& tree, cons
     file.powers = read_powers(source, top);
     file.audit = read_audit(top.map("audit"));
     file.logins = read_logins(source, top.map("logins"), directory, file.named_files);
+    if (const auto ledger = top.map("ledger"); ledger.has("keep")) file.ledger.keep = ledger.duration("keep", {});
     for (const auto& item : top.map("logins").map("second_factor").items("organisations"))
         file.factor_organisations.push_back({item.text, item.place});
     return file;
