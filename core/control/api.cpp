@@ -246,16 +246,20 @@ Api::Answer Api::trace(Request request)
         if (!permitted) co_return denied(permitted.error(), request);
         filter->limit = std::max<std::size_t>(limit, 1000);
     }
+    const bool asks_for_one = !filter->id.empty();
     auto traces = co_await services_.store.trace(std::move(*filter));
     if (!traces) co_return unavailable(traces.error(), request);
     if (!sees_all) {
         std::erase_if(*traces, [&](store::Trace& trace) { return !leave_own(permits_, request, to, trace); });
         if (traces->size() > limit) traces->resize(limit);
     }
+    // A search that finds nothing is an answer to a program; a message that isn't there is not.
+    if (traces->empty() && (request.wants_text || asks_for_one))
+        co_return Response::error(404, "no message was found", request.wants_text);
     if (request.wants_text) {
         std::string text;
         for (const auto& found : *traces) text += (text.empty() ? "" : "\n") + ledger::trace_text(found);
-        co_return text.empty() ? Response::error(404, "no message was found", true) : Response::text(std::move(text));
+        co_return Response::text(std::move(text));
     }
     json::array all;
     for (const auto& found : *traces) all.push_back(ledger::trace_json(found));

@@ -2,14 +2,16 @@
 
 #include "base/text.hpp"
 #include "mail/file_name.hpp"
+#include "scan/decompressed.hpp"
+#include "scan/unread_archives.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -19,25 +21,14 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 using vocabulary::PartInspection;
-using Reason = std::string_view;  ///< why a look ended early; empty: it did not
 
 constexpr std::size_t longest_name = 255;
 constexpr std::size_t longest_of_nothing = 300;         ///< bytes of an empty file, compressed, with its name
 constexpr std::uint64_t most_of_a_document = 32 << 20;  ///< within an archive; of a larger one nothing is said
 
-struct ReadFree {
-    void operator()(archive* handle) const noexcept { archive_read_free(handle); }
-};
-using Reading = std::unique_ptr<archive, ReadFree>;
-
 bool holds(std::string_view bytes, std::string_view what)
 {
     return memmem(bytes.data(), bytes.size(), what.data(), what.size()) != nullptr;
-}
-
-bool is_late(const ArchiveLimits& limits)
-{
-    return std::chrono::steady_clock::now() >= limits.until;
 }
 
 std::string member_name(archive_entry* entry)
@@ -66,6 +57,14 @@ Reading archive_reader()
     return reading;
 }
 
+// A zip as programs see it that don't look into its directory.
+Reading local_zip_reader()
+{
+    Reading reading(archive_read_new());
+    archive_read_support_format_zip_streamable(reading.get());
+    return reading;
+}
+
 bool says_encrypted(archive* handle)
 {
     const char* text = archive_error_string(handle);
@@ -80,80 +79,10 @@ void note_end(archive* handle, PartInspection& part)
     (part.encrypted || says_encrypted(handle) ? part.encrypted : part.broken) = true;
 }
 
-// The bytes behind a compression filter (gzip, xz), as a format's reader gets them. libarchive may look for its next
-// header through all of them within one call, so here is where they are counted and the time is looked at.
-class Decompressed {
-public:
-    Decompressed(std::string_view bytes, const ArchiveLimits& limits)
-        : raw_(archive_read_new()), limits_(limits), left_(limits.unpacked)
-    {
-        archive_read_support_filter_all(raw_.get());
-        archive_read_support_format_raw(raw_.get());
-        archive_entry* entry = nullptr;
-        failed_ = archive_read_open_memory(raw_.get(), bytes.data(), bytes.size()) != ARCHIVE_OK ||
-                  archive_read_next_header(raw_.get(), &entry) < ARCHIVE_WARN;
-        for (int i = 0; i < archive_filter_count(raw_.get()); ++i) {
-            const int code = archive_filter_code(raw_.get(), i);
-            if (code == ARCHIVE_FILTER_NONE) continue;
-            filtered_ = true;
-            if (code != ARCHIVE_FILTER_RPM && code != ARCHIVE_FILTER_UU) ++compressions_;
-        }
-    }
-
-    [[nodiscard]] archive* handle() const noexcept { return raw_.get(); }
-    [[nodiscard]] bool failed() const noexcept { return failed_; }
-    [[nodiscard]] bool is_filtered() const noexcept { return filtered_; }
-    /// How often it is compressed: each time may make a thousand bytes of one.
-    [[nodiscard]] unsigned compressions() const noexcept { return compressions_; }
-    [[nodiscard]] Reason ended() const noexcept { return ended_; }
-    [[nodiscard]] bool broken() const noexcept { return broken_; }
-    [[nodiscard]] std::uint64_t left() const noexcept { return left_; }
-
-    static la_ssize_t read(archive* handle, void* self, const void** buffer)
-    {
-        return static_cast<Decompressed*>(self)->next(handle, buffer);
-    }
-
-private:
-    la_ssize_t next(archive* asking, const void** buffer)
-    {
-        std::size_t size = 0;
-        while (size == 0) {
-            if (is_late(limits_)) return stop(asking, "time");
-            la_int64_t offset = 0;
-            const int result = archive_read_data_block(raw_.get(), buffer, &size, &offset);
-            if (result == ARCHIVE_EOF) return 0;
-            if (result < ARCHIVE_WARN) {
-                broken_ = true;
-                return stop(asking, {});
-            }
-        }
-        if (size > left_) return stop(asking, "size");
-        left_ -= size;
-        return static_cast<la_ssize_t>(size);
-    }
-
-    la_ssize_t stop(archive* asking, Reason why)
-    {
-        ended_ = why;
-        archive_set_error(asking, EIO, "its compressed bytes were not read to the end");
-        return ARCHIVE_FATAL;
-    }
-
-    Reading raw_;
-    const ArchiveLimits& limits_;
-    std::uint64_t left_;
-    Reason ended_;
-    unsigned compressions_ = 0;
-    bool filtered_ = false;
-    bool failed_ = false;
-    bool broken_ = false;
-};
-
 constexpr std::array archive_marks{
     "PK\x03\x04"sv,    "7z\xbc\xaf\x27\x1c"sv, "Rar!\x1a\x07"sv, "\x1f\x8b\x08"sv,     "BZh"sv,
     "\xfd\x37zXZ\0"sv, "MSCF\0\0\0\0"sv,       "xar!"sv,         "\x28\xb5\x2f\xfd"sv, "LZIP"sv,
-    "0707"sv,          "!<arch>\n"sv};
+    "0707"sv,          "!<arch>\n"sv,          "\x1f\x9d"sv,     "\x04\x22\x4d\x18"sv};
 constexpr std::array document_marks{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, "%PDF"sv};
 /// OpenDocument says here which of its files are encrypted.
 constexpr std::string_view manifest = "META-INF/manifest.xml";
@@ -200,7 +129,7 @@ public:
     {
         if (bytes.empty()) return {};
         Decompressed stream(bytes, limits_);
-        if (stream.compressions() > 1) return limits_.names ? Reason("depth") : Reason();
+        if (stream.compressions() > 1) return limits_.names || stream.is_unread() ? Reason("depth") : Reason();
         if (stream.failed()) {
             // libarchive calls what it can't unpack at all no archive; so are other files that look compressed by
             // chance.
@@ -211,6 +140,7 @@ public:
             return {};
         }
         if (!stream.is_filtered()) return look_in_memory(bytes);
+        if (stream.is_unread() && limits_.show_unread) return look_behind(stream);
         const auto ended = look_in_stream(stream);
         limits_.unpacked = std::min(limits_.unpacked, stream.left());
         return ended;
@@ -223,8 +153,57 @@ private:
 
     Reason look_in_memory(std::string_view bytes)
     {
-        const auto ended = walk_memory(bytes, Walk::names);
-        return ended.empty() && is_zip_ ? walk_memory(bytes, Walk::contents) : ended;
+        unread_ = limits_.show_unread && is_unread_zip(bytes);
+        const auto before = part_.members.size();
+        auto ended = walk_memory(bytes, Walk::names);
+        if (!ended.empty() || !is_zip_) return ended;
+        if (limits_.names) ended = add_local_names(bytes, before);
+        return ended.empty() ? walk_memory(bytes, Walk::contents) : ended;
+    }
+
+    /// Each file of a zip has its name twice, and programs differ about which they go by. What breaks here is no
+    /// news: the directory has been read.
+    Reason add_local_names(std::string_view bytes, std::size_t first)
+    {
+        using Difference = std::vector<std::string>::difference_type;
+        const std::set<std::string> known(part_.members.begin() + static_cast<Difference>(first), part_.members.end());
+        const auto reading = local_zip_reader();
+        archive* handle = reading.get();
+        if (archive_read_open_memory(handle, bytes.data(), bytes.size()) != ARCHIVE_OK) return {};
+        auto left = limits_.unpacked;
+        for (archive_entry* entry = nullptr; archive_read_next_header(handle, &entry) >= ARCHIVE_WARN;) {
+            if (is_late(limits_)) return "time";
+            const auto name = member_name(entry);
+            if (!known.contains(name) && !note_member(entry, name)) return "files";
+            if (archive_entry_size_is_set(entry)) continue;
+            if (const auto ended = pass_over(handle, left); !ended.empty()) return ended;
+        }
+        return {};
+    }
+
+    /// A file whose end is found by unpacking it.
+    Reason pass_over(archive* handle, std::uint64_t& left) const
+    {
+        const void* data = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        while (archive_read_data_block(handle, &data, &size, &offset) == ARCHIVE_OK) {
+            if (is_late(limits_)) return "time";
+            if (size > left) return "size";
+            left -= size;
+        }
+        return {};
+    }
+
+    Reason look_behind(Decompressed& stream)
+    {
+        const auto plain = stream.whole(room());
+        if (stream.broken()) part_.broken = true;
+        if (!stream.ended().empty()) return stream.ended();
+        limits_.unpacked -= plain.size();
+        limits_.show_unread(plain);
+        look_into_document(plain, part_);
+        return look_deeper(plain);
     }
 
     Reason walk_memory(std::string_view bytes, Walk kind)
@@ -266,7 +245,10 @@ private:
             if (result < ARCHIVE_WARN) return end_of(handle, stream);
             const auto name = member_name(entry);
             if (kind != Walk::contents && !note_member(entry, name)) return "files";
-            is_zip_ = kind == Walk::names && (archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+            const int format = archive_format(handle) & ARCHIVE_FORMAT_BASE_MASK;
+            is_zip_ = kind == Walk::names && format == ARCHIVE_FORMAT_ZIP;
+            const bool blind = kind == Walk::stream && format == ARCHIVE_FORMAT_ZIP;  // its directory is not seen
+            if (limits_.show_unread && (blind || is_unread_format(format))) unread_ = true;
             if (is_zip_ || (kind == Walk::contents && archive_entry_is_encrypted(entry)))
                 result = archive_read_data_skip(handle);
             else if (const auto ended = open_member(handle, name, kind == Walk::contents, result); !ended.empty())
@@ -307,17 +289,16 @@ private:
             if (first) worth = worth_of(block, name);
             if (worth == Worth::document && held.size() + size > std::min<std::uint64_t>(room(), most_of_a_document))
                 worth = Worth::nothing;
-            if (worth == Worth::archive && held.size() + size > limits_.held) {
-                if (limits_.names) return "size";
-                worth = Worth::nothing;
-            }
-            if (worth == Worth::nothing && jumps) {
+            const bool too_large = held.size() + size > limits_.held;
+            if (too_large && (unread_ || (worth == Worth::archive && limits_.names))) return "size";
+            if (too_large) worth = Worth::nothing;
+            if (worth == Worth::nothing && jumps && !unread_) {
                 result = archive_read_data_skip(handle);
                 return {};
             }
             if (size > limits_.unpacked) return "size";
             limits_.unpacked -= size;
-            if (worth == Worth::nothing)
+            if (worth == Worth::nothing && !unread_)
                 held.clear();
             else
                 held += block;
@@ -332,9 +313,14 @@ private:
     Reason look_within(const std::string& held, std::string_view name, Worth worth)
     {
         if (held.empty()) return {};
+        if (unread_) limits_.show_unread(held);
         if (name == manifest && holds(held, "encryption-data")) part_.encrypted = true;
         look_into_document(held, part_);
-        if (worth != Worth::archive) return {};
+        return worth == Worth::archive ? look_deeper(held) : Reason();
+    }
+
+    Reason look_deeper(const std::string& held)
+    {
         if (depth_ + 1 > limits_.depth) return limits_.names ? Reason("depth") : Reason();
         limits_.held -= held.size();
         const auto ended = ArchiveLook(limits_, part_, depth_ + 1).look(held);
@@ -346,6 +332,7 @@ private:
     PartInspection& part_;
     unsigned depth_;
     bool is_zip_ = false;
+    bool unread_ = false;  ///< libclamav does not open it
 };
 
 }  // namespace

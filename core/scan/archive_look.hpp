@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace postern::scan {
@@ -22,6 +23,8 @@ struct ArchiveLimits {
     std::size_t held = 64 << 20;  ///< bytes of archives within archives that may be in memory at one time
     unsigned depth = 16;          ///< archives within each other
     std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
+    /// Shown what lies in archives that libclamav does not open, file by file; empty: nobody looks. Valid for the call.
+    std::function<void(std::string_view)> show_unread = {};
 };
 
 /// Fills in members, encrypted, broken and macros; takes from `limits` what it used. Why it ended early: "files",

@@ -14,8 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <thread>
@@ -197,7 +199,9 @@ private:
             unblock_signals();
             run_worker(std::move(ours), settings_, slot, types_, engine_.get());
         }
-        if (child < 0) return say(socket_.get(), Notice::Kind::gone, 0, "can't be forked");
+        if (child < 0)
+            return say(socket_.get(), Notice::Kind::gone, 0,
+                       std::string("no worker can be started: ") + std::strerror(errno));
         workers_[child] = {slot, anonymous_memory(getpid())};
         say(socket_.get(), Notice::Kind::worker, static_cast<std::uint64_t>(child), {}, theirs.get());
     }

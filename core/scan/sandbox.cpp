@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -333,6 +334,7 @@ void confine_worker(const Settings& settings, unsigned slot)
     static_cast<void>(rules.enforce());  // the tree has said what is missing
     if (used < address_space_of_a_sanitizer) limit(RLIMIT_AS, used + settings.scanner.memory);
     limit(RLIMIT_FSIZE, settings.scanner.temporary);
+    std::signal(SIGXFSZ, SIG_IGN);  // what unpacks to more is an error of that write, and no end of the worker
     limit(RLIMIT_NOFILE, 256);
     limit_system_calls();
 }

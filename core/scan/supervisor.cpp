@@ -225,7 +225,6 @@ void Supervisor::publish(const TreePtr& tree)
     const auto old = crew_.current();
     next_.reset();
     crew_.use(tree);
-    trouble_.clear();
     if (swapped_) swapped_();
     if (old) {
         if (old->loaded) metrics_.signature_swaps += 1;
@@ -235,7 +234,7 @@ void Supervisor::publish(const TreePtr& tree)
     if (tree->loaded) log_.info("signatures in force", {{"signatures", tree->version}, {"count", tree->signatures}});
     if (tree->loaded) alarms_.clear("signatures-rejected");
     if (tree->trouble.empty())
-        alarms_.clear("scanner");
+        end_trouble();
     else
         raise_down(tree->trouble);
 }
@@ -277,6 +276,12 @@ void Supervisor::raise_down(const std::string& why)
         "scanner",
         "the scanner is out of service: " + why + "; mail that has to be checked is deferred until it is back",
         {{"reason", why}});
+}
+
+void Supervisor::end_trouble()
+{
+    trouble_.clear();
+    alarms_.clear("scanner");
 }
 
 std::string Supervisor::no_signatures() const

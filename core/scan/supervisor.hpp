@@ -84,6 +84,7 @@ private:
     void put_off_set(const std::string& why);
     void raise_rejected(const std::string& why, const std::string& again);
     void raise_down(const std::string& why);
+    void end_trouble();
     /// For viruses, and nobody has declared that this is meant so.
     [[nodiscard]] bool looks_for_nothing() const { return settings_.signatures.empty() && !settings_.wants_none; }
 
@@ -100,6 +101,7 @@ private:
     void settle(const TreePtr& tree);
     void welcome(const TreePtr& tree, const Notice& notice, Descriptor passed);
     void bury(const TreePtr& tree, std::int64_t process, const std::string& how);
+    void miss_worker(const TreePtr& tree, const std::string& why);
     void count_failure(const std::string& why);
     void forget_failures(Moment now);
     void end_what_hangs(Moment now);

@@ -43,7 +43,10 @@ void Supervisor::welcome(const TreePtr& tree, const Notice& notice, Descriptor p
     tree->forking.pop_front();
     tree->workers.push_back(worker);
     settle(tree);
-    if (tree == crew_.current()) crew_.use(tree);
+    if (tree == crew_.current()) {
+        crew_.use(tree);
+        if (tree->trouble.empty()) end_trouble();
+    }
     publish_status();
 }
 
@@ -81,7 +84,7 @@ void Supervisor::bury(const TreePtr& tree, std::int64_t process, const std::stri
 {
     const auto found = std::ranges::find(tree->workers, process, &Worker::process);
     if (found == tree->workers.end()) {
-        if (process == 0 && !tree->forking.empty()) tree->forking.pop_front();
+        if (process == 0 && !tree->forking.empty()) miss_worker(tree, how);
         return settle(tree);
     }
     const auto worker = *found;
@@ -100,6 +103,16 @@ void Supervisor::bury(const TreePtr& tree, std::int64_t process, const std::stri
     publish_status();
 }
 
+// One that was asked for does not come. For a tree in force it is asked for again at the next tick.
+void Supervisor::miss_worker(const TreePtr& tree, const std::string& why)
+{
+    tree->forking.pop_front();
+    log_.warning("scanner worker not started", {{"reason", why}});
+    if (tree != crew_.current() || tree->leaving) return;
+    count_failure(why);
+    if (tree->workers.empty()) raise_down(why);
+}
+
 void Supervisor::count_failure(const std::string& why)
 {
     const auto now = std::chrono::steady_clock::now();
@@ -108,9 +121,9 @@ void Supervisor::count_failure(const std::string& why)
     if (failures_.size() >= failures_for_an_alarm)
         alarms_.raise("scanner-failing",
                       std::to_string(failures_.size()) +
-                          " workers of the scanner were replaced within 5 minutes, the last one "
-                          "since " +
-                          why + "; their messages were deferred. The log has all of them.",
+                          " times within 5 minutes a worker of the scanner ended or could not be started, the last "
+                          "time since " +
+                          why + "; the message that it had was deferred. The log has all of them.",
                       {{"reason", why}});
 }
 

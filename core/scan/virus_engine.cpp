@@ -4,6 +4,7 @@
 
 #include <clamav.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
@@ -103,6 +104,14 @@ std::uint64_t newest_file(const std::string& folder)
     return newest;
 }
 
+// After a write that failed: whether that message alone needed too much room, since there is plenty again without it.
+bool has_room(const std::string& folder, std::uint64_t wanted)
+{
+    struct statvfs facts {};
+    return statvfs(folder.c_str(), &facts) == 0 &&
+           static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize >= wanted / 2;
+}
+
 std::string moment_text(std::uint64_t moment)
 {
     const auto seconds = static_cast<time_t>(moment);
@@ -121,6 +130,8 @@ struct VirusEngine::Impl {
     std::uint64_t made = 0;
     std::string version;
     Duration patience{};
+    std::string folder;           ///< of temporary files
+    std::uint64_t temporary = 0;  ///< bytes that they may have
     std::uint64_t archive_files = 0;
     std::uint64_t archive_size = 0;
 };
@@ -145,6 +156,8 @@ Result<std::unique_ptr<VirusEngine>> VirusEngine::load(const vocabulary::Scanner
         set(CL_ENGINE_DISABLE_CACHE, 1) && set(CL_ENGINE_MAX_RECURSION, scanner.archive_depth) &&
         set(CL_ENGINE_MAX_FILES, scanner.archive_files) && set(CL_ENGINE_MAX_SCANSIZE, scanner.archive_size) &&
         set(CL_ENGINE_MAX_FILESIZE, std::min<std::uint64_t>(scanner.archive_size, (2ULL << 30) - 1));
+    impl->folder = temporary;
+    impl->temporary = scanner.temporary;
     impl->patience = scanner.deadline * 3 / 4;
     impl->archive_files = scanner.archive_files;
     impl->archive_size = scanner.archive_size;
@@ -178,6 +191,7 @@ Result<std::unique_ptr<VirusEngine>> VirusEngine::load(const vocabulary::Scanner
 void VirusEngine::use_folder(const std::string& folder)
 {
     cl_engine_set_str(impl_->engine.handle, CL_ENGINE_TMPDIR, folder.c_str());
+    impl_->folder = folder;
 }
 
 VirusEngine::Moment VirusEngine::give_up() const noexcept
@@ -217,12 +231,17 @@ Result<VirusEngine::Finding> VirusEngine::scan(std::string_view bytes, bool mail
         case CL_ETIMEOUT:
             add(finding.unscannable, "time");
             return finding;
+        case CL_ETMPFILE:
+        case CL_EWRITE:
+            if (has_room(impl_->folder, impl_->temporary)) {
+                add(finding.unscannable, "size");
+                return finding;
+            }
+            [[fallthrough]];
         case CL_EMEM:
         case CL_EMAP:
-        case CL_ETMPFILE:
         case CL_ETMPDIR:
         case CL_ECREAT:
-        case CL_EWRITE:
             return fault(Retry::later, std::string("libclamav: ") + cl_strerror(result));
         default:
             add(finding.unscannable, "broken");

@@ -78,22 +78,25 @@ private:
         }
         auto& part = seen().parts[index];
         if (order_.types) part.detected_type = types_.type_of(bytes.substr(0, most_of_a_type));
-        if (order_.members || order_.obstacles) look_for_obstacles(bytes, part);
+        if (looks_inside()) look_for_obstacles(bytes, index);
         if (order_.viruses) scan_part(bytes, index);
-        if (order_.viruses && begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
+        if (looks_inside() && begins_like_mail(bytes)) look_into_mail_file(bytes, index, !was_walked(index), 0);
     }
 
     void look_behind_padding(std::string_view encoded, std::size_t index)
     {
         const auto bytes = mail::decode_behind_padding(encoded);
-        if (order_.members || order_.obstacles) look_for_obstacles(bytes, seen().parts[index]);
-        if (!order_.viruses) return;
-        scan_part(bytes, index);
-        if (begins_like_mail(bytes)) scan_mail_file(bytes, index, 0);
+        if (looks_inside()) look_for_obstacles(bytes, index);
+        if (order_.viruses) scan_part(bytes, index);
+        if (looks_inside() && begins_like_mail(bytes)) look_into_mail_file(bytes, index, !was_walked(index), 0);
     }
 
-    void look_for_obstacles(std::string_view bytes, vocabulary::PartInspection& part)
+    [[nodiscard]] bool looks_inside() const { return order_.members || order_.obstacles || order_.viruses; }
+
+    void look_for_obstacles(std::string_view bytes, std::size_t index)
     {
+        auto& part = seen().parts[index];
+        if (order_.viruses) limits_.show_unread = [this, index](std::string_view file) { scan_part(file, index); };
         if (const auto ended = look_inside(bytes, limits_, part); !ended.empty()) unscannable(std::string(ended));
         if (part.encrypted) unscannable("encrypted");
         if (part.broken) unscannable("broken");
@@ -147,18 +150,42 @@ private:
         return finding->viruses.empty() && finding->unscannable.empty();
     }
 
-    // A mail file that is attached, and mail files attached to it.
-    void scan_mail_file(std::string_view mail, std::size_t index, unsigned depth)
+    // A mail file that is attached, whatever it says it is, and mail files attached to it. What is in them counts as
+    // what is in an archive, where it is `unknown` yet.
+    void look_into_mail_file(std::string_view mail, std::size_t index, bool unknown, unsigned depth)
     {
         if (depth >= deepest_mail_file) return unscannable("depth");
         if (is_late()) return;
-        for (const auto& part : mail::read_structure(mail, false).parts) {
+        const auto structure = mail::read_structure(mail, false);
+        for (const auto& part : structure.parts) {
             if (is_late()) return;
+            if (unknown && !note_member(part.name, index)) return unscannable("files");
             const std::string bytes = mail::decoded(mail, part, mail.size());
-            scan_part(bytes, index);
+            if (unknown) look_for_obstacles(bytes, index);
+            if (order_.viruses) scan_part(bytes, index);
             if (part.encoding != mail::Part::Encoding::none && begins_like_mail(bytes))
-                scan_mail_file(bytes, index, depth + 1);
+                look_into_mail_file(bytes, index, unknown, depth + 1);
         }
+    }
+
+    /// Its parts are the message's own: the walk over that has been through it.
+    [[nodiscard]] bool was_walked(std::size_t index) const
+    {
+        const auto& whole = order_.pieces[index];
+        return std::ranges::any_of(order_.pieces, [&whole](const auto& piece) {
+            return &piece != &whole && piece.offset >= whole.offset && piece.offset < whole.offset + whole.length;
+        });
+    }
+
+    /// False: there are too many.
+    bool note_member(const std::string& name, std::size_t index)
+    {
+        if (name.empty() || !order_.members) return true;
+        if (limits_.members == 0 || limits_.name_bytes < name.size()) return false;
+        limits_.members -= 1;
+        limits_.name_bytes -= name.size();
+        seen().parts[index].members.push_back(name);
+        return true;
     }
 
     void unscannable(const std::string& reason)

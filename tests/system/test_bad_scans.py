@@ -6,15 +6,18 @@ import base64
 import bz2
 import gzip
 import io
+import lzma
 import os
 import pathlib
 import pwd
 import quopri
 import signal
+import struct
 import subprocess
 import time
 import unittest
 import zipfile
+import zlib
 
 from harness.case import ERIC, LISTING_INSIDE
 from harness.signatures import EICAR, SAMPLES, body, samples_set, write_set
@@ -32,6 +35,22 @@ def locked_zip():
     locked[6] |= 1
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
     return bytes(locked)
+
+
+def zip64(content, name="a.com"):
+    """A zip whose directory is written for more than 4 GiB, though its file is small: libclamav passes it over."""
+    elsewhere = 0xFFFFFFFF
+    common = struct.pack("<HHHHI", 0, 0, 0, 33, zlib.crc32(content))
+    sizes = struct.pack("<QQ", len(content), len(content))
+    field = struct.pack("<HH", 1, len(sizes)) + sizes
+    lengths = struct.pack("<IIHH", elsewhere, elsewhere, len(name), len(field))
+    local = b"PK\3\4" + struct.pack("<H", 45) + common + lengths + name.encode() + field + content
+    entry = b"PK\1\2" + struct.pack("<HH", 45, 45) + common + lengths + bytes(14) + name.encode() + field
+    return local + entry + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
+
+
+def by(program, content):
+    return subprocess.run([program, "-c"], input=content, capture_output=True, check=True).stdout
 
 
 def many_files(count):
@@ -160,9 +179,81 @@ class Members(ScannerTest):
         self.assertReply(self.send("program", zipped(zipped(b"MZ", "tool.exe"), "inner.dat"), "a.zip"), 550, "No programs")
         self.assertReply(self.send("text", zipped(zipped(b"MZ", "tool.txt"), "inner.zip"), "a.zip"), 250)
 
+    def test_zeros_behind_an_archives_first_header_cost_no_worker(self):
+        fields = [1, 0o100644, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6, 0]
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + b"a.txt\0"
+        raw = io.BytesIO()
+        with gzip.GzipFile(fileobj=raw, mode="wb") as file:
+            file.write(head + bytes(-len(head) % 4))
+            for _ in range(300):
+                file.write(bytes(8 << 20))
+        for name, bomb in (("once", raw.getvalue()), ("twice", gzip.compress(raw.getvalue()))):
+            begun = time.monotonic()
+            self.assertReply(self.send(name, bomb, "a.cpio.gz"), 554, "5.7.1")
+            self.assertLess(time.monotonic() - begun, 11, name)
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
+
+    def test_both_names_of_a_zips_file_count(self):
+        for first, second in (("tool.exe", "tool.txt"), ("tool.txt", "tool.exe")):
+            archive = bytearray(zipped(b"MZ", first))
+            archive[archive.index(b"PK\1\2") :] = archive[archive.index(b"PK\1\2") :].replace(first.encode(), second.encode())
+            self.assertReply(self.send("names", bytes(archive), "a.zip"), 550, "No programs")
+
+    def test_a_mail_file_is_looked_into_whatever_it_is_called(self):
+        carried = message("carried", zipped(b"MZ", "tool.exe"), "a.zip")
+        self.assertReply(self.send("mail file", carried, "mail.dat"), 550, "No programs")
+        self.assertReply(self.send("mail file", message("carried", b"MZ", "tool.exe"), "mail.dat"), 550, "No programs")
+        self.assertReply(self.send("mail file", message("carried", b"MZ", "tool.txt"), "mail.dat"), 250)
+
     def test_a_broken_archive_meets_what_is_declared(self):
         self.assertReply(self.send("cut", zipped(os.urandom(5000))[:3000], "a.zip"), 554, "damaged")
         self.assertReply(self.send("cut", zipped(zipped(os.urandom(5000))[:3000], "b.zip"), "a.zip"), 554, "damaged")
+
+
+class Cramped(ScannerTest):
+    """What needs more room than a worker has for temporary files is too large, and costs no worker."""
+
+    scanner = "workers: 2, deadline: 20 seconds, temporary: 8 MiB"
+
+    def test_what_unpacks_to_more_than_there_is_room_for_is_too_large(self):
+        zeros = bytes(64 << 20)
+        bombs = {"gz": gzip.compress(zeros), "bz2": bz2.compress(zeros), "xz": lzma.compress(zeros), "zip": zipped(zeros, "a.txt")}
+        bombs["lzma"] = lzma.compress(zeros, lzma.FORMAT_ALONE)
+        bombs |= {name: by(program, zeros) for name, program in (("zst", "zstd"), ("lz4", "lz4"))}
+        bombs |= {"tgz": tarred(zeros), "zip.gz": gzip.compress(bombs["zip"]), "bz2.zip": zipped(bombs["bz2"], "a.bz2")}
+        for name, bomb in bombs.items():
+            with self.subTest(name):
+                self.assertReply(self.send(name, bomb, f"a.{name}"), 554, "too large")
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
+        self.assertReply(self.send("fine", b"Good morning"), 250)
+
+
+class Unread(ScannerTest):
+    """Archives that libclamav does not open are opened for it."""
+
+    def test_a_virus_is_found_in_what_libclamav_does_not_open(self):
+        forms = {
+            "zst": by("zstd", EICAR),
+            "lz4": by("lz4", EICAR),
+            "lzma": lzma.compress(EICAR, lzma.FORMAT_ALONE),
+            "zip64": zip64(EICAR),
+            "ar": b"!<arch>\n" + b"a.com/          0           0     0     100644  %-10d`\n" % len(EICAR) + EICAR,
+        }
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+            archive.writestr("a.com", EICAR)
+        forms["zip by LZMA"] = file.getvalue()
+        forms |= {f"{name} in a zip": zipped(content, "inner") for name, content in forms.items()}
+        forms |= {f"{name} in a mail file": message("x", content, "a") for name, content in list(forms.items())[:6]}
+        forms["zip in zst"] = by("zstd", zipped(EICAR))
+        for name, content in forms.items():
+            with self.subTest(name):
+                self.assertReply(self.send(name, content, "a.bin"), 554, "Eicar-Test-Signature")
+
+    def test_compressions_that_another_program_would_have_to_open_cost_no_worker(self):
+        for mark in (b"GRZipII\0\2\4:)", b"LRZI\0\5", b"\x89LZO\0\r\n\x1a\n"):
+            self.assertReply(self.send("odd", mark + b"x" * 500, "a.bin"), 250)
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
 
 
 class Nests(ScannerTest):
