@@ -122,12 +122,22 @@ std::string incoming(const policy::Snapshot& policy)
     return in;
 }
 
+/// Where alerts go that are no mail: those go to next hops.
+void reach_alert_ways(std::string& out, const vocabulary::AlertPolicy& alerts)
+{
+    std::set<std::string> known;
+    if (alerts.webhook) reach(out, known, {alerts.webhook->host, alerts.webhook->port}, "postern");
+    // The other ways of syslog stay on this machine.
+    if (alerts.syslog.way == vocabulary::Syslog::Way::tls) reach(out, known, alerts.syslog.server, "postern");
+}
+
 std::string outgoing(const policy::Snapshot& policy)
 {
     const auto& node = policy.node();
     std::string out;
     reach_resolvers(out, node);
     reach_next_hops(out, policy);
+    reach_alert_ways(out, policy.alerts());
     const auto* machine = policy::appliance_view(policy).machine;
     if (machine == nullptr) return out;
     std::set<std::string> known;

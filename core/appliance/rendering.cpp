@@ -113,6 +113,7 @@ Files render(const policy::Snapshot& policy)
     if (!machine.time.empty()) files["chrony.conf"] = render_time(machine);
     if (!machine.signatures.empty()) files["freshclam.conf"] = render_signatures(machine);
     if (machine.journal) files["rsyslog.conf"] = render_journal(*machine.journal);
+    if (machine.debug) files["debug"] = "a shell at the console\n";
     return files;
 }
 

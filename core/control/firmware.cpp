@@ -2,6 +2,7 @@
 
 #include "control/fetch.hpp"
 #include "control/pieces.hpp"
+#include "control/update_head.hpp"
 #include "control/update_offer.hpp"
 #include "policy/appliance_view.hpp"
 
@@ -36,6 +37,14 @@ std::string first_line(const fs::path& path)
     std::ifstream file(path);
     std::getline(file, line);
     return line;
+}
+
+std::string whole(const fs::path& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
 }
 
 /// Whole or not at all.
@@ -77,10 +86,7 @@ boost::asio::awaitable<Response> FirmwareApi::check(Request request)
     if (!manifest) co_return Response::error(503, manifest.error().describe(), request.wants_text);
     const auto signature = co_await fetch(services_.dns, std::move(signature_url), most_manifest, fetch_time);
     if (!signature) co_return Response::error(503, signature.error().describe(), request.wants_text);
-    std::ifstream maker(places_.maker, std::ios::binary);
-    std::stringstream key;
-    key << maker.rdbuf();
-    const auto offer = read_offer(*manifest, *signature, key.str(), version);
+    const auto offer = read_offer(*manifest, *signature, whole(places_.maker), version);
     if (!offer)
         co_return Response::error(409, fmt::format("{}: {}", source, offer.error().describe()), request.wants_text);
     const auto file = fmt::format("{}/postern_{}.update", source, offer->version);
@@ -129,8 +135,25 @@ Response FirmwareApi::show(const Request& request) const
     return Response::json(boost::json::object{{"appliance", !version.empty()}, {"version", version}, {"state", state}});
 }
 
+// The appliance's own program decides (it believes nobody); this spares whoever sends what it would refuse.
+std::string FirmwareApi::refusal(std::string_view front) const
+{
+    const auto head = read_update_head(front);
+    if (!head) return head.error().detail();
+    const auto version = first_line(places_.version);
+    const auto offer = read_offer(head->manifest, head->signature, whole(places_.maker), version);
+    if (!offer) return offer.error().detail();
+    if (!offer->newer)
+        return fmt::format("it is version {}, and {} runs: only a newer one is taken", offer->version, version);
+    return {};
+}
+
 Response FirmwareApi::take(const Request& request) const
 {
+    const auto offset = request.query.find("offset");
+    if (offset != request.query.end() && offset->second == "0")
+        if (const auto why = refusal(request.body); !why.empty())
+            return Response::error(409, "refused: " + why, request.wants_text);
     return take_piece(request, folder() / "incoming.part", most, "an update");
 }
 

@@ -2,7 +2,8 @@
 //
 //     GET  /v1/firmware                     {"appliance", "version", "state"}
 //     GET  /v1/firmware/check               {"version", "offered", "newer", "file"}: what machine: updates has
-//     POST /v1/firmware/upload?offset=N     body: the next piece of the update; the first piece has offset 0
+//     POST /v1/firmware/upload?offset=N     body: the next piece of the update; the first piece has offset 0, holds
+//                                           manifest and signature, and is refused (409) where these are no good
 //     POST /v1/firmware/{install,restart,rollback}
 //
 // The gateway believes nothing of what it takes, and can't write where it matters: it puts update and order into a
@@ -17,6 +18,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 namespace postern::control {
 
@@ -47,6 +50,7 @@ private:
     [[nodiscard]] boost::asio::awaitable<Response> work(Request request);
     [[nodiscard]] Response show(const Request& request) const;
     [[nodiscard]] Response take(const Request& request) const;
+    [[nodiscard]] std::string refusal(std::string_view front) const;
     [[nodiscard]] Response order(const Request& request, const std::string& word) const;
     [[nodiscard]] std::filesystem::path folder() const;
 

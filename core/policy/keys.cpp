@@ -720,7 +720,11 @@ Shape machine_shape()
           "Where the machine's journal is sent (RFC 5424 by TLS; in clear to loopback only); nowhere where absent."},
          {"updates", simple(Form::text),
           "URL of the folder where updates are published, for `postern firmware check`: "
-          "https://updates.example/postern."}});
+          "https://updates.example/postern."},
+         {"debug", simple(Form::boolean),
+          "For finding faults: whoever stands at the console may have a shell with all rights, and the console says "
+          "so. "
+          "false where absent."}});
 }
 
 Shape node_shape()

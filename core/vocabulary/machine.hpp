@@ -44,6 +44,7 @@ struct Machine {
     Duration confirm = std::chrono::minutes{5};  ///< a change of the network from afar is taken back after this
     std::optional<RemoteJournal> journal;
     std::string updates;  ///< URL of the folder where updates are published; empty: none
+    bool debug = false;   ///< a shell for whoever stands at the console
 };
 
 }  // namespace postern::vocabulary

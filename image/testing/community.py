@@ -59,13 +59,14 @@ class Community:
                                              "retry: { first: 2 seconds, at_most: 10 seconds }\n")
         (policy / "tagging.yaml").write_text(TAGGING)
         (policy / "limits.yaml").write_text(f"message_size: {message_size}\n")
+        (policy / "alerts.yaml").write_text(ALERTS)
         (policy / "permissions.yaml").write_text("holders: [{ who: anna.staff.example, role: service_administrator }]\n")
         for name, server in self.servers.items():
             (policy / "organisations" / f"{name}.yaml").write_text(ORGANISATION.format(name=name, host=HOST, port=server.port))
         return policy
 
-    def configuration_disk(self, policy, path):
-        """A FAT disk with the label POSTERN, as any machine can make one."""
+    def configuration_disk(self, policy, path, encryption=None):
+        """A FAT disk with the label POSTERN, as any machine can make one; `encryption`: what it asks for."""
         path = pathlib.Path(path)
         path.unlink(missing_ok=True)
         run("mkfs.vfat", "-C", "-n", "POSTERN", path, 8192)
@@ -73,6 +74,10 @@ class Community:
         shutil.rmtree(staged, ignore_errors=True)
         shutil.copytree(policy, staged)
         run("mcopy", "-i", path, "-s", staged, "::")
+        if encryption:
+            word = self.folder / "encryption"
+            word.write_text(encryption + "\n")
+            run("mcopy", "-i", path, word, "::")
         return path
 
     def send(self, port, member, sender, recipient, subject="A test", body="Good morning.\r\n", timeout=120):
@@ -128,6 +133,12 @@ tags:
   - name: secure-subject
     when: { recipient.organisation.kind: server }
     subject: { prefix: "SECURE: ", once: true }
+"""
+
+ALERTS = f"""\
+people: {{ operations: [{LISTING}] }}
+alerts:
+  - {{ name: fell-back, on: firmware_fell_back, to: operations }}
 """
 
 ORGANISATION = """\

@@ -1,11 +1,12 @@
 """Updates: good ones, broken ones, foreign ones."""
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import tarfile
 
-from .appliance import IMAGE, OUTPUT, PATIENCE, WORK, Appliance, version
+from .appliance import CACHE, IMAGE, OUTPUT, PATIENCE, WORK, Appliance, version
 from .machine import run
 
 # What a maker may do wrong: without the program that looks for viruses no mail can be taken. It need not wait five
@@ -71,7 +72,19 @@ def _broken(appliance, third):
     appliance.machine.expect(f"version {following(2)} was not healthy", 4 * PATIENCE)
     appliance.wait_for_firmware(f"version {following(1)}\n")
     appliance.wait_for_status(f"Version {following(2)} was not healthy")
+    _told_that_it_fell_back(appliance)
     appliance.carries("Fallen back")
+
+
+def _told_that_it_fell_back(appliance):
+    """The event firmware_fell_back, in the list of alerts and as mail to whom alerts.yaml says."""
+    def told():
+        return any(f"Version {following(2)} was not healthy" in message.content.decode("utf-8", "replace")
+                   for message in appliance.community.servers["court"].messages)
+    appliance.machine.wait(told, PATIENCE, lambda: f"mail about the old version; alerts: {appliance.said('alert', 'list')}")
+    listed = json.loads(appliance.postern("alert", "list", "--json"))["alerts"]
+    events = [alert["event"] for alert in listed if alert["rule"] == "fell-back"]
+    assert events == ["firmware_fell_back"], listed
 
 
 def rewritten(update, target, manifest=lambda text: text, key=None, leave_out=()):
@@ -95,7 +108,8 @@ def rewritten(update, target, manifest=lambda text: text, key=None, leave_out=()
 
 
 def bad_updates(good, folder):
-    """Files that no appliance may install, and what it says of each."""
+    """Files that no appliance may install; what the gateway says of each when it is sent (nothing: takes
+    it), and what the program that would install it says, to which nobody's word counts."""
     cut, changed, stranger = folder / "cut.update", folder / "changed.update", folder / "stranger.key"
     whole = good.read_bytes()
     cut.write_bytes(whole[: 8 << 20])
@@ -108,25 +122,50 @@ def bad_updates(good, folder):
     light = {"leave_out": ("root.erofs", "root.verity", "kernel.efi")}
     maker = keys() / "update.key"
     return (
-        (cut, "breaks off"),
-        (rewritten(good, folder / "unsigned.update", **light), "breaks off"),
-        (rewritten(good, folder / "foreign.update", key=stranger, **light), "signature is not that of this appliance's maker"),
-        (rewritten(good, folder / "older.update", lambda text: text.replace(number, "version 0.0.1\n"), maker, **light), "which is older"),
-        (rewritten(good, folder / "same.update", lambda text: text.replace(number, f"version {version()}\n"), maker, **light), "which is running"),
-        (rewritten(good, folder / "short.update", key=maker, **light), "breaks off"),
-        (changed, "is not what the manifest says"),
+        (rewritten(good, folder / "unsigned.update", **light), "has no manifest.sig", "breaks off"),
+        (rewritten(good, folder / "foreign.update", key=stranger, **light), "signature is not that of this appliance's maker",
+         "signature is not that of this appliance's maker"),
+        (rewritten(good, folder / "older.update", lambda text: text.replace(number, "version 0.0.1\n"), maker, **light),
+         "only a newer one is taken", "which is older"),
+        (rewritten(good, folder / "same.update", lambda text: text.replace(number, f"version {version()}\n"), maker, **light),
+         "only a newer one is taken", "which is running"),
+        (cut, None, "breaks off"),
+        (rewritten(good, folder / "short.update", key=maker, **light), None, "breaks off"),
+        (changed, None, "is not what the manifest says"),
     )
+
+
+def program_says(update):
+    """What the image's own program makes of an update that lies before it, whoever let it through. Run in the root that an
+    image was last made of, as if it were this version's, with a data partition that goes with it."""
+    script = """
+        mount --bind "$1" /mnt
+        for folder in var run tmp; do mount -t tmpfs $folder /mnt/$folder; done
+        mount -t proc proc /mnt/proc
+        echo "$3" >/mnt/tmp/version
+        mount --bind /mnt/tmp/version /mnt/usr/lib/postern/version
+        mkdir -p /mnt/var/lib/postern/firmware /mnt/var/lib/postern-machine /mnt/run/postern-machine
+        cp "$2" /mnt/var/lib/postern/firmware/incoming
+        echo install >/mnt/var/lib/postern/firmware/order
+        chroot /mnt /usr/lib/postern/firmware >&2
+        cat /mnt/run/postern-machine/firmware"""
+    return run("unshare", "--mount", "--pid", "--fork", "--propagation", "private", "bash", "-euc", script, "program", CACHE / "root", update, version())
 
 
 def foreign():
     """refuses updates that are truncated, changed, unsigned, foreign, older or not whole, and stays up on what it had"""
     good = made(following(1))
+    (WORK / "foreign-program").mkdir(parents=True, exist_ok=True)
+    for path, _, why in bad_updates(good, WORK / "foreign-program"):
+        said = program_says(path)
+        assert said.startswith("refused: ") and why in said, f"{path.name}: {said}"
+    shutil.rmtree(WORK / "foreign-program")
     with Appliance("foreign") as appliance:
         appliance.ready()
-        for path, why in bad_updates(good, WORK / "foreign"):
-            state = appliance.install(path)
+        for path, early, why in bad_updates(good, WORK / "foreign"):
+            state = appliance.said("firmware", "install", path) if early else appliance.install(path)
             print(f"      {path.name}: {state.splitlines()[-1]}", flush=True)
-            assert "refused:" in state and why in state, f"{path.name}: {state}"
+            assert "refused:" in state and (early or why) in state, f"{path.name}: {state}"
             path.unlink()
         appliance.carries("Still")
         appliance.machine.cut()

@@ -155,6 +155,30 @@ TEST_CASE("the journal goes to one server that proves its name, and the firewall
     CHECK_FALSE(folder.files().contains("rsyslog.conf"));
 }
 
+TEST_CASE("where alerts are posted and logged is reached, and no more")
+{
+    const Folder folder;
+    folder.write("alerts.yaml",
+                 "webhook: { url: \"https://alerts.example:8443/postern\" }\n"
+                 "syslog: { by: tls, server: \"192.0.2.8:6514\", verify_name: logs.example }\n");
+    const auto rules = folder.files().at("nftables.conf");
+    CHECK(has(rules, "        meta skuid postern tcp dport 8443 accept"));
+    CHECK(has(rules, "ip daddr 192.0.2.8 meta skuid postern tcp dport 6514 accept"));
+    folder.write("alerts.yaml", "syslog: { by: local }\n");
+    CHECK_FALSE(has(folder.files().at("nftables.conf"), "dport 6514"));
+}
+
+TEST_CASE("a shell at the console is there only where it is declared")
+{
+    const Folder folder;
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], debug: true }\n");
+    CHECK(folder.files().contains("debug"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }], debug: false }\n");
+    CHECK_FALSE(folder.files().contains("debug"));
+    folder.node("machine: { interfaces: [{ name: e0, addresses: dhcp }] }\n");
+    CHECK_FALSE(folder.files().contains("debug"));
+}
+
 TEST_CASE("updates are asked for by TLS alone, and their source is reached")
 {
     const Folder folder;
