@@ -61,7 +61,9 @@ json::object details_of(const std::vector<std::string>& details)
     json::object object;
     for (const auto& detail : details) {
         const auto equals = detail.find('=');
-        if (equals == std::string::npos || equals + 1 == detail.size())
+        if (equals == std::string::npos || equals == 0)
+            throw CLI::ValidationError("--detail", fmt::format("\"{}\" is not NAME=VALUE (NAME= takes it away)", detail));
+        if (equals + 1 == detail.size())
             object[detail.substr(0, equals)] = nullptr;
         else
             object[detail.substr(0, equals)] = detail.substr(equals + 1);
@@ -199,15 +201,14 @@ void add_member(CLI::App& family, Context& context, const Kind& kind)
     auto* member = add_command(family, options, "member", "put members in, change what they may, take them out");
     member->add_option("MEMBER", options->addresses, "addresses")->required();
     if (!kind.has_senders)
-        member->add_option("--may", options->may, "any of read, write, mail; read where absent")->delimiter(',');
+        member->add_option("--may", options->may, "any of read, write, mail; who is no member yet may read where absent, and others keep what they may")->delimiter(',');
     member->add_flag("--remove", options->remove, "take them out");
     member->callback([&context, options, rights = !kind.has_senders] {
         json::array may;
         for (const auto& right : options->may) may.emplace_back(right);
-        if (may.empty()) may.emplace_back("read");
         json::array all;
         for (const auto& address : options->addresses) {
-            if (options->remove || !rights)
+            if (options->remove || !rights || may.empty())
                 all.emplace_back(address);
             else
                 all.push_back(json::object{{"address", address}, {"may", may}});

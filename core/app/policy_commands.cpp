@@ -4,6 +4,7 @@
 #include "gateway/policy_tests.hpp"
 #include "gateway/rehearsed_people.hpp"
 #include "policy/directory_file.hpp"
+#include "policy/alert_coverage.hpp"
 #include "policy/loader.hpp"
 #include "policy/test_file.hpp"
 #include "report/templates.hpp"
@@ -40,9 +41,11 @@ void check_there(Context& context, const CheckOptions& options)
 void check_people(const CheckOptions& options, policy::Loader& loader, policy::Loaded& loaded)
 {
     auto files = loader.file_set();
+    if (!loaded.snapshot) return;
     const auto alerts = files.find("alerts.yaml");
-    if (!loaded.snapshot || alerts == files.end()) return;
-    const std::string bytes = alerts->second;
+    const std::string bytes = alerts == files.end() ? std::string{} : alerts->second;
+    std::ranges::move(policy::check_alert_coverage(*loaded.snapshot, bytes), std::back_inserter(loaded.diagnostics));
+    if (alerts == files.end()) return;
     std::vector<std::string> notes;
     std::optional<gateway::PeopleIndex> index;
     if (gateway::add_directory(files, std::filesystem::path(options.directory) / "directory.yaml")) {

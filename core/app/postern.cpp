@@ -5,7 +5,9 @@
 #include "app/gateway_choice.hpp"
 
 #include <CLI/CLI.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 
 int main(int count, char** arguments)
@@ -22,8 +24,8 @@ int main(int count, char** arguments)
         ->envname("POSTERN_SOCKET")
         ->capture_default_str();
     postern::app::GatewayOptions gateway;
-    app.add_option("--at", gateway.at, "GATEWAY[:PORT]: the engine there, by mutual TLS (port 8443)")
-        ->envname("POSTERN_AT");
+    auto* at = app.add_option("--at", gateway.at, "GATEWAY[:PORT]: the engine there, by mutual TLS (port 8443)");
+    at->envname("POSTERN_AT");
     app.add_option("--key", gateway.key, "PEM: your key, for --at")->envname("POSTERN_KEY");
     app.add_option("--certificate", gateway.certificate, "PEM: your certificate, for --at")
         ->envname("POSTERN_CERTIFICATE");
@@ -33,6 +35,8 @@ int main(int count, char** arguments)
     app.add_option("--for", context.engine.acting_for, "ADDRESS: in the name of a person of the directory");
     // Commands run while the line is parsed, after the options before them.
     app.parse_complete_callback([&] {
+        if (gateway.at.empty() && at->count() > 0)  // a variable that is not set must not mean this machine
+            throw CLI::ValidationError("--at", "names no gateway");
         if (gateway.at.empty()) return;
         auto chosen = postern::app::choose_gateway(gateway, postern::app::gateways_folder());
         if (!chosen) throw CLI::ValidationError("--at", chosen.error().describe());
@@ -62,6 +66,12 @@ int main(int count, char** arguments)
     } catch (const CLI::ParseError& error) {
         const int code = app.exit(error);
         return code == 0 ? 0 : postern::app::wrong_usage;
+    } catch (const boost::system::system_error& problem) {
+        std::cerr << "postern: the answer of the gateway can't be read: " << problem.what() << "\n";
+        return postern::app::refused;
+    } catch (const std::exception& problem) {
+        std::cerr << "postern: " << problem.what() << "\n";
+        return postern::app::refused;
     }
     return context.exit_code;
 }

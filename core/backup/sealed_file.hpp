@@ -16,6 +16,8 @@
 #include "base/clock.hpp"
 #include "directory/audit_chain.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -26,6 +28,14 @@
 namespace postern::backup {
 
 inline constexpr unsigned form_version = 1;
+
+/// How lengths stand in a backup: four bytes, little endian.
+[[nodiscard]] constexpr std::size_t number_of(const std::array<unsigned char, 4>& bytes) noexcept
+{
+    std::size_t number = 0;
+    for (std::size_t i = bytes.size(); i-- > 0;) number = number << 8 | bytes[i];
+    return number;
+}
 
 /// What stands in clear text.
 struct Head {

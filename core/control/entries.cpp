@@ -332,7 +332,9 @@ EntriesApi::Answer EntriesApi::entry(Request request)
     if (!address) co_return wrong(request, "say ?address=ADDRESS");
     auto found = co_await services_.directory.find(*address);
     if (!found) co_return denied(found.error(), request);
-    if (!*found) co_return wrong(request, fmt::format("there is no entry for <{}>", printable(address->text())), 404);
+    const bool hidden = *found && ((*found)->ex_directory || (*found)->status != vocabulary::EntryStatus::active);
+    if (!*found || (hidden && !sees_all_of(request, (*found)->organisation)))
+        co_return wrong(request, fmt::format("there is no entry for <{}>", printable(address->text())), 404);
     const auto& one = **found;
     json::object object{{"address", one.address.text()},
                         {"organisation", one.organisation},

@@ -195,14 +195,16 @@ private:
                 return wrong("members." + printable(name, 60), "one of put, take, with a list");
             for (const auto& one : item.value().get_array()) {
                 EntryMember member;
+                bool says = false;
                 if (one.is_string()) {
                     member.address = std::string(one.get_string());
                 } else if (one.is_object()) {
                     if (auto read = rights(one.get_object(), member); !read) return read;
+                    says = one.get_object().contains("may");
                 } else {
                     return wrong("members." + name, "an address, or an address and what it may");
                 }
-                change_member(std::move(member), name == "take");
+                change_member(std::move(member), name == "take", says);
             }
         }
         return {};
@@ -229,20 +231,27 @@ private:
         return {};
     }
 
-    void change_member(EntryMember member, bool take)
+    /// `says`: what they may is said; else who is a member keeps it, and who is new to a group may read.
+    void change_member(EntryMember member, bool take, bool says)
     {
         member.address = to_own_form(*policy_, member.address);
-        changes_.push_back([member, take](DirectoryEntry& entry) -> Result<void> {
+        changes_.push_back([member, take, says](DirectoryEntry& entry) -> Result<void> {
             const auto address = mail::Address::parse(member.address);
             if (!address) return wrong("members", fmt::format("\"{}\" is no address", printable(member.address, 100)));
             const auto same = [&](const EntryMember& one) {
                 const auto other = mail::Address::parse(one.address);
                 return other && other->key() == address->key();
             };
+            auto changed = member;
+            if (!says) {
+                const auto before = std::ranges::find_if(entry.members, same);
+                changed.read = entry.kind == vocabulary::EntryKind::group;
+                if (before != entry.members.end()) changed = *before;
+            }
             const auto gone = std::erase_if(entry.members, same);
             if (take && gone == 0)
                 return fault(Retry::never, fmt::format("{} is no member", member.address)).about(entry.address.text());
-            if (!take) entry.members.push_back(member);
+            if (!take) entry.members.push_back(changed);
             std::ranges::sort(entry.members, {}, [](const EntryMember& one) { return to_lower(one.address); });
             return {};
         });

@@ -108,18 +108,24 @@ boost::asio::awaitable<Response> FeedApi::handle(Request request)
         const auto* organisation = policy->organisation((*found)[i].organisation);
         if (may_be_shown((*found)[i], organisation, now)) entries.push_back(feed_entry((*found)[i], *organisation));
     }
-    std::ranges::sort(entries, {}, &FeedEntry::address);
-    if (format == "csv") co_return Response{200, "text/csv; charset=utf-8", directory::print_feed_csv(entries)};
     const auto suffix = policy->community().suffix.key();
-    if (format == "ldif")
-        co_return Response{200, "text/plain; charset=utf-8",
-                           directory::print_feed_ldif(entries, base.empty() ? directory::base_of(suffix) : base)};
-    json::array all;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        if (i % at_once == 0) co_await boost::asio::post(executor, boost::asio::use_awaitable);
-        all.push_back(json_of(entries[i]));
-    }
-    co_return Response::json({{"community", suffix}, {"generated", to_iso8601(now)}, {"entries", std::move(all)}});
+    const std::string tree = base.empty() ? directory::base_of(suffix) : base;
+    // A large community is seconds of work: not where mail waits.
+    std::function<std::string()> print = [entries = std::move(entries), format, tree, suffix, now]() mutable {
+        std::ranges::sort(entries, {}, &FeedEntry::address);
+        if (format == "csv") return directory::print_feed_csv(entries);
+        if (format == "ldif") return directory::print_feed_ldif(entries, tree);
+        json::array all;
+        for (const auto& entry : entries) all.push_back(json_of(entry));
+        return json::serialize(
+            json::object{{"community", suffix}, {"generated", to_iso8601(now)}, {"entries", std::move(all)}});
+    };
+    auto text = co_await services_.directory.administration().aside(std::move(print));
+    if (!text) co_return denied(text.error(), request);
+    const char* type = format == "csv"    ? "text/csv; charset=utf-8"
+                       : format == "ldif" ? "text/plain; charset=utf-8"
+                                          : "application/json";
+    co_return Response{200, type, std::move(*text)};
 }
 
 }  // namespace postern::control

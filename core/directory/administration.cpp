@@ -279,6 +279,14 @@ Administration::Async<Result<std::string>> Administration::export_all(std::strin
     co_return co_await impl_.overview->run<std::string>(std::move(work));
 }
 
+Administration::Async<Result<std::string>> Administration::aside(std::function<std::string()> make)
+{
+    std::function<Result<std::string>(Database&)> work = [make = std::move(make)](Database&) {
+        return Result<std::string>(make());
+    };
+    co_return co_await impl_.overview->run<std::string>(std::move(work));
+}
+
 Administration::Async<Result<AuditRecord>> Administration::last_record()
 {
     std::function<Result<AuditRecord>(Database&)> work = [](Database& database) {

@@ -158,6 +158,9 @@ public:
     /// Whether something is due that is done once in that time; then its turn is taken.
     [[nodiscard]] Async<Result<bool>> take_turn(std::string what, Duration every, Instant now);
 
+    /// Makes a long text on the thread of overviews, so that no mail waits for it. Fault (later): the directory closes.
+    [[nodiscard]] Async<Result<std::string>> aside(std::function<std::string()> make);
+
     [[nodiscard]] Async<Result<PersonKept>> kept_about(mail::Address address);
     /// Deletes what is kept about a person whose entry was removed; the address stays known as one that was, and the
     /// audit as it is until its time. False: there is no such entry. Fault (never): it was not removed.

@@ -316,6 +316,8 @@ AuditCheck verify_export(std::string_view exported, std::string_view heads, cons
         wanted[head->number] = head->hash;
         signed_heads.push_back(*head);
     });
+    if (!heads.empty() && signed_heads.empty() && forged.empty())
+        forged.emplace_back("there is no signed head in what was given as heads");
     Walk walk(wanted);
     each_line(exported, [&](std::string_view line, std::size_t number) { walk.line(line, number); });
     auto check = std::move(walk.check);

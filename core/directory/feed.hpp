@@ -26,7 +26,7 @@ struct FeedEntry {
     std::map<std::string, std::string> details;  ///< telephone, ...
 };
 
-/// A row for each, in their order; columns for all details that any of them has.
+/// A row for each, in their order; columns for the details that most have, and one for all others as a JSON object.
 [[nodiscard]] std::string print_feed_csv(const std::vector<FeedEntry>& entries);
 
 /// Distinguished name of a domain's own tree (RFC 2247): "cjsm.net" is "dc=cjsm,dc=net".

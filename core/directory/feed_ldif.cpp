@@ -65,9 +65,28 @@ bool is_telephone(std::string_view value)
     });
 }
 
+/// As an LDAP server compares values (RFC 4518): without regard to case and to how many blanks there are; telephones
+/// without any blanks and hyphens.
+std::string as_compared(std::string_view name, std::string_view value)
+{
+    const bool telephone = name.ends_with("Number") || name == "mobile";
+    std::string folded;
+    for (const char c : to_lower(value)) {
+        if (telephone && (c == ' ' || c == '-')) continue;
+        if (c == ' ' && folded.ends_with(' ')) continue;
+        folded += c;
+    }
+    return folded;
+}
+
+/// A server takes no value twice, and would refuse the whole change.
 void put(Attributes& attributes, const char* name, std::string_view value)
 {
-    if (!trim(value).empty()) attributes.emplace(name, std::string(trim(value)));
+    const std::string text(trim(value));
+    if (text.empty()) return;
+    const auto same = [&](const auto& one) { return as_compared(name, one.second) == as_compared(name, text); };
+    const auto [first, last] = attributes.equal_range(name);
+    if (std::none_of(first, last, same)) attributes.emplace(name, text);
 }
 
 void put_details(Attributes& attributes, const std::map<std::string, std::string>& details)

@@ -254,9 +254,13 @@ void write_difference(Database& database, const Difference& difference, const Im
     const auto step = [&] {
         if (progress) progress->step();
     };
-    for (const auto& entry : difference.added) write_entry(database, entry, actor, at, terms.non_secure_rests), step();
+    const auto put = [&](const DirectoryEntry& entry) {
+        write_entry(database, entry, actor, at, terms.non_secure_rests, NonSecure::vouched_for);
+        step();
+    };
+    for (const auto& entry : difference.added) put(entry);
     for (const auto& change : difference.changed)
-        write_entry(database, change.entry, actor, at, terms.non_secure_rests), step();
+        put(change.entry);
     for (const auto& entry : difference.removed) mark_removed(database, entry, actor, at), step();
     for (const auto& login : difference.logins) {
         LoginRow row;

@@ -93,8 +93,8 @@ Logins::Async<Result<Decided>> Logins::decide(std::int64_t number, bool grant, s
         if (!found || found->state != "open")
             return fault(Retry::never, fmt::format("there is no open case {}", number));
         // Who asked for what needs two can withdraw it, and no more; nor does anybody decide about themselves.
-        const auto& who = found->kind == "reset" ? audit.actor : consent_of(audit);
-        if (grant && !found->first_by.empty() && found->first_by == who)
+        const bool asked_first = found->first_by == audit.actor || found->first_by == consent_of(audit);
+        if (grant && !found->first_by.empty() && asked_first)
             return fault(Retry::never, "you asked for this; a second person must agree");
         const bool of_them = is_of(audit.actor, found->about) || is_of(audit.actor, found->who) ||
                              is_of(consent_of(audit), found->about) || is_of(consent_of(audit), found->who);

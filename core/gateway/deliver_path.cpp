@@ -264,6 +264,12 @@ boost::asio::awaitable<void> DeliverPath::expand(GenerationPtr generation, queue
         co_await settle_as(*generation, std::move(ready), std::move(otherwise));
         co_return;
     }
+    if (copy->members == 0) {  // taken and gone would be a message lost
+        otherwise = GiveUp{State::failed, "550 5.2.4 Nobody on this list could be given it",
+                           "The list has no member who could be given it."};
+        co_await settle_as(*generation, std::move(ready), std::move(otherwise));
+        co_return;
+    }
     Became became{outcomes_.begin(*generation, ready), {}};
     store::RecipientOutcome expanded{recipient.id, State::expanded, {}, false};
     expanded.reply = fmt::format("copies for {} members{}{}", copy->members,

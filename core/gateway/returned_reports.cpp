@@ -12,6 +12,9 @@ namespace postern::gateway {
 
 namespace {
 
+// Each is a question to the ledger; nobody hands over more recipients at once than SMTP servers take.
+constexpr std::size_t most_fates = 100;
+
 using report::ReportedFate;
 using report::ReturnedReport;
 using Kind = ReturnedReport::Kind;
@@ -107,6 +110,10 @@ boost::asio::awaitable<Result<std::vector<store::HeardOf>>> heard_in(Sources sou
     const ReturnedReport& report = **read;
     if (const auto why = objection(transaction, report); !why.empty()) {
         log_why_not(log, transaction, why);
+        co_return heard;
+    }
+    if (report.fates.size() > most_fates) {
+        log_why_not(log, transaction, fmt::format("it tells of {} recipients", report.fates.size()));
         co_return heard;
     }
     Inquiry inquiry(sources, transaction, header, report);

@@ -1,5 +1,3 @@
-#include "policy/permissions_file.hpp"
-
 #include "base/text.hpp"
 #include "policy/keys.hpp"
 #include "policy/readers.hpp"

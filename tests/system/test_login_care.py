@@ -9,13 +9,13 @@ import unittest
 
 from harness import ERIC, CommunityTest, wait_until
 from harness.member_server import MemberServer
+from harness.facts import FACTS, typed_facts
 from harness.tools import source_root
 
 GOOD = "four words make sense"
 HOME, NEW_HOME = "eric@home.example", "eric@new-home.example"
 HELPER = "helper@greenstonechambers.co.uk"
 LOIS = "lois@smithsolicitors.co.uk"  # hosted here: her login opens her mailbox
-FACTS = {"Which was your first school?": "St. Mary's", "In which town were you born?": "York", "Your first car?": "Mini"}
 
 
 class LoginTest(CommunityTest):
@@ -70,15 +70,21 @@ class LoginTest(CommunityTest):
         given = self.community.postern("user", "invite", address)
         self.accepted([given["one_time_password"], GOOD, ""], "user", "password", given["user_name"])
         if facts:
-            self.accepted([GOOD] + [line for fact in FACTS.items() for line in fact] + [""], "user", "facts", address)
+            self.accepted([GOOD] + typed_facts(), "user", "facts", address)
 
     def audit(self, act, **more):
         words = [word for name, value in more.items() for word in (f"--{name}", value)]
         return self.community.postern("audit", "search", "--act", act, *words)["records"]
 
-    def code_in(self, server, to):
+    def confirm(self, address, home):
+        """Confirms an address outside as its owner would: from the inside, with the code that was mailed there."""
+        code = self.code_in(self.smarthost, home, "Confirm this address")
+        self.assertIn("not the newest code", self.refused([GOOD, "00000000", ""], "user", "confirm-address", address))
+        self.accepted([GOOD, code, ""], "user", "confirm-address", address)
+
+    def code_in(self, server, to, subject="Your code"):
         """The code of the newest mail with one."""
-        message = server.wait_for(lambda m: "Your code" in (m.header("Subject") or ""), 20)
+        message = server.wait_for(lambda m: subject in (m.header("Subject") or "") and to in m.header("To"), 20)
         self.assertIn(to, message.header("To"))
         server.messages.remove(message)
         return re.search(rb"^(\d{8})\r?$", message.content, re.M)[1].decode()
@@ -123,10 +129,11 @@ class SecondFactors(LoginTest):
         self.assertIn("no address that a code could be sent to", self.refused([GOOD], "user", "mail-code", LOIS))
         self.community.postern("user", "edit", LOIS, "--non-secure", "lois@home.example")
         self.assertIn("have rested", self.refused([GOOD], "user", "mail-code", LOIS))
-        self.assertFalse(self.smarthost.messages)
         with_home = "rested@smithsolicitors.co.uk"
         self.community.postern("user", "add", with_home, "--name", "Rested", "--non-secure", "rested@home.example")
         self.settle(with_home)
+        self.assertIn("confirmed", self.refused([GOOD], "user", "mail-code", with_home))
+        self.confirm(with_home, "rested@home.example")
         sent = json.loads(self.accepted([GOOD], "user", "mail-code", with_home, "--json"))
         self.assertEqual("non_secure", sent["to"])
         self.code_in(self.smarthost, "rested@home.example")
@@ -140,7 +147,7 @@ class SecondFactors(LoginTest):
         answer = json.loads(self.run_with([GOOD, ""], "user", "check", address, "--session", "--json").stdout)
         self.assertEqual("must_set_factor", answer["outcome"])
         self.assertNotIn("session", answer)
-        told = self.refused([GOOD] + [line for fact in FACTS.items() for line in fact] + [""], "user", "facts", address)
+        told = self.refused([GOOD] + typed_facts(), "user", "facts", address)
         self.assertIn("set up a second factor first", told)
         self.assertIn("must set up a second factor", self.audit("login", target=address)[0]["detail"])
 
@@ -232,19 +239,24 @@ class Told(LoginTest):
     def test_a_changed_address_outside_rests_and_the_old_one_is_told(self):
         address = "mover@greenstonechambers.co.uk"
         self.community.postern("user", "add", address, "--name", "Mover", "--non-secure", "mover@home.example")
+        self.settle(address)
+        letter = self.smarthost.wait_for(lambda m: "Confirm this address" in (m.header("Subject") or ""), 20)
+        for name in (b"mover@green", b"Mover", b"greenstone"):  # it may reach a stranger
+            self.assertNotIn(name, letter.content)
+        self.confirm(address, "mover@home.example")
         self.community.postern("user", "edit", address, "--non-secure", "thief@home.example")
         self.assertEqual("thief@home.example", self.community.postern("user", "show", address)["non_secure"])
         self.arrives(self.greenstone, "Your address outside the service was changed")
         outside = self.arrives(self.smarthost, "Your address outside the service was changed")
         self.assertIn("mover@home.example", outside.header("To"))
-        # What comes within the time still goes to the one before it.
-        self.settle(address)
+        # What comes within the time still goes to the one before it, and to the new one its own confirmation alone.
         for _ in range(5):
             self.outcome(address, password="wrong")
         locked = self.arrives(self.smarthost, "A login was locked")
         self.assertIn("mover@home.example", locked.header("To"))
         for message in self.smarthost.messages:
-            self.assertNotIn("thief@", message.header("To"))
+            if "thief@" in message.header("To"):
+                self.assertIn("Confirm this address", message.header("Subject"))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can act as somebody else")
     def test_exceptional_access_needs_two_people_and_the_owner_is_told(self):

@@ -5,12 +5,12 @@ import time
 import unittest
 
 from harness import ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest, make_message, wait_until
+from harness.facts import FACTS, typed_facts
 from harness.tools import source_root
 
 ANNA = "anna.bell@greenstonechambers.co.uk"
 HELPER = "helper@greenstonechambers.co.uk"
 GOOD = "four words make sense"
-FACTS = {"Which was your first school?": "St. Mary's", "In which town were you born?": "York", "Your first car?": "Mini"}
 
 
 UNTIL = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
@@ -35,7 +35,7 @@ class Logins(CommunityTest):
         given = self.community.postern("user", "invite", address)
         done = self.run_with([given["one_time_password"], GOOD, ""], "user", "password", given["user_name"])
         self.assertEqual(0, done.returncode, done.stderr)
-        lines = [GOOD] + [line for fact in FACTS.items() for line in fact] + [""]
+        lines = [GOOD] + typed_facts()
         done = self.run_with(lines, "user", "facts", given["user_name"])
         self.assertEqual(0, done.returncode, done.stderr)
 

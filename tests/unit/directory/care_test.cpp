@@ -247,6 +247,30 @@ TEST_CASE("exceptional access is given by a second person, to somebody else, for
     CHECK_FALSE(wait_for(logins.ask_access(stranger, true, by("one", scene.now))));
 }
 
+TEST_CASE("who gets a freed address has nothing of who had it: no membership, no access, no case")
+{
+    LoginScene scene;
+    auto team = user("team@g.example", "greenstone");
+    team.kind = EntryKind::group;
+    team.owner = "anna@g.example";
+    team.members = {{"eric.brown@g.example", true, false, true}};
+    const auto anna = user("anna@g.example", "greenstone");
+    applied(*scene.directory, document("greenstone", {user("eric.brown@g.example", "greenstone"), anna, team}));
+    Access wanted;
+    wanted.about = "eric.brown@g.example";
+    wanted.who = "anna@g.example";
+    wanted.reason = "long illness";
+    REQUIRE_FALSE(wait_for(scene.logins.ask_access(wanted, false, by("one", scene.now))).value());
+    REQUIRE(wait_for(scene.logins.accesses(scene.eric, false, scene.now)).value().size() == 1);
+    auto left = team;
+    left.members.clear();
+    applied(*scene.directory, document("greenstone", {anna, left}));  // without Eric
+    CHECK(wait_for(scene.logins.accesses(scene.eric, false, scene.now)).value().empty());
+    applied(*scene.directory, document("greenstone", {user("eric.brown@g.example", "greenstone"), anna, left}));
+    CHECK(wait_for(scene.logins.accesses(scene.eric, false, scene.now)).value().empty());
+    CHECK(wait_for(scene.directory->find(address("team@g.example"))).value()->members.empty());
+}
+
 TEST_CASE("who was removed can be forgotten: address and audit stay, the rest is gone")
 {
     LoginScene scene;

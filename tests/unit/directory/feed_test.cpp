@@ -1,6 +1,7 @@
 #include "directory/feed.hpp"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 namespace postern::directory {
 
@@ -43,16 +44,39 @@ std::string changes(const std::string& server, const std::string& feed)
 
 }  // namespace
 
-TEST_CASE("the feed as CSV has a column for each detail, and no cell that a spreadsheet would run")
+TEST_CASE("the feed as CSV has columns for usual details and one for all others, and no cell that a spreadsheet would run")
 {
     auto bad = custody();
     bad.name = "=HYPERLINK(\"x\")";
     CHECK(print_feed_csv({eric(), bad}) ==
-          "address,name,kind,function,organisation,organisation_name,kind_of_body,place,clerk,telephone\r\n"
+          "address,name,kind,function,organisation,organisation_name,kind_of_body,place,telephone,mobile,fax,"
+          "title,room,department,details\r\n"
           "eric.brown@greenstonechambers.co.uk.cjsm.net,Eric Brown,user,,greenstone,Greenstone Chambers,chambers,York,"
-          "Ann,01904 555 123\r\n"
+          "01904 555 123,,,,,,\"{\"\"clerk\"\":\"\"Ann\"\"}\"\r\n"
           "custody@northshire.police.example.cjsm.net,\"'=HYPERLINK(\"\"x\"\")\",function,custody,northshire-police,"
-          "Northshire Police,,,,\r\n");
+          "Northshire Police,,,,,,,,,\r\n");
+}
+
+TEST_CASE("what an LDAP server takes for one value stands once, or it would refuse the whole change")
+{
+    auto twice = eric();
+    twice.details = {{"telephone", "01904 555 123"}, {"phone", "01904-555123"}, {"Note", "x"}, {"note", "X"}};
+    const auto text = print_feed_ldif({twice}, base_of("cjsm.net"));
+    const auto count = [&](std::string_view what) {
+        std::size_t found = 0;
+        for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
+        return found;
+    };
+    CHECK(count("telephoneNumber: ") == 1);
+    CHECK(count("description: ") == 1);
+}
+
+TEST_CASE("details that people made up cost no column")
+{
+    auto many = eric();
+    for (int i = 0; i < 50; ++i) many.details[fmt::format("own{}", i)] = "x";
+    const auto text = print_feed_csv({many, custody()});
+    CHECK(text.substr(0, text.find("\r\n")).size() < 200);
 }
 
 TEST_CASE("the feed as LDIF has what mail programs look for")

@@ -142,7 +142,9 @@ TEST_CASE("RFC 6238's codes come out")
 namespace {
 
 const std::map<std::string, std::string> facts{
-    {"Name of the first school?", "St. Mary's"}, {"Town of birth?", "York"}, {"First car?", "Mini  Cooper"}};
+    {"What was the name of your first school?", "St. Mary's"},
+    {"In which town were you born?", "York"},
+    {"What was your first car?", "Mini  Cooper"}};
 
 std::map<std::string, std::string> answers_to(const std::vector<std::string>& questions)
 {
@@ -212,6 +214,79 @@ TEST_CASE("who has no login is asked questions too, always the same, and no answ
     CHECK_FALSE(wait_for(scene.logins.reset(nobody, {{questions[0], "x"}}, scene.rules, by("helper", scene.now)))
                     .value()
                     .given);
+}
+
+TEST_CASE("who does not exist is asked what people are asked, the same after a start, and ends as a case too")
+{
+    LoginScene scene;
+    const auto nobody = address("nobody@g.example");
+    const auto questions = wait_for(scene.logins.reset_questions(nobody, scene.rules)).value();
+    for (const auto& question : questions)
+        CHECK(std::ranges::find(scene.rules.reset_questions, question) != scene.rules.reset_questions.end());
+    std::optional<std::int64_t> number;
+    for (unsigned i = 0; i < scene.rules.reset_wrong; ++i) {
+        CHECK_FALSE(number);
+        number = wait_for(scene.logins.reset(nobody, {{questions[0], "x"}}, scene.rules, by("helper", scene.now)))
+                     .value()
+                     .case_number;
+    }
+    CHECK(number);
+    scene.directory.reset();
+    const auto again = opened(scene.folder);
+    CHECK(wait_for(again->logins().reset_questions(nobody, scene.rules)).value() == questions);
+}
+
+TEST_CASE("a helper opens a lock against known facts alone, and the password stays")
+{
+    LoginScene scene;
+    scene.settle();
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    for (unsigned i = 0; i < scene.rules.wrong_answers; ++i) CHECK(scene.check("wrong").outcome == Outcome::refused);
+    CHECK(scene.check(good).outcome == Outcome::refused);
+    const auto questions = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
+    auto wrong = answers_to(questions);
+    wrong.begin()->second = "no idea";
+    CHECK_FALSE(wait_for(scene.logins.unlock_by_facts(scene.eric, wrong, scene.rules, by("helper", scene.now)))
+                    .value()
+                    .confirmed);
+    CHECK(scene.check(good).outcome == Outcome::refused);
+    const auto yes = wait_for(scene.logins.unlock_by_facts(scene.eric, answers_to(questions), scene.rules,
+                                                           by("helper", scene.now)))
+                         .value();
+    CHECK(yes.confirmed);
+    CHECK(yes.was_locked);
+    CHECK_FALSE(yes.given);
+    CHECK(scene.check(good).outcome == Outcome::granted);
+}
+
+TEST_CASE("a person's new address outside counts when its owner has told the code that was mailed there")
+{
+    LoginScene scene;
+    scene.settle();
+    EntryEdit edit;
+    edit.address = scene.eric;
+    edit.change = [](DirectoryEntry& entry) {
+        entry.non_secure = "eric@home.example";
+        return Result<void>{};
+    };
+    edit.audit = by("clerk", scene.now);
+    REQUIRE(wait_for(scene.directory->administration().edit(edit)));
+    const auto counts = [&] {
+        const auto entry = wait_for(scene.directory->find(scene.eric)).value();
+        return entry->non_secure_at(scene.now + 30 * day, scene.rules.non_secure_rests);
+    };
+    CHECK(counts().empty());
+    const auto sent = wait_for(scene.logins.new_address_code(scene.eric, scene.rules, scene.now)).value();
+    REQUIRE(sent);
+    const Credentials own{scene.given.user_name, good, {}};
+    const Credentials stranger{scene.given.user_name, "somebody else's words", {}};
+    CHECK_FALSE(wait_for(scene.logins.confirm_address(stranger, sent->code, scene.rules, scene.now)));
+    CHECK_FALSE(wait_for(scene.logins.confirm_address(own, "00000000", scene.rules, scene.now)));
+    CHECK(counts().empty());
+    REQUIRE(wait_for(scene.logins.confirm_address(own, sent->code, scene.rules, scene.now)));
+    CHECK(counts() == "eric@home.example");
+    CHECK_FALSE(wait_for(scene.logins.confirm_address(own, sent->code, scene.rules, scene.now)));  // good once
+    CHECK_FALSE(wait_for(scene.logins.new_address_code(scene.eric, scene.rules, scene.now)).value());
 }
 
 TEST_CASE("to take a second factor away needs two people where that is declared")
