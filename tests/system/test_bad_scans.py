@@ -21,7 +21,7 @@ import zlib
 
 from harness.case import ERIC, LISTING_INSIDE
 from harness.signatures import EICAR, SAMPLES, body, samples_set, write_set
-from harness.tools import wait_until
+from harness.tools import sanitized, wait_until
 from test_scanner import ScannerTest, message, tarred, zipped
 
 DEADLINE = 10
@@ -216,7 +216,7 @@ class Cramped(ScannerTest):
     scanner = "workers: 2, deadline: 20 seconds, temporary: 8 MiB"
 
     def test_what_unpacks_to_more_than_there_is_room_for_is_too_large(self):
-        zeros = bytes(64 << 20)
+        zeros = bytes(96 << 20)  # some are unpacked in memory first, where 64 MiB have room
         bombs = {"gz": gzip.compress(zeros), "bz2": bz2.compress(zeros), "xz": lzma.compress(zeros), "zip": zipped(zeros, "a.txt")}
         bombs["lzma"] = lzma.compress(zeros, lzma.FORMAT_ALONE)
         bombs |= {name: by(program, zeros) for name, program in (("zst", "zstd"), ("lz4", "lz4"))}
@@ -457,6 +457,82 @@ class Stopped(ScannerTest):
         write_set(self.signatures, body("New", b"a new signature"))
         wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
         self.assertNotEqual([keeper], self.relatives("postern-scan"))
+
+
+@unittest.skipIf(sanitized(), "what a sanitizer watches can't be traced")
+class Forks(ScannerTest):
+    """No process can be started for a while."""
+
+    def forbid_forks(self, process):
+        """Until what it returns is called."""
+        command = ["strace", "-qq", "-o", "/dev/null", "-p", str(process), "-e", "trace=clone,clone3"]
+        tracer = subprocess.Popen([*command, "-e", "inject=clone,clone3:error=EAGAIN"])
+        status = pathlib.Path(f"/proc/{process}/status")
+        wait_until(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 20)
+
+        def permit():
+            if tracer.poll() is None:
+                tracer.terminate()
+                tracer.wait()
+
+        self.addCleanup(permit)
+        return permit
+
+    def test_workers_that_cannot_be_started_are_an_alarm_and_come_when_they_can(self):
+        (tree,) = self.relatives("scan-signatures")
+        permit = self.forbid_forks(tree)
+        for worker in self.workers():
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: {"scanner", "scanner-failing"} <= set(self.alarms()), 30, lambda: f"{self.alarms()}")
+        wait_until(lambda: "no worker can be started" in self.status()["trouble"], 10)
+        self.assertReply(self.send("nobody to look", b"Good morning"), "451 4.7.1")
+        permit()
+        wait_until(lambda: len(self.workers()) == 2, 30)
+        wait_until(lambda: "scanner" not in self.alarms(), 10)
+        wait_until(lambda: not self.status()["trouble"], 10)
+        self.assertReply(self.send("somebody to look", b"Good morning"), 250)
+        self.assertEqual([tree], self.relatives("scan-signatures"))
+
+    def test_a_new_set_whose_process_cannot_be_started_is_tried_again(self):
+        (keeper,) = self.relatives("postern-scan")
+        permit = self.forbid_forks(keeper)
+        write_set(self.signatures, body("New", b"a new signature"))
+        wait_until(lambda: "signatures-rejected" in self.alarms(), 30)
+        self.assertReply(self.send("old set", EICAR), 554)
+        self.assertReply(self.send("not yet", b"with a new signature"), 250)
+        permit()
+        wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
+        wait_until(lambda: "signatures-rejected" not in self.alarms(), 10)
+
+
+@unittest.skipIf(sanitized() or os.geteuid() != 0, "needs a mount")
+class NoMemory(ScannerTest):
+    """The machine says how much memory it has; here it says what it is told."""
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        cls.told = community.folder / "meminfo"
+        cls.tell("64 GiB")
+        script = 'mount --bind "$0" /proc/meminfo && exec "$@"'
+        community.wrapper = ["unshare", "--mount", "sh", "-c", script, str(cls.told)]
+
+    @classmethod
+    def tell(cls, available):
+        number, unit = available.split()
+        cls.told.write_text(f"MemAvailable:   {int(number) << {'MiB': 10, 'GiB': 20}[unit]} kB\n")
+
+    def test_a_set_for_which_there_is_no_memory_waits_and_is_loaded_when_there_is(self):
+        self.tell("1 MiB")
+        write_set(self.signatures, body("New", b"a new signature"))
+        wait_until(lambda: "signatures-rejected" in self.alarms(), 30)
+        alarm = next(a for a in self.community.postern("status")["alarms"] if a["alarm"] == "signatures-rejected")
+        self.assertIn("not enough memory", alarm["text"])
+        self.assertReply(self.send("old set", EICAR), 554)
+        self.assertReply(self.send("not yet", b"with a new signature"), 250)
+        self.tell("64 GiB")
+        wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
+        wait_until(lambda: "signatures-rejected" not in self.alarms(), 10)
 
 
 class Degraded(ScannerTest):
