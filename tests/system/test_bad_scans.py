@@ -279,6 +279,34 @@ class Nests(ScannerTest):
         self.assertEqual(0, self.counter("scanner_workers_replaced"))
 
 
+@unittest.skipIf(sanitized(), "what a sanitizer watches can't be traced")
+class Slow(ScannerTest):
+    """A worker whose look takes longer than there is answers so, before it would be killed."""
+
+    scanner = "workers: 2, deadline: 20 seconds"
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.policy.write("content.yaml", "unscannable: { time: reject }\n")
+
+    def test_what_takes_too_long_meets_its_verdict_and_costs_no_worker(self):
+        before = self.workers()
+        delay = ["-e", "trace=openat", "-e", "inject=openat:delay_enter=16s:when=1"]
+        for worker in before:  # its first temporary file comes when three quarters of the deadline are over
+            tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", str(worker), *delay])
+            self.addCleanup(tracer.wait)
+            self.addCleanup(tracer.terminate)
+            status = pathlib.Path(f"/proc/{worker}/status")
+            wait_until(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 20)
+        begun = time.monotonic()
+        self.assertReply(self.send("slow", tarred(b"Good morning"), "a.tgz"), 554, "too long")
+        self.assertGreater(time.monotonic() - begun, 14)
+        self.assertEqual(0, self.counter("inspections_remembered"))
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
+        self.assertEqual(before, self.workers())
+
+
 class Ledger(ScannerTest):
     @classmethod
     def prepare(cls, community):
