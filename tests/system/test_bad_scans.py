@@ -3,6 +3,7 @@
 """What nobody could look into honestly: bombs, broken and locked files, thousands of parts, EICAR split by encodings,
 signature folders that are no use. Each gets its verdict, or the declared fallback, within the deadline."""
 import base64
+import binascii
 import bz2
 import gzip
 import io
@@ -172,7 +173,8 @@ class Members(ScannerTest):
         community.policy.write(
             "content.yaml",
             "unscannable: { broken: reject }\nrules:\n"
-            '  - { name: programs, when: { attachment.member: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n',
+            '  - { name: programs, when: { attachment.member: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n'
+            '  - { name: named, when: { attachment.name: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n',
         )
 
     def test_a_program_is_found_in_an_archive_within_an_archive(self):
@@ -192,6 +194,12 @@ class Members(ScannerTest):
             self.assertReply(self.send(name, bomb, "a.cpio.gz"), 554, "5.7.1")
             self.assertLess(time.monotonic() - begun, 11, name)
         self.assertEqual(0, self.counter("scanner_workers_replaced"))
+
+    def test_a_file_within_a_text_is_an_attachment(self):
+        for content, name in ((b"MZ", "setup.exe"), (zipped(b"MZ", "tool.exe"), "a.zip")):
+            rows = b"".join(binascii.b2a_uu(content[i : i + 45]) for i in range(0, len(content), 45))
+            text = b"begin 644 %s\n%s`\nend" % (name.encode(), rows)
+            self.assertReply(self.send("uuencoded", text.replace(b"\n", b"\r\n")), 550, "No programs")
 
     def test_both_names_of_a_zips_file_count(self):
         for first, second in (("tool.exe", "tool.txt"), ("tool.txt", "tool.exe")):
