@@ -277,7 +277,7 @@ Engine::Async<void> Engine::send_one(store::AlertWithSends due)
     letter.secure = send.secure;
     letter.reason = "alert " + due.alert.id;
     letter.about_unsent = due.alert.event == vocabulary::EventId::alert_unsent;
-    letter.text = send.secure ? full_text(due.alert, send.escalation, *present.policy, present.service)
+    letter.text = send.secure ? full_text(due.alert, send.escalation, send.target, *present.policy, present.service)
                               : notice_text(notice_of(due.alert.event, due.alert.at, present.service),
                                             notice_form(*present.policy, due.alert.rule));
     auto message = co_await house_.letter(present, std::move(letter));

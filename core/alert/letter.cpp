@@ -5,6 +5,7 @@
 #include "mail/header.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace postern::alert {
 
@@ -37,6 +38,14 @@ TemplateValues values_of(const store::AlertRecord& alert, bool escalation, const
     return values;
 }
 
+/// Told as somebody whom it happened to: whoever sent the message, or whose login it is. They have no gateway to go to.
+bool concerns(const store::AlertRecord& alert, std::string_view address)
+{
+    return std::ranges::any_of(alert.fields, [address](const auto& field) {
+        return (field.first == "sender.address" || field.first == "user.address") && iequals(field.second, address);
+    });
+}
+
 /// Where the rule has no template: everything that is known.
 const MailTemplate& built_in()
 {
@@ -48,7 +57,9 @@ const MailTemplate& built_in()
         "{{#escalated}}Nobody has acknowledged this alert, so you are told as well.\n\n{{/escalated}}"
         "Event:     {{event}} ({{severity}})\nTime:      {{time}}\nService:   {{service}} on {{node}}\n"
         "{{#rule}}Rule:      {{rule}}\n{{/rule}}"
-        "\nAcknowledge it on the gateway with\n\n    postern alert acknowledge {{alert}}\n"};
+        "{{#concerned}}\nQuestions about this are for {{operator}}.\n{{/concerned}}"
+        "{{^concerned}}\nAcknowledge it on the gateway with\n\n    postern alert acknowledge "
+        "{{alert}}\n{{/concerned}}"};
     return text;
 }
 
@@ -98,14 +109,16 @@ std::string readable(Instant at)
     return fmt::format("{}, {} UTC", rfc.substr(5, 11), rfc.substr(17, 5));
 }
 
-MailTemplate full_text(const store::AlertRecord& alert, bool escalation, const vocabulary::AlertPolicy& policy,
-                       const Service& service)
+MailTemplate full_text(const store::AlertRecord& alert, bool escalation, std::string_view to,
+                       const vocabulary::AlertPolicy& policy, const Service& service)
 {
-    const auto values = values_of(alert, escalation, service);
+    auto values = values_of(alert, escalation, service);
     const auto* rule = policy.rule(alert.rule);
     if (rule != nullptr && !rule->template_file.empty())
         if (const auto found = policy.templates.find(rule->template_file); found != policy.templates.end())
             return vocabulary::fill(found->second, values);
+    if (concerns(alert, to)) values["concerned"] = "yes";
+    values["operator"] = service.operator_address;
     auto text = vocabulary::fill(built_in(), values);
     const auto head = text.text.find("\n\n");
     const auto details = details_of(alert);

@@ -27,8 +27,9 @@ struct Notice {
     std::string advice;  ///< the same
 };
 
-/// For an address inside: the rule's template filled in, or the built-in text.
-[[nodiscard]] vocabulary::MailTemplate full_text(const store::AlertRecord& alert, bool escalation,
+/// For the address `to` inside: the rule's template filled in, or the built-in text. Whom the event is about reads whom
+/// to ask, everybody else how to acknowledge it.
+[[nodiscard]] vocabulary::MailTemplate full_text(const store::AlertRecord& alert, bool escalation, std::string_view to,
                                                  const vocabulary::AlertPolicy& policy, const Service& service);
 [[nodiscard]] Notice notice_of(vocabulary::EventId event, Instant at, const Service& service);
 /// `form`: a rule's template for addresses outside; null: the built-in text. Whatever it names, a Notice is all that

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "mail/charset.hpp"
 #include "mail/mime_values.hpp"
+#include "mail/uuencoded.hpp"
 
 #include <openssl/evp.h>
 #include <algorithm>
@@ -274,6 +275,43 @@ private:
         auto body = content_.substr(part.offset, end > part.offset ? end - part.offset : 0);
         if (end < content_.size()) body = without_line_end(body);  // the boundary's line begins with it
         part.length = body.size();
+        measure(part, body);
+        if (part.encoding == Part::Encoding::uuencode && part.name.empty()) name_by_beginning(part, body);
+        const bool plain = part.encoding == Part::Encoding::none && part.type.starts_with("text/");
+        if (plain) list_files_within(body, part.offset, part.depth);  // `part` is gone
+    }
+
+    void name_by_beginning(Part& part, std::string_view body) const
+    {
+        const auto files = uuencoded_files(body, 1);
+        if (files.empty()) return;
+        part.name = clean_name(files.front().name, limits_.name);
+        part.attachment = true;
+    }
+
+    void list_files_within(std::string_view text, std::size_t offset, std::size_t depth)
+    {
+        const auto room = limits_.parts - std::min(limits_.parts, result_.parts.size());
+        for (const auto& file : uuencoded_files(text, room + 1)) {
+            if (result_.parts.size() >= limits_.parts) {
+                result_.too_many = stopped_ = true;
+                return;
+            }
+            Part part;
+            part.type = "application/octet-stream";
+            part.name = clean_name(file.name, limits_.name);
+            part.attachment = true;
+            part.depth = depth;
+            part.offset = offset + file.offset;
+            part.length = file.length;
+            part.encoding = Part::Encoding::uuencode;
+            measure(part, text.substr(file.offset, file.length));
+            result_.parts.push_back(std::move(part));
+        }
+    }
+
+    void measure(Part& part, std::string_view body)
+    {
         if (part.encoding == Part::Encoding::none && !digests_) {
             part.size = body.size();
             return;

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "mail/charset.hpp"
 #include "mail/file_name.hpp"
+#include "mail/uuencoded.hpp"
 
 #include <gmime/gmime.h>
 #include <algorithm>
@@ -63,22 +64,6 @@ std::string unfolded(std::string_view value, bool& malformed)
 std::string_view from_c(const char* text)
 {
     return text ? std::string_view(text) : std::string_view{};
-}
-
-// Without folders.
-std::string clean_name(std::string_view raw, std::size_t longest)
-{
-    std::string name = stored_name(raw);
-    name.erase(0, name.find_last_of("/\\") + 1);
-    name.erase(0, std::min(name.find_first_not_of(' '), name.size()));
-    if (name.size() <= longest) return name;
-    // The end is what tells its kind, so it is the middle that goes.
-    const auto is_inner = [&name](std::size_t at) { return (static_cast<unsigned char>(name[at]) & 0xc0) == 0x80; };
-    std::size_t tail = name.size() - longest / 2;
-    while (tail < name.size() && is_inner(tail)) ++tail;
-    std::size_t head = longest - longest / 2;
-    while (head > 0 && is_inner(head)) --head;
-    return name.substr(0, head) + name.substr(tail);
 }
 
 std::string_view extension(std::string_view name)
@@ -166,6 +151,21 @@ void warn_by(GMimeParserOptions* options, GMimeParserWarningFunc function, gpoin
 
 }  // namespace
 
+std::string clean_name(std::string_view raw, std::size_t longest)
+{
+    std::string name = stored_name(raw);
+    name.erase(0, name.find_last_of("/\\") + 1);
+    name.erase(0, std::min(name.find_first_not_of(' '), name.size()));
+    if (name.size() <= longest) return name;
+    // The end is what tells its kind, so it is the middle that goes.
+    const auto is_inner = [&name](std::size_t at) { return (static_cast<unsigned char>(name[at]) & 0xc0) == 0x80; };
+    std::size_t tail = name.size() - longest / 2;
+    while (tail < name.size() && is_inner(tail)) ++tail;
+    std::size_t head = longest - longest / 2;
+    while (head > 0 && is_inner(head)) --head;
+    return name.substr(0, head) + name.substr(tail);
+}
+
 ContentValues read_content_fields(const ContentFields& fields, std::size_t longest_name)
 {
     static std::once_flag once;
@@ -195,6 +195,8 @@ bool decode_body(std::string_view body, Part::Encoding encoding, const std::func
         static_cast<void>(take(body));
         return true;
     }
+    if (encoding == Part::Encoding::uuencode)  // GMime decodes its lines only
+        if (const auto files = uuencoded_files(body, 1); !files.empty()) body = files.front().lines;
     GMimeEncoding state;
     g_mime_encoding_init_decode(&state, gmime_encoding(encoding));
     std::array<char, 2 * piece> out;

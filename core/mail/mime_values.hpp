@@ -32,6 +32,9 @@ struct ContentValues {
 /// Reads at most 8 KiB of each field; more is malformed.
 [[nodiscard]] ContentValues read_content_fields(const ContentFields& fields, std::size_t longest_name);
 
+/// A file's name as it stands, decoded, to what a program would store: without folders, at most `longest` bytes.
+[[nodiscard]] std::string clean_name(std::string_view raw, std::size_t longest);
+
 /// Hands the decoded bytes to `take`, piece by piece, until it says false. Says whether programs would read the
 /// encoding alike: padding within base64 is where they part.
 bool decode_body(std::string_view body, Part::Encoding encoding, const std::function<bool(std::string_view)>& take);

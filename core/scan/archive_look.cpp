@@ -23,6 +23,7 @@ using std::string_view_literals::operator""sv;
 using vocabulary::PartInspection;
 
 constexpr std::size_t longest_name = 255;
+constexpr std::size_t most_entries = 100'000;           ///< of a zip's directory
 constexpr std::size_t longest_of_nothing = 300;         ///< bytes of an empty file, compressed, with its name
 constexpr std::uint64_t most_of_a_document = 32 << 20;  ///< within an archive; of a larger one nothing is said
 
@@ -31,16 +32,20 @@ bool holds(std::string_view bytes, std::string_view what)
     return memmem(bytes.data(), bytes.size(), what.data(), what.size()) != nullptr;
 }
 
-std::string member_name(archive_entry* entry)
+std::string bounded(std::string name)
 {
-    const char* raw = archive_entry_pathname_utf8(entry);
-    if (!raw) raw = archive_entry_pathname(entry);
-    std::string name = mail::stored_name(raw ? raw : "");
     if (name.size() <= longest_name) return name;
     // The end is what tells a file's kind.
     std::size_t start = name.size() - longest_name;
     while (start < name.size() && (static_cast<unsigned char>(name[start]) & 0xc0) == 0x80) ++start;
     return name.substr(start);
+}
+
+std::string member_name(archive_entry* entry)
+{
+    const char* raw = archive_entry_pathname_utf8(entry);
+    if (!raw) raw = archive_entry_pathname(entry);
+    return bounded(mail::stored_name(raw ? raw : ""));
 }
 
 // Formats that programs open by a click. Not mtree and raw, which take any text for theirs.
@@ -54,14 +59,6 @@ Reading archive_reader()
           archive_read_support_format_iso9660, archive_read_support_format_lha, archive_read_support_format_cpio,
           archive_read_support_format_ar, archive_read_support_format_xar})
         format(handle);
-    return reading;
-}
-
-// A zip as programs see it that don't look into its directory.
-Reading local_zip_reader()
-{
-    Reading reading(archive_read_new());
-    archive_read_support_format_zip_streamable(reading.get());
     return reading;
 }
 
@@ -82,7 +79,7 @@ void note_end(archive* handle, PartInspection& part)
 constexpr std::array archive_marks{
     "PK\x03\x04"sv,    "7z\xbc\xaf\x27\x1c"sv, "Rar!\x1a\x07"sv, "\x1f\x8b\x08"sv,     "BZh"sv,
     "\xfd\x37zXZ\0"sv, "MSCF\0\0\0\0"sv,       "xar!"sv,         "\x28\xb5\x2f\xfd"sv, "LZIP"sv,
-    "0707"sv,          "!<arch>\n"sv,          "\x1f\x9d"sv,     "\x04\x22\x4d\x18"sv};
+    "0707"sv,          "!<arch>\n"sv,          "\x1f\x9d"sv,     "\x5d\0\0"sv,         "\x04\x22\x4d\x18"sv};
 constexpr std::array document_marks{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, "%PDF"sv};
 /// OpenDocument says here which of its files are encrypted.
 constexpr std::string_view manifest = "META-INF/manifest.xml";
@@ -153,46 +150,25 @@ private:
 
     Reason look_in_memory(std::string_view bytes)
     {
-        unread_ = limits_.show_unread && is_unread_zip(bytes);
         const auto before = part_.members.size();
         auto ended = walk_memory(bytes, Walk::names);
         if (!ended.empty() || !is_zip_) return ended;
-        if (limits_.names) ended = add_local_names(bytes, before);
-        return ended.empty() ? walk_memory(bytes, Walk::contents) : ended;
+        const auto directory = zip_directory(bytes, most_entries);
+        unread_ = limits_.show_unread && std::ranges::any_of(directory, is_unread_entry);
+        if (!add_names(directory, before)) return "files";
+        return walk_memory(bytes, Walk::contents);
     }
 
-    /// Each file of a zip has its name twice, and programs differ about which they go by. What breaks here is no
-    /// news: the directory has been read.
-    Reason add_local_names(std::string_view bytes, std::size_t first)
+    /// Each file of a zip has its name twice, and programs differ about which they go by. False: there are too many.
+    bool add_names(const std::vector<ZipEntry>& directory, std::size_t first)
     {
         using Difference = std::vector<std::string>::difference_type;
         const std::set<std::string> known(part_.members.begin() + static_cast<Difference>(first), part_.members.end());
-        const auto reading = local_zip_reader();
-        archive* handle = reading.get();
-        if (archive_read_open_memory(handle, bytes.data(), bytes.size()) != ARCHIVE_OK) return {};
-        auto left = limits_.unpacked;
-        for (archive_entry* entry = nullptr; archive_read_next_header(handle, &entry) >= ARCHIVE_WARN;) {
-            if (is_late(limits_)) return "time";
-            const auto name = member_name(entry);
-            if (!known.contains(name) && !note_member(entry, name)) return "files";
-            if (archive_entry_size_is_set(entry)) continue;
-            if (const auto ended = pass_over(handle, left); !ended.empty()) return ended;
-        }
-        return {};
-    }
-
-    /// A file whose end is found by unpacking it.
-    Reason pass_over(archive* handle, std::uint64_t& left) const
-    {
-        const void* data = nullptr;
-        std::size_t size = 0;
-        la_int64_t offset = 0;
-        while (archive_read_data_block(handle, &data, &size, &offset) == ARCHIVE_OK) {
-            if (is_late(limits_)) return "time";
-            if (size > left) return "size";
-            left -= size;
-        }
-        return {};
+        return std::ranges::all_of(directory, [&](const ZipEntry& entry) {
+            const auto name = bounded(mail::stored_name(entry.name));
+            part_.macros = part_.macros || is_macro_file(name);
+            return !limits_.names || known.contains(name) || note_name(name);
+        });
     }
 
     Reason look_behind(Decompressed& stream)
@@ -262,9 +238,14 @@ private:
     /// False: there are too many.
     bool note_member(archive_entry* entry, const std::string& name)
     {
-        if (limits_.members == 0 || (limits_.names && limits_.name_bytes < longest_name)) return false;
         if (archive_entry_is_encrypted(entry)) part_.encrypted = true;
         if (is_macro_file(name)) part_.macros = true;
+        return note_name(name);
+    }
+
+    bool note_name(const std::string& name)
+    {
+        if (limits_.members == 0 || (limits_.names && limits_.name_bytes < longest_name)) return false;
         limits_.members -= 1;
         if (!limits_.names) return true;
         limits_.name_bytes -= name.size();

@@ -4,7 +4,7 @@
 // Any thread.
 #pragma once
 
-#include <string_view>
+#include "scan/zip_directory.hpp"
 
 namespace postern::scan {
 
@@ -15,8 +15,8 @@ namespace postern::scan {
 /// packed header.
 [[nodiscard]] bool is_unread_format(int format) noexcept;
 
-/// A zip with files that libclamav passes over: by their method, or since its directory is written for more than 4 GiB
-/// (zip64), however small they are.
-[[nodiscard]] bool is_unread_zip(std::string_view bytes) noexcept;
+/// A file of a zip that libclamav passes over: by its method, or since the directory is written for more than 4 GiB
+/// (zip64), however small the file is.
+[[nodiscard]] bool is_unread_entry(const ZipEntry& entry) noexcept;
 
 }  // namespace postern::scan

@@ -11,6 +11,11 @@ std::string whose(std::string_view organisation)
     return organisation.empty() ? std::string("mail of no member") : fmt::format("mail of {}", organisation);
 }
 
+std::string resting_key(std::string_view script_and_organisation)
+{
+    return fmt::format("script-resting {}", script_and_organisation);
+}
+
 std::string failing_key(std::string_view file)
 {
     return fmt::format("script-failing {}", file);
@@ -21,10 +26,18 @@ std::string failing_key(std::string_view file)
 Breaker::~Breaker()
 {
     if (alarms_ == nullptr) return;
-    for (const auto& [key, watched] : watched_)
-        if (watched.alarmed) alarms_->clear("script-resting " + key);
-    for (const auto& [file, failing] : failing_)
-        if (failing.alarmed) alarms_->clear(failing_key(file));
+    const auto end = [this](const std::string& alarm, const auto& by) {
+        if (by.alarmed && by.times == times_raised(alarm)) alarms_->clear(alarm);
+    };
+    for (const auto& [key, watched] : watched_) end(resting_key(key), watched);
+    for (const auto& [file, failing] : failing_) end(failing_key(file), failing);
+}
+
+std::uint64_t Breaker::times_raised(const std::string& alarm) const
+{
+    for (const auto& standing : alarms_->standing())
+        if (standing.key == alarm) return standing.times;
+    return 0;
 }
 
 std::string Breaker::key_of(std::string_view file, std::string_view organisation)
@@ -53,7 +66,7 @@ void Breaker::record(std::string_view file, std::string_view organisation, bool 
     auto found = watched_.find(key);
     if (!over) {
         if (found == watched_.end() || !found->second.alarmed || now < found->second.until) return;
-        if (alarms_ != nullptr) alarms_->clear("script-resting " + key);
+        if (alarms_ != nullptr) alarms_->clear(resting_key(key));
         watched_.erase(found);
         return;
     }
@@ -72,13 +85,14 @@ void Breaker::record(std::string_view file, std::string_view organisation, bool 
     watched.since = now;
     watched.until = now + rest;
     watched.alarmed = true;
-    if (alarms_ != nullptr)
-        alarms_->raise("script-resting " + found->first,
-                       fmt::format("{} went over its budget {} times within a minute for {}; it rests for {} s, and "
-                                   "its rules' on_error decides about that mail. Try the message with `postern lua`",
-                                   file, overruns, whose(organisation),
-                                   std::chrono::duration_cast<std::chrono::seconds>(rest).count()),
-                       {{"script", std::string(file)}});
+    if (alarms_ == nullptr) return;
+    alarms_->raise(resting_key(found->first),
+                   fmt::format("{} went over its budget {} times within a minute for {}; it rests for {} s, and "
+                               "its rules' on_error decides about that mail. Try the message with `postern lua`",
+                               file, overruns, whose(organisation),
+                               std::chrono::duration_cast<std::chrono::seconds>(rest).count()),
+                   {{"script", std::string(file)}});
+    watched.times = times_raised(resting_key(found->first));
 }
 
 void Breaker::note(std::string_view file, std::string_view error)
@@ -105,12 +119,13 @@ void Breaker::note(std::string_view file, std::string_view error)
                                "mail: {}. Try a message with `postern lua`",
                                file, failures, error),
                    {{"script", std::string(file)}, {"reason", std::string(error)}});
+    failing.times = times_raised(failing_key(file));
 }
 
 void Breaker::forget_old(Instant now)
 {
     const auto forget = [this](auto one) {
-        if (one->second.alarmed && alarms_ != nullptr) alarms_->clear("script-resting " + one->first);
+        if (one->second.alarmed && alarms_ != nullptr) alarms_->clear(resting_key(one->first));
         return watched_.erase(one);
     };
     for (auto one = watched_.begin(); one != watched_.end();) {

@@ -8,6 +8,7 @@
 #include "ports/alarms.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -26,7 +27,7 @@ public:
 
     /// `alarms` may be null.
     Breaker(const Clock& clock, ports::Alarms* alarms) : clock_(clock), alarms_(alarms) {}
-    /// Ends the alarms that it raised.
+    /// Ends the alarms that it raised, but for those that another generation's has raised since.
     ~Breaker();
     Breaker(const Breaker&) = delete;
     Breaker& operator=(const Breaker&) = delete;
@@ -43,14 +44,18 @@ private:
         Instant since{};
         Instant until{};  ///< rests until then
         bool alarmed = false;
+        std::uint64_t times = 0;  ///< that the alarm had been raised when this raised it last
     };
     struct Failing {
         unsigned in_a_row = 0;
         Instant last{};
         bool alarmed = false;
+        std::uint64_t times = 0;  ///< the same
     };
     [[nodiscard]] static std::string key_of(std::string_view file, std::string_view organisation);
     void forget_old(Instant now);
+    /// How often it has been raised, by this and by others; 0: it does not stand.
+    [[nodiscard]] std::uint64_t times_raised(const std::string& alarm) const;
 
     const Clock& clock_;
     ports::Alarms* alarms_;

@@ -9,7 +9,7 @@ import unittest
 from harness import CLERKS, ERIC, ERIC_INSIDE, LISTING_INSIDE, CommunityTest, make_message, wait_until
 from harness.member_server import MemberServer
 from harness.signatures import EICAR, write_set
-from harness.tools import sanitized
+from harness.tools import sanitized, source_root
 
 PATIENCE = 60 if sanitized() else 30
 DUTY = "duty@outside.example"
@@ -191,6 +191,30 @@ class AlertEvents(CommunityTest):
             "the open storage to be told",
         )
         spool.chmod(0o700)
+
+
+class Senders(CommunityTest):
+    """With the demo's own alerts."""
+
+    @classmethod
+    def prepare(cls, community):
+        signatures = write_set(community.folder / "signatures")
+        community.write_node(more=f"scanner: {{ workers: 1, deadline: 10 seconds, signatures: {signatures} }}\n")
+        community.policy.write("alerts.yaml", (source_root() / "rules/alerts.yaml").read_text())
+
+    def test_each_of_two_senders_of_a_member_is_told_of_the_virus_that_they_sent(self):
+        wait_until(lambda: self.community.postern("status")["scanner"]["workers"], PATIENCE, "the scanner's worker")
+        for sender in (ERIC, CLERKS):
+            content = hostile_message().replace(ERIC.encode(), sender.encode())
+            self.assertReply(self.community.send("greenstone", sender, [LISTING_INSIDE], content), 554, "Eicar")
+        for address in (ERIC, CLERKS):
+            told = self.greenstone.wait_for(lambda m: address in m.recipients, PATIENCE)
+            self.assertIn("Eicar-Test-Signature", text_of(told))
+            self.assertIn(f"in a message of {address}.cjsm.net", text_of(told))
+        alerts = self.community.postern("alert", "list")["alerts"]
+        self.assertEqual(2, len([alert for alert in alerts if alert["rule"] == "virus-sent"]))
+        (member,) = [alert for alert in alerts if alert["rule"] == "virus"]
+        self.assertEqual(1, member["left_out"])
 
 
 if __name__ == "__main__":

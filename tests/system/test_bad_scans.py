@@ -3,6 +3,7 @@
 """What nobody could look into honestly: bombs, broken and locked files, thousands of parts, EICAR split by encodings,
 signature folders that are no use. Each gets its verdict, or the declared fallback, within the deadline."""
 import base64
+import binascii
 import bz2
 import gzip
 import io
@@ -21,7 +22,7 @@ import zlib
 
 from harness.case import ERIC, LISTING_INSIDE
 from harness.signatures import EICAR, SAMPLES, body, samples_set, write_set
-from harness.tools import wait_until
+from harness.tools import sanitized, wait_until
 from test_scanner import ScannerTest, message, tarred, zipped
 
 DEADLINE = 10
@@ -172,7 +173,8 @@ class Members(ScannerTest):
         community.policy.write(
             "content.yaml",
             "unscannable: { broken: reject }\nrules:\n"
-            '  - { name: programs, when: { attachment.member: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n',
+            '  - { name: programs, when: { attachment.member: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n'
+            '  - { name: named, when: { attachment.name: "*.exe" }, then: { reject: "5.7.1 No programs" } }\n',
         )
 
     def test_a_program_is_found_in_an_archive_within_an_archive(self):
@@ -192,6 +194,12 @@ class Members(ScannerTest):
             self.assertReply(self.send(name, bomb, "a.cpio.gz"), 554, "5.7.1")
             self.assertLess(time.monotonic() - begun, 11, name)
         self.assertEqual(0, self.counter("scanner_workers_replaced"))
+
+    def test_a_file_within_a_text_is_an_attachment(self):
+        for content, name in ((b"MZ", "setup.exe"), (zipped(b"MZ", "tool.exe"), "a.zip")):
+            rows = b"".join(binascii.b2a_uu(content[i : i + 45]) for i in range(0, len(content), 45))
+            text = b"begin 644 %s\n%s`\nend" % (name.encode(), rows)
+            self.assertReply(self.send("uuencoded", text.replace(b"\n", b"\r\n")), 550, "No programs")
 
     def test_both_names_of_a_zips_file_count(self):
         for first, second in (("tool.exe", "tool.txt"), ("tool.txt", "tool.exe")):
@@ -216,7 +224,7 @@ class Cramped(ScannerTest):
     scanner = "workers: 2, deadline: 20 seconds, temporary: 8 MiB"
 
     def test_what_unpacks_to_more_than_there_is_room_for_is_too_large(self):
-        zeros = bytes(64 << 20)
+        zeros = bytes(96 << 20)  # some are unpacked in memory first, where 64 MiB have room
         bombs = {"gz": gzip.compress(zeros), "bz2": bz2.compress(zeros), "xz": lzma.compress(zeros), "zip": zipped(zeros, "a.txt")}
         bombs["lzma"] = lzma.compress(zeros, lzma.FORMAT_ALONE)
         bombs |= {name: by(program, zeros) for name, program in (("zst", "zstd"), ("lz4", "lz4"))}
@@ -277,6 +285,34 @@ class Nests(ScannerTest):
         if reply.code == 554:
             self.assertEqual(0, self.counter("inspections_remembered"))
         self.assertEqual(0, self.counter("scanner_workers_replaced"))
+
+
+@unittest.skipIf(sanitized(), "what a sanitizer watches can't be traced")
+class Slow(ScannerTest):
+    """A worker whose look takes longer than there is answers so, before it would be killed."""
+
+    scanner = "workers: 2, deadline: 20 seconds"
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        community.policy.write("content.yaml", "unscannable: { time: reject }\n")
+
+    def test_what_takes_too_long_meets_its_verdict_and_costs_no_worker(self):
+        before = self.workers()
+        delay = ["-e", "trace=openat", "-e", "inject=openat:delay_enter=16s:when=1"]
+        for worker in before:  # its first temporary file comes when three quarters of the deadline are over
+            tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", str(worker), *delay])
+            self.addCleanup(tracer.wait)
+            self.addCleanup(tracer.terminate)
+            status = pathlib.Path(f"/proc/{worker}/status")
+            wait_until(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 20)
+        begun = time.monotonic()
+        self.assertReply(self.send("slow", tarred(b"Good morning"), "a.tgz"), 554, "too long")
+        self.assertGreater(time.monotonic() - begun, 14)
+        self.assertEqual(0, self.counter("inspections_remembered"))
+        self.assertEqual(0, self.counter("scanner_workers_replaced"))
+        self.assertEqual(before, self.workers())
 
 
 class Ledger(ScannerTest):
@@ -457,6 +493,82 @@ class Stopped(ScannerTest):
         write_set(self.signatures, body("New", b"a new signature"))
         wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
         self.assertNotEqual([keeper], self.relatives("postern-scan"))
+
+
+@unittest.skipIf(sanitized(), "what a sanitizer watches can't be traced")
+class Forks(ScannerTest):
+    """No process can be started for a while."""
+
+    def forbid_forks(self, process):
+        """Until what it returns is called."""
+        command = ["strace", "-qq", "-o", "/dev/null", "-p", str(process), "-e", "trace=clone,clone3"]
+        tracer = subprocess.Popen([*command, "-e", "inject=clone,clone3:error=EAGAIN"])
+        status = pathlib.Path(f"/proc/{process}/status")
+        wait_until(lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text(), 20)
+
+        def permit():
+            if tracer.poll() is None:
+                tracer.terminate()
+                tracer.wait()
+
+        self.addCleanup(permit)
+        return permit
+
+    def test_workers_that_cannot_be_started_are_an_alarm_and_come_when_they_can(self):
+        (tree,) = self.relatives("scan-signatures")
+        permit = self.forbid_forks(tree)
+        for worker in self.workers():
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: {"scanner", "scanner-failing"} <= set(self.alarms()), 30, lambda: f"{self.alarms()}")
+        wait_until(lambda: "no worker can be started" in self.status()["trouble"], 10)
+        self.assertReply(self.send("nobody to look", b"Good morning"), "451 4.7.1")
+        permit()
+        wait_until(lambda: len(self.workers()) == 2, 30)
+        wait_until(lambda: "scanner" not in self.alarms(), 10)
+        wait_until(lambda: not self.status()["trouble"], 10)
+        self.assertReply(self.send("somebody to look", b"Good morning"), 250)
+        self.assertEqual([tree], self.relatives("scan-signatures"))
+
+    def test_a_new_set_whose_process_cannot_be_started_is_tried_again(self):
+        (keeper,) = self.relatives("postern-scan")
+        permit = self.forbid_forks(keeper)
+        write_set(self.signatures, body("New", b"a new signature"))
+        wait_until(lambda: "signatures-rejected" in self.alarms(), 30)
+        self.assertReply(self.send("old set", EICAR), 554)
+        self.assertReply(self.send("not yet", b"with a new signature"), 250)
+        permit()
+        wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
+        wait_until(lambda: "signatures-rejected" not in self.alarms(), 10)
+
+
+@unittest.skipIf(sanitized() or os.geteuid() != 0, "needs a mount")
+class NoMemory(ScannerTest):
+    """The machine says how much memory it has; here it says what it is told."""
+
+    @classmethod
+    def prepare(cls, community):
+        super().prepare(community)
+        cls.told = community.folder / "meminfo"
+        cls.tell("64 GiB")
+        script = 'mount --bind "$0" /proc/meminfo && exec "$@"'
+        community.wrapper = ["unshare", "--mount", "sh", "-c", script, str(cls.told)]
+
+    @classmethod
+    def tell(cls, available):
+        number, unit = available.split()
+        cls.told.write_text(f"MemAvailable:   {int(number) << {'MiB': 10, 'GiB': 20}[unit]} kB\n")
+
+    def test_a_set_for_which_there_is_no_memory_waits_and_is_loaded_when_there_is(self):
+        self.tell("1 MiB")
+        write_set(self.signatures, body("New", b"a new signature"))
+        wait_until(lambda: "signatures-rejected" in self.alarms(), 30)
+        alarm = next(a for a in self.community.postern("status")["alarms"] if a["alarm"] == "signatures-rejected")
+        self.assertIn("not enough memory", alarm["text"])
+        self.assertReply(self.send("old set", EICAR), 554)
+        self.assertReply(self.send("not yet", b"with a new signature"), 250)
+        self.tell("64 GiB")
+        wait_until(lambda: self.send("new", b"with a new signature").code == 554, 120)
+        wait_until(lambda: "signatures-rejected" not in self.alarms(), 10)
 
 
 class Degraded(ScannerTest):

@@ -134,6 +134,12 @@ class Operator(CommunityTest):
         self.assertTrue(self.community.trace("--since", since))
         self.assertEqual([], self.community.trace("--from", "nobody@*"))
 
+    def test_a_message_that_is_not_there_is_refused_to_programs_as_well(self):
+        for more in ([], ["--json"], ["--explain"], ["--explain", "--json"]):
+            done = self.community.run("trace", "nope", *more)
+            self.assertEqual(1, done.returncode, more)
+            self.assertIn("no message was found", done.stdout + done.stderr)
+
     def test_trace_finds_by_the_message_id_header(self):
         self.community.send(
             "greenstone",

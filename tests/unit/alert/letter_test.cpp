@@ -40,11 +40,20 @@ bool holds(const std::string& text, const std::string& part)
 
 TEST_CASE("inside, the built-in text says everything that is known")
 {
-    const auto text = alert::full_text(virus(), false, {}, service);
+    const auto text = alert::full_text(virus(), false, "ops@cjsm.net", {}, service);
     for (const auto& [name, value] : virus().fields) CHECK(holds(text.text, value));
     CHECK(holds(text.text, "3 more"));
     CHECK(holds(text.text, "postern alert acknowledge " + virus().id));
-    CHECK(holds(alert::full_text(virus(), true, {}, service).subject, "Not acknowledged"));
+    CHECK(holds(alert::full_text(virus(), true, "ops@cjsm.net", {}, service).subject, "Not acknowledged"));
+}
+
+TEST_CASE("whoever sent the message is told whom to ask, and nothing that only operators can do")
+{
+    const auto text =
+        alert::full_text(virus(), false, "Eric.Brown@greenstonechambers.co.uk.cjsm.net", {}, service).text;
+    CHECK(holds(text, "Win.Test.EICAR_HDB-1 in invoice.zip"));
+    CHECK(holds(text, service.operator_address));
+    CHECK_FALSE(holds(text, "acknowledge"));
 }
 
 TEST_CASE("outside, nothing of the event but its kind can be found")
@@ -52,8 +61,8 @@ TEST_CASE("outside, nothing of the event but its kind can be found")
     const auto text = alert::notice_text(alert::notice_of(virus().event, virus().at, service));
     const auto mail = alert::compose(text, "duty@outside.example", "unrelated", noon, service);
     for (const auto& [name, value] : virus().fields) CHECK_FALSE(holds(mail, value));
-    for (const auto& secret : {virus().id, virus().object, virus().text, std::string("http"),
-                               std::string("alert acknowledge")})
+    for (const auto& secret :
+         {virus().id, virus().object, virus().text, std::string("http"), std::string("alert acknowledge")})
         CHECK_FALSE(holds(mail, secret));
     CHECK(holds(mail, "A virus was found in a message"));
     CHECK(holds(mail, "1 Jan 1970, 12:00 UTC"));

@@ -95,6 +95,46 @@ TEST_CASE("attachments have name, type, size and digest of their decoded bytes",
     CHECK_FALSE(structure.malformed);
 }
 
+TEST_CASE("files that stand within a text are attachments, and what only looks like their beginning is none", "[mime]")
+{
+    const std::string file = "begin 644 setup.exe\n+2&5L;&\\@=V]R;&0\n`\nend\n";
+    const auto content =
+        multipart("--b 1\n\nSee below.\n\n" + file + "\nRegards\n" + file + "--b 1\n\nbegin 644 of\nlower case\n" +
+                  "begin it\n--b 1\nContent-Type: application/x\n\n" + file + "--b 1--\n");
+    const auto structure = read_structure(content, true);
+    REQUIRE(structure.parts.size() == 5);
+    CHECK(structure.parts[0].name.empty());
+    for (const std::size_t index : {1U, 2U}) {
+        const auto& part = structure.parts[index];
+        CHECK(part.name == "setup.exe");
+        CHECK(part.attachment);
+        CHECK(part.type == "application/octet-stream");
+        CHECK(part.size == 11);
+        CHECK(decoded(content, part, 100) == "Hello world");
+        CHECK(part.sha256 == "64ec88ca00b268e5ba1a35678a1b5316d212f4f366b2477232534a8aeca37f3c");
+    }
+    CHECK(structure.parts[3].name.empty());
+    CHECK(structure.parts[4].type == "application/x");
+
+    const auto cut = message("Subject: x\n\nbegin 0644 ../a.exe\n+2&5L;&\\@=V]R;&0\n");
+    const auto open = read_structure(cut, false);
+    REQUIRE(open.parts.size() == 2);
+    CHECK(open.parts[1].name == "a.exe");
+    CHECK(decoded(cut, open.parts[1], 100) == "Hello world");
+
+    const auto declared = message("Content-Type: x/y\nContent-Transfer-Encoding: x-uuencode\n\n" + file);
+    const auto whole = read_structure(declared, false);
+    REQUIRE(whole.parts.size() == 1);
+    CHECK(whole.parts[0].name == "setup.exe");
+    CHECK(decoded(declared, whole.parts[0], 100) == "Hello world");
+
+    StructureLimits few;
+    few.parts = 2;
+    const auto many = read_structure(message("Subject: x\n\n" + file + file), false, few);
+    CHECK(many.parts.size() == 2);
+    CHECK(many.too_many);
+}
+
 TEST_CASE("file names are read in every form that mail programs write", "[mime]")
 {
     CHECK(attached("Content-Disposition: attachment; filename*=UTF-8''r%C3%A9sum%C3%A9.doc").name == "résumé.doc");
