@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "policy/keys.hpp"
 #include "policy/readers.hpp"
 
