@@ -14,6 +14,7 @@
 #include "gateway/monitor.hpp"
 #include "gateway/policy_tests.hpp"
 #include "gateway/reload.hpp"
+#include "policy/alert_coverage.hpp"
 #include "process/privileges.hpp"
 #include "scan/scanner.hpp"
 #include "script/maker.hpp"
@@ -101,7 +102,10 @@ policy::Diagnostics run_tests(const std::string& directory, const policy::Snapsh
     gateway::PolicyTestOptions options;
     options.stop = std::move(stop);
     auto found = gateway::failures_of(gateway::run_policy_tests(policy, files, options));
-    if (const auto alerts = files.find("alerts.yaml"); alerts != files.end())
+    const auto alerts = files.find("alerts.yaml");
+    std::ranges::move(policy::check_alert_coverage(*policy, alerts == files.end() ? "" : alerts->second),
+                      std::back_inserter(found));
+    if (alerts != files.end())
         std::ranges::move(gateway::check_alert_addresses(*policy, alerts->second, &people), std::back_inserter(found));
     return found;
 }
