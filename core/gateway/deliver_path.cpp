@@ -464,8 +464,9 @@ boost::asio::awaitable<void> DeliverPath::expand(GenerationPtr generation, queue
     }
     auto outcome = outcome_of(*generation, ready);
     store::RecipientOutcome became{recipient.id, State::expanded, {}, false};
-    became.reply = fmt::format("copies for {} members{}{}", copy->members,
-                               copy->message ? " as " + copy->message->message.id : std::string{},
+    // Read by who wrote to the list: nothing in it depends on whom they named beside it. The copy has the same
+    // Message-ID, by which administrators find it.
+    became.reply = fmt::format("copies for {} members{}", copy->members,
                                copy->left_out > 0 ? fmt::format("; {} left out", copy->left_out) : std::string{});
     std::vector<Fate> fates{{&recipient, report::Kind::delivered, became.reply, false, {}, {}}};  // RFC 3461 5.2.7.3
     outcome.recipients.push_back(std::move(became));
