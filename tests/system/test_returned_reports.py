@@ -171,7 +171,7 @@ class ReturnedReports(CommunityTest):
     def test_a_policy_may_refuse_to_ask_for_receipts_outside(self):
         text = self.community.policy.read("routing.yaml")
         try:
-            self.community.policy.edit("routing.yaml", "community:\n", "community:\n  outside_receipts: refuse\n")
+            self.community.policy.edit("routing.yaml", "outside_receipts: strip", "outside_receipts: refuse")
             self.community.reload()
             code, said = self.ask_outside("Refused receipt", "Disposition-Notification-To: boss@elsewhere.example")
             self.assertNotEqual(0, code)
