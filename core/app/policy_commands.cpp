@@ -3,6 +3,7 @@
 #include "gateway/alert_addresses.hpp"
 #include "gateway/policy_tests.hpp"
 #include "gateway/rehearsed_people.hpp"
+#include "policy/alert_coverage.hpp"
 #include "policy/directory_file.hpp"
 #include "policy/alert_coverage.hpp"
 #include "policy/loader.hpp"
@@ -37,15 +38,18 @@ void check_there(Context& context, const CheckOptions& options)
     ask_and_print(context, "POST", "/v1/check", boost::json::serialize(order), options.json);
 }
 
-/// Whom alerts.yaml names, held against the directory.yaml that lies there; without one only ways out are looked at.
+/// Whether alerts.yaml tells people what they have to be told; whom it names, held against the directory.yaml that lies
+/// there; without one only ways out are looked at.
 void check_people(const CheckOptions& options, policy::Loader& loader, policy::Loaded& loaded)
 {
     auto files = loader.file_set();
     if (!loaded.snapshot) return;
     const auto alerts = files.find("alerts.yaml");
-    const std::string bytes = alerts == files.end() ? std::string{} : alerts->second;
-    std::ranges::move(policy::check_alert_coverage(*loaded.snapshot, bytes), std::back_inserter(loaded.diagnostics));
+    if (!loaded.snapshot) return;
+    std::ranges::move(policy::check_alert_coverage(*loaded.snapshot, alerts == files.end() ? "" : alerts->second),
+                      std::back_inserter(loaded.diagnostics));
     if (alerts == files.end()) return;
+    const std::string bytes = alerts->second;
     std::vector<std::string> notes;
     std::optional<gateway::PeopleIndex> index;
     if (gateway::add_directory(files, std::filesystem::path(options.directory) / "directory.yaml")) {

@@ -14,7 +14,7 @@
 #include "gateway/monitor.hpp"
 #include "gateway/policy_tests.hpp"
 #include "gateway/reload.hpp"
-#include "gateway/silent_answers.hpp"
+#include "policy/alert_coverage.hpp"
 #include "process/privileges.hpp"
 #include "scan/scanner.hpp"
 #include "script/maker.hpp"
@@ -94,7 +94,7 @@ net::DnsOptions dns_options(const vocabulary::Node& node)
 }
 
 // The policy's own tests, with the people of the directory.yaml that lies there, as `postern test` runs them; and
-// whether those whom alerts.yaml names are in the directory.
+// whether alerts.yaml tells people what they must be told, and those whom it names are in the directory.
 policy::Diagnostics run_tests(const std::string& directory, const policy::SnapshotPtr& policy, policy::FileSet files,
                               ports::People& people, std::function<std::string()> stop)
 {
@@ -102,8 +102,10 @@ policy::Diagnostics run_tests(const std::string& directory, const policy::Snapsh
     gateway::PolicyTestOptions options;
     options.stop = std::move(stop);
     auto found = gateway::failures_of(gateway::run_policy_tests(policy, files, options));
-    if (const auto alerts = files.find("alerts.yaml"); alerts != files.end())
+    if (const auto alerts = files.find("alerts.yaml"); alerts != files.end()) {
+        std::ranges::move(policy::check_alert_coverage(*policy, alerts->second), std::back_inserter(found));
         std::ranges::move(gateway::check_alert_addresses(*policy, alerts->second, &people), std::back_inserter(found));
+    }
     return found;
 }
 

@@ -64,6 +64,12 @@ bool EntriesApi::sees_all_of(const Request& request, const std::string& organisa
     return permits_.may(request, Act::see_hidden, permits_.organisation_subject(organisation));
 }
 
+bool EntriesApi::is_seen(const Request& request, const DirectoryEntry& entry) const
+{
+    const bool open = entry.status == directory::EntryStatus::active && !entry.ex_directory;
+    return open || entry.address.key() == request.caller.key || sees_all_of(request, entry.organisation);
+}
+
 EntriesApi::Answer EntriesApi::list(Request request)
 {
     directory::EntryFilter filter;
@@ -166,6 +172,10 @@ EntriesApi::Answer EntriesApi::edit(Request request)
         if (!standing) co_return denied(standing.error(), request);
         if (standing->entry) kind = standing->entry->kind;
         if (standing->entry) organisation = standing->entry->organisation;
+        if (standing->entry && !is_seen(request, *standing->entry)) {
+            auto refused = co_await refuse_as_absent(request, *order, kind);
+            if (!refused) co_return denied(refused.error(), request);
+        }
     }
     std::string act;
     for (const auto asked : acts_of(*order, kind)) {
@@ -211,6 +221,25 @@ EntriesApi::Answer EntriesApi::edit(Request request)
     }
     if (!confirmation.empty()) object["confirmation"] = confirmation;
     co_return Response::json(object);
+}
+
+// Who may neither see an entry nor change it is refused as for one that is not there: which act they lack would tell
+// that it is a group, or a list.
+boost::asio::awaitable<Result<void>> EntriesApi::refuse_as_absent(const Request& request, const EntryOrder& order,
+                                                                  EntryKind kind)
+{
+    auto parsed = mail::Address::parse(order.address);
+    if (!parsed) co_return Result<void>{};
+    auto about = co_await permits_.subject(order.address);
+    if (!about) co_return std::unexpected(about.error());
+    for (const auto act : acts_of(order, kind)) {
+        if (permits_.may(request, act, *about)) continue;
+        const auto instead = acts_of(order, EntryKind::user).front();
+        std::string whom = permits_.own_form(*parsed).text();
+        auto permitted = co_await permits_.require(request, instead, std::move(whom));
+        if (!permitted) co_return std::unexpected(permitted.error());
+    }
+    co_return Result<void>{};
 }
 
 // The change stands whether or not the code can be sent: its owner can have another, once they have logged in.
@@ -332,9 +361,10 @@ EntriesApi::Answer EntriesApi::entry(Request request)
     if (!address) co_return wrong(request, "say ?address=ADDRESS");
     auto found = co_await services_.directory.find(*address);
     if (!found) co_return denied(found.error(), request);
-    const bool hidden = *found && ((*found)->ex_directory || (*found)->status != vocabulary::EntryStatus::active);
-    if (!*found || (hidden && !sees_all_of(request, (*found)->organisation)))
-        co_return wrong(request, fmt::format("there is no entry for <{}>", printable(address->text())), 404);
+    // Rehearsals are of who works on the policy; anybody else sees here what they can find.
+    policy::Subject service;
+    const bool seen = *found && (permits_.may(request, Act::see_policy, service) || is_seen(request, **found));
+    if (!seen) co_return wrong(request, fmt::format("there is no entry for <{}>", printable(address->text())), 404);
     const auto& one = **found;
     json::object object{{"address", one.address.text()},
                         {"organisation", one.organisation},

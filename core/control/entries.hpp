@@ -20,6 +20,8 @@
 
 namespace postern::control {
 
+struct EntryOrder;
+
 class EntriesApi {
 public:
     EntriesApi(gateway::Services services, Permits& permits) : services_(services), permits_(permits) {}
@@ -39,6 +41,10 @@ private:
     [[nodiscard]] Answer export_entries(Request request);
     [[nodiscard]] Answer entry(Request request);
 
+    /// Whether the caller can find it, or sees all of its organisation.
+    [[nodiscard]] bool is_seen(const Request& request, const directory::DirectoryEntry& entry) const;
+    [[nodiscard]] boost::asio::awaitable<Result<void>> refuse_as_absent(const Request& request, const EntryOrder& order,
+                                                                        directory::EntryKind kind);
     void tell_of_new_address(const directory::Edited& edited) const;
     /// One sentence about the address outside that has to be confirmed; empty: none has.
     [[nodiscard]] boost::asio::awaitable<std::string> ask_to_confirm(directory::Edited edited) const;

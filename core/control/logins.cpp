@@ -346,7 +346,11 @@ LoginsApi::Answer LoginsApi::end_sessions(Request request, mail::Address address
     auto record = permits_.record(request, "end_sessions");
     auto ended = co_await logins().end_sessions(address, std::move(record));
     if (!ended) co_return denied(ended.error(), request);
-    if (!*ended) co_return wrong(request, fmt::format("{} has no login", address.text()), 404);
+    // Who may not see logins does not learn here whether there is one.
+    auto about = co_await permits_.subject(address.text());
+    if (!about) co_return denied(about.error(), request);
+    if (!*ended && permits_.may(request, Act::see_hidden, *about))
+        co_return wrong(request, fmt::format("{} has no login", address.text()), 404);
     co_return done(request, "all sessions have ended");
 }
 

@@ -57,6 +57,13 @@ bool is_told_of(const AlertRule& rule, const MustTell& must)
     return std::ranges::any_of(rule.to, [](const auto& target) { return target.role == AlertRole::user; });
 }
 
+std::string rule_name(const vocabulary::EventInfo& event)
+{
+    std::string name(event.name);
+    std::ranges::replace(name, '_', '-');
+    return name;
+}
+
 /// How `on:` writes it, with the threshold's name where an event needs one.
 std::string written(const vocabulary::EventInfo& event)
 {
@@ -98,7 +105,8 @@ Diagnostics check_alert_coverage(const Snapshot& policy, std::string_view alerts
         const bool user = must.whom == Whom::user;
         source.warning(
             place, fmt::format("no rule tells {} of {}: {}", user ? "the user" : "anybody", event.name, must.otherwise),
-            fmt::format("- {{ name: {}, on: {}, to: {} }}", event.name, written(event), user ? "user" : "operations"));
+            fmt::format("- {{ name: {}, on: {}, to: {} }}", rule_name(event), written(event),
+                        user ? "user" : "operations"));
     }
     return diagnostics;
 }

@@ -97,6 +97,11 @@ class AlertEvents(CommunityTest):
         )
         policy.write("lua/broken.lua", "return function(event)\n  return event.nothing.at_all\nend\n")
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.confirm_outside("eric.brown@greenstonechambers.co.uk", cls.smarthost)
+
     def setUp(self):
         super().setUp()
         self.smarthost.messages.clear()

@@ -120,6 +120,11 @@ class Alerts(CommunityTest):
         text = ALERTS.format(port=cls.hook.server_port, folder=cls.community.folder, selector=selector)
         cls.community.policy.write("alerts.yaml", text + more)
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.confirm_outside("eric.brown@greenstonechambers.co.uk", cls.smarthost)
+
     def setUp(self):
         super().setUp()
         self.smarthost.forget()

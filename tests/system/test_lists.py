@@ -2,11 +2,14 @@
 import json
 import unittest
 
-from harness import CUSTODY, ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest, make_message, wait_until
+from harness import CUSTODY, CUSTODY_INSIDE, ERIC, ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest, make_message, wait_until
+from harness.tools import source_root
 
 DUTY = "northshire-duty@cjsm.net"
 ANNA = "anna@greenstonechambers.co.uk"
 OWNER = "control@northshire.police.example"
+QUIET = "quiet@cjsm.net"
+LOIS, ALF = "lois@cjsm.net", "alf@cjsm.net"  # hosted at the suffix itself: both forms of their address are one
 OWNER_INSIDE = OWNER + ".cjsm.net"
 
 
@@ -145,6 +148,64 @@ class Lists(CommunityTest):
             content = make_message(trick, ERIC_INSIDE, "Stolen")
             self.assertReply(self.community.send("crown-court", LISTING, ERIC_INSIDE, content), 550)
 
+
+class WhoIsOnIt(CommunityTest):
+    """Under the demo's powers: what a list's members, and those who write to it, learn of who is on it."""
+
+    @classmethod
+    def prepare(cls, community):
+        community.policy.write("permissions.yaml", (source_root() / "rules/permissions.yaml").read_text())
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        run = cls.community.postern
+        run("user", "add", ANNA, "--name", "Anna")
+        for address in (LOIS, ALF):
+            run("user", "add", address, "--name", "Some Body", "--organisation", "smith")
+        run("list", "add", QUIET, "--name", "Quiet", "--organisation", "northshire-police", "--owner", OWNER)
+        run("list", "member", QUIET, ERIC, LOIS, ALF, LISTING, CUSTODY)
+
+    send = Lists.send
+
+    def seen_by(self, who, *arguments):
+        """Messages that somebody's trace shows them."""
+        done = self.community.run("--for", who, "trace", *arguments, "--json")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return json.loads(done.stdout)["messages"]
+
+    def test_a_member_sees_that_they_got_it_and_of_no_other_member(self):
+        # Two are hosted at the suffix itself, where both forms of an address are the same.
+        self.assertReply(self.send(LISTING, QUIET, "Who else", "crown-court"), 250)
+        self.arrives(self.greenstone, "Who else")
+        self.arrives(self.hosted, "Who else")
+        self.community.wait_empty()
+        forms = {ERIC: ERIC_INSIDE, LOIS: LOIS, ALF: ALF}
+        for who, inside in forms.items():
+            own = self.seen_by(who, "--to", inside)
+            self.assertEqual([[inside]], [[r["address"] for r in m["recipients"]] for m in own])
+            for other in (CUSTODY_INSIDE, LISTING_INSIDE, *forms.values(), ANNA + ".cjsm.net", "*police*", "*"):
+                if other != inside:  # whether on the list or not
+                    found = [r["address"] for m in self.seen_by(who, "--to", other) for r in m["recipients"]]
+                    self.assertEqual([inside] if other == "*" else [], found, other)
+            self.assertNotIn("custody@", json.dumps(self.seen_by(who)))
+            shown = self.community.run("--for", who, "user", "show", QUIET, "--json")
+            self.assertNotIn("members", json.loads(shown.stdout))
+
+    def test_naming_somebody_beside_a_list_does_not_tell_whether_they_are_on_it(self):
+        def told(subject, *beside):
+            self.assertReply(self.send(ANNA, [QUIET, *beside], subject), 250)
+            self.arrives(self.police, subject)
+            self.community.wait_empty()
+            mine = self.seen_by(ANNA, "--to", QUIET)[0]
+            events = [e["reply"] for e in mine["events"] if e.get("recipient") == QUIET]
+            return [reply for reply in events if "copies for" in reply]
+
+        alone = told("Count alone")
+        self.assertEqual(1, len(alone))
+        self.assertEqual(alone, told("Count with a member", ERIC_INSIDE))
+        self.assertEqual(alone, told("Count with another", ANNA + ".cjsm.net"))
+        self.assertEqual(alone, told("Count with all", ERIC_INSIDE, LOIS, ALF, LISTING_INSIDE, CUSTODY_INSIDE))
 
 class ListsOfAnyPolicy(CommunityTest):
     def test_a_policy_may_let_unnamed_mail_of_a_group_pass_and_records_it(self):

@@ -1,5 +1,6 @@
 """Logins as people, helpers and the service manager have them, by the command line."""
 import json
+import re
 import subprocess
 import time
 import unittest
@@ -11,6 +12,13 @@ from harness.tools import source_root
 ANNA = "anna.bell@greenstonechambers.co.uk"
 HELPER = "helper@greenstonechambers.co.uk"
 GOOD = "four words make sense"
+FACTS = {
+    "In which town were you born?": "York",
+    "What was the name of your first school?": "St. Mary's",
+    "What was your first car?": "Mini",
+}
+# `postern user facts` asks for all that the service has, in their order; "" answers one of them with nothing.
+TYPED_FACTS = ["York", "", "", "St. Mary's", "Mini", "", "", ""]
 
 
 UNTIL = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
@@ -35,19 +43,24 @@ class Logins(CommunityTest):
         given = self.community.postern("user", "invite", address)
         done = self.run_with([given["one_time_password"], GOOD, ""], "user", "password", given["user_name"])
         self.assertEqual(0, done.returncode, done.stderr)
-        lines = [GOOD] + typed_facts()
+        lines = [GOOD] + TYPED_FACTS
         done = self.run_with(lines, "user", "facts", given["user_name"])
         self.assertEqual(0, done.returncode, done.stderr)
 
-    def answers(self, address, facts):
-        """Asks for a reset as a helper does, and answers what is asked."""
+    def questions(self, address, what="reset", path=None):
+        """What a helper has to ask."""
         listed = subprocess.run(
-            ["curl", "-s", "--unix-socket", str(self.community.socket), f"http://postern/v1/logins/{address}/reset"],
+            ["curl", "-s", "--unix-socket", str(self.community.socket), "http://postern" + (path or f"/v1/logins/{address}/{what}")]
+            + ([] if path else ["-H", f"Postern-For: {HELPER}"]),
             capture_output=True,
             text=True,
             timeout=30,
         )
-        questions = json.loads(listed.stdout)["questions"]
+        return json.loads(listed.stdout)["questions"]
+
+    def answers(self, address, facts):
+        """Asks for a reset as a helper does, and answers what is asked."""
+        questions = self.questions(address)
         return self.run_with([facts.get(q, "no idea") for q in questions], "--for", HELPER, "user", "reset-password", address)
 
     @classmethod
@@ -104,6 +117,74 @@ class Logins(CommunityTest):
         for secret in (*FACTS.values(), GOOD):
             self.assertNotIn(secret, json.dumps(record))
 
+    def lock(self, address):
+        for _ in range(5):
+            self.outcome("wrong", address)
+        self.assertTrue(self.community.postern("user", "login", address)["locked"])
+
+    def test_the_helpdesk_opens_a_lock_against_the_proof_that_a_reset_needs(self):
+        address = "locked-out@greenstonechambers.co.uk"
+        self.settle(address)
+        self.lock(address)
+        helper = ("--for", HELPER, "user", "unlock", address)
+        no = self.run_with(["no idea", "none"], *helper)
+        self.assertEqual((1, "no\n"), (no.returncode, no.stderr.removeprefix("postern: ")), no.stdout)
+        self.assertEqual("refused", self.outcome(GOOD, address))
+        # Without answers nothing is opened, whatever program asks.
+        bare = subprocess.run(
+            ["curl", "-s", "--unix-socket", str(self.community.socket), "-H", f"Postern-For: {HELPER}", "-X", "POST",
+             f"http://postern/v1/logins/{address}/unlock", "-d", "{}"],
+            capture_output=True, text=True, timeout=30,
+        )
+        self.assertIn("security data", bare.stdout)
+        self.assertEqual("refused", self.outcome(GOOD, address))
+        yes = self.run_with([FACTS[q] for q in self.questions(address, "unlock")], *helper)
+        self.assertEqual(0, yes.returncode, yes.stdout + yes.stderr)
+        self.assertIn("unlocked", yes.stdout)
+        self.assertEqual("granted", self.outcome(GOOD, address))  # the password stays
+        record = self.community.postern("audit", "search", "--act", "unlock_login", "--target", address)["records"][0]
+        self.assertEqual(("done", "after known facts"), (record["outcome"], record["detail"]))
+        self.assertIn(HELPER, record["actor"])
+
+    def test_an_administrator_opens_the_locks_of_their_own_people_and_of_nobody_else(self):
+        address, clerk = "own@greenstonechambers.co.uk", "clerks@greenstonechambers.co.uk"
+        self.settle(address)
+        self.lock(address)
+        self.assertIn("not permitted", self.run_with([], "--for", "control@northshire.police.example", "user", "unlock", address).stderr)
+        done = self.run_with([], "--for", clerk, "user", "unlock", address)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertEqual("granted", self.outcome(GOOD, address))
+
+    def test_a_helper_can_not_tell_who_has_a_login(self):
+        address = "real@greenstonechambers.co.uk"
+        self.settle(address)
+        self.community.postern("user", "add", "without@greenstonechambers.co.uk", "--name", "No Login")
+        heard = {}
+        for who in (address, "real.greenstone", "nobody@greenstonechambers.co.uk", "no.body.greenstone",
+                    "without@greenstonechambers.co.uk"):
+            said = []
+            for _ in range(2):
+                questions = self.questions(who)
+                self.assertEqual(2, len(questions))
+                self.assertEqual(questions, self.questions(who))
+                for question in questions:
+                    self.assertIn(question, self.questions("x", path="/v1/login/questions"))
+                done = self.run_with(["no idea"] * 2, "--for", HELPER, "user", "reset-password", who)
+                said.append((done.returncode, done.stdout, re.sub(r"\d+", "N", done.stderr)))
+            heard[who] = said
+        del heard["real.greenstone"]  # the same person as the first, whose tries it goes on counting
+        self.assertEqual(1, len({json.dumps(said) for said in heard.values()}), heard)
+
+    def test_a_refusal_does_not_tell_whose_user_name_it_is(self):
+        address = "hidden.name@greenstonechambers.co.uk"
+        self.settle(address)
+        police = ("--for", "control@northshire.police.example", "user", "reset-password")
+        real = self.run_with([], *police, "hidden.name.greenstone").stderr
+        none = self.run_with([], *police, "hidden.none.greenstone").stderr
+        self.assertIn("not permitted", real)
+        self.assertEqual(real.replace("hidden.name", "hidden.none"), none)
+        self.assertNotIn("@greenstone", real)
+
     def test_what_can_not_be_confirmed_goes_to_the_service_manager(self):
         address = "unsure@greenstonechambers.co.uk"
         self.settle(address)
@@ -113,12 +194,14 @@ class Logins(CommunityTest):
             self.assertTrue(done.stderr.startswith("no"), done.stderr)
         self.assertIn("case", done.stderr)
         self.assertEqual("granted", self.outcome(GOOD, address))  # the login itself is not locked
-        number = self.community.postern("case", "list")["cases"][0]["number"]
+        newest = self.community.postern("case", "list")["cases"][0]
+        self.assertEqual(address, newest["about"])
+        number = newest["number"]
         denied = self.community.run("--for", HELPER, "case", "decide", number, "--grant")
         self.assertIn("not permitted", denied.stderr)
         given = self.community.postern("case", "decide", number, "--grant", "--reason", "known by telephone")
         self.assertEqual("must_change", self.outcome(given["one_time_password"], address))
-        self.assertEqual([], self.community.postern("case", "list")["cases"])
+        self.assertNotIn(number, [case["number"] for case in self.community.postern("case", "list")["cases"]])
 
     def test_who_holds_a_role_is_out_of_the_helpdesks_reach(self):
         address = "important@greenstonechambers.co.uk"

@@ -169,6 +169,54 @@ class Takeover(PowersTest):
         self.answers(400, "POST", "/v1/entries", order, who=CLERK)
 
 
+class WhatAnswersTell(PowersTest):
+    """Whoever may find people, and no more, is answered alike about what they can't find and what is not there."""
+
+    HIDDEN = ("veiled", "suspended", "gone", "quiet-group", "quiet-list")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        run, at = cls.community.postern, "@greenstonechambers.co.uk"
+        run("user", "add", "reader@northshire.police.example", "--name", "A Reader")
+        run("user", "add", "veiled" + at, "--name", "Veiled", "--ex-directory", "true")
+        for name in ("suspended", "gone"):
+            run("user", "add", name + at, "--name", "Some Body")
+        run("user", "suspend", "suspended" + at)
+        run("user", "remove", "gone" + at)
+        run("group", "add", "quiet-group" + at, "--name", "G", "--owner", ERIC, "--ex-directory", "true")
+        run("list", "add", "quiet-list" + at, "--name", "L", "--owner", ERIC, "--ex-directory", "true")
+
+    def test_no_answer_tells_what_is_hidden_from_what_is_not_there(self):
+        orders = (
+            lambda a: {"address": a, "set": {"name": "X"}},
+            lambda a: {"address": a, "set": {"owner": "x@cjsm.net"}},
+            lambda a: {"address": a, "status": "suspended"},
+            lambda a: {"address": a, "members": {"put": ["x@cjsm.net"]}},
+            lambda a: {"address": a, "create": True, "kind": "user", "set": {"name": "X"}},
+        )
+        paths = ["/v1/entries/{a}", "/v1/directory/entry?address={a}", "/v1/logins/{a}", "/v1/logins/{a}/reset",
+                 "/v1/logins/{a}/unlock", "/v1/person/{a}", "/v1/accesses?about={a}", "/v1/trace?to={a}",
+                 "/v1/may?who={a}&what=find_user&whom={a}", "/v1/grants?address={a}", "/v1/entries?like={n}"]
+        posts = [(f"/v1/logins/{{a}}/{what}", lambda a: {}) for what in ("reset", "unlock", "invite", "end-sessions", "factor")]
+        posts += [("/v1/person/{a}/forget", lambda a: {}), ("/v1/accesses", lambda a: {"about": a, "who": a, "reason": "x"}),
+                  ("/v1/grants", lambda a: {"address": a, "role": "auditor"})]
+        asked = [("GET", path, None) for path in paths]
+        asked += [("POST", "/v1/entries", order) for order in orders] + [("POST", *post) for post in posts]
+        for who in ("reader@northshire.police.example", "control@northshire.police.example", ERIC):
+            for method, path, body in asked:
+                heard = {}
+                for name in ("nobody-there", *self.HIDDEN):
+                    address = name + "@greenstonechambers.co.uk"
+                    got, said = self.ask(method, path.format(a=address, n=name), body(address) if body else None, who=who)
+                    heard[name] = (got, json.dumps(said).replace(name, "NAME"))
+                self.assertEqual(1, len(set(heard.values())), f"{who} {method} {path}: {heard}")
+
+    def test_who_works_on_the_policy_rehearses_with_everybody(self):
+        said = self.answers(200, "GET", "/v1/directory/entry?address=veiled@greenstonechambers.co.uk")
+        self.assertEqual("active", said["status"])
+
+
 class Records(PowersTest):
     def test_what_is_no_text_does_not_make_the_audit_unreadable(self):
         self.answers(403, "GET", "/v1/directory/export?organisation=%ff%0a%00", who=ERIC)

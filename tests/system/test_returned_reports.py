@@ -134,6 +134,55 @@ class ReturnedReports(CommunityTest):
         self.assertIn(message_id.encode(), home.content)
 
     # --- what counts ---
+    def ask_outside(self, subject, field, sender=ERIC, organisation="greenstone", to=LISTING_INSIDE):
+        """swaks sends a message that asks its reader for a receipt: (exit code, dialogue)."""
+        return self.community.swaks(
+            organisation, sender, to, "--header", f"Subject: {subject}", "--header", f"From: {sender}", "--add-header", field
+        )
+
+    def test_a_request_for_a_receipt_outside_is_taken_out_both_ways_and_trace_says_so(self):
+        for number, field in enumerate(
+            (
+                "Disposition-Notification-To: boss@elsewhere.example",
+                f"Disposition-Notification-To: {ERIC}, boss@elsewhere.example",
+                "disposition-notification-to: <custody@northshire.police.example>",  # a member, past the service
+                "Return-Receipt-To: boss@elsewhere.example",
+                "X-Confirm-Reading-To: boss@elsewhere.example",
+            )
+        ):
+            subject = f"Outside receipt {number}"
+            code, said = self.ask_outside(subject, field)
+            self.assertEqual(0, code, said)
+            arrived = self.arrives(self.court, subject)
+            self.assertNotIn(b"elsewhere.example", arrived.content)
+            self.assertIsNone(arrived.header(field.split(":")[0]))
+            self.assertIn(subject.encode(), arrived.content)
+            traced = self.community.trace("--from", ERIC_INSIDE)[0]
+            notes = traced["recipients"][0]["decision"]["notes"]
+            self.assertEqual(1, len(notes))
+            self.assertIn("asks for a receipt outside", notes[0])
+            self.assertIn(field.split(": ")[1], notes[0])
+            self.assertIn("asks for a receipt outside", self.community.run("trace", traced["message"]["id"]).stdout)
+        # And from the other member back.
+        code, said = self.ask_outside("Back outside", "Disposition-Notification-To: x@elsewhere.example", LISTING, "crown-court", ERIC_INSIDE)
+        self.assertEqual(0, code, said)
+        self.assertIsNone(self.arrives(self.greenstone, "Back outside").header("Disposition-Notification-To"))
+
+    def test_a_policy_may_refuse_to_ask_for_receipts_outside(self):
+        text = self.community.policy.read("routing.yaml")
+        try:
+            self.community.policy.edit("routing.yaml", "outside_receipts: strip", "outside_receipts: refuse")
+            self.community.reload()
+            code, said = self.ask_outside("Refused receipt", "Disposition-Notification-To: boss@elsewhere.example")
+            self.assertNotEqual(0, code)
+            self.assertRegex(said, r"550 5\.7\.1 .*receipt outside")
+            code, said = self.ask_outside("Kept receipt", f"Disposition-Notification-To: {ERIC}")
+            self.assertEqual(0, code, said)
+            self.assertEqual(ERIC_INSIDE, self.arrives(self.court, "Kept receipt").header("Disposition-Notification-To"))
+        finally:
+            self.community.policy.write("routing.yaml", text)
+            self.community.reload()
+
     def test_a_read_report_joins_the_history_as_reported_by_that_member(self):
         message_id, _ = self.send("Honest read")
         self.unheard(message_id)

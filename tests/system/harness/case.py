@@ -1,4 +1,6 @@
 """The base of system tests: one community for the tests of a file, and what is worth seeing when one fails."""
+import re
+import subprocess
 import unittest
 
 from .community import Community
@@ -55,6 +57,36 @@ class CommunityTest(unittest.TestCase):
         self.assertTrue(text.startswith(str(code)), f"expected {code}, got {text}")
         for fragment in fragments:
             self.assertIn(fragment.lower(), text.lower())
+
+    @classmethod
+    def confirm_outside(cls, who, smarthost, password="four words make sense"):
+        """Somebody logs in for the first time and confirms the address outside that their entry names."""
+        given = cls.community.postern("user", "invite", who)
+        cls.typed([given["one_time_password"], password, ""], "user", "password", who)
+        cls.typed([password, ""], "user", "mail-address-code", who)
+        cls.typed([password, cls.address_code(smarthost), ""], "user", "confirm-address", who)
+        smarthost.messages.clear()
+
+    @classmethod
+    def address_code(cls, smarthost):
+        """The code of the mail that asks to confirm an address outside; the mail is taken out."""
+        message = smarthost.wait_for(lambda m: "Confirm this address" in (m.header("Subject") or ""), 20)
+        smarthost.messages.remove(message)
+        return re.search(rb"^(\d{8})\r?$", message.content, re.M)[1].decode()
+
+    @classmethod
+    def typed(cls, lines, *arguments):
+        """What `postern` prints when a person types these lines; it must succeed."""
+        done = subprocess.run(
+            [str(cls.community.bin / "postern"), "--socket", str(cls.community.socket), *arguments],
+            input="".join(f"{line}\n" for line in lines),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def arrives(self, server, subject, seconds=20):
         """The message whose subject holds this text."""

@@ -46,7 +46,11 @@ TEST_CASE("a changed address outside rests, and until then the one before it cou
 {
     const Folder folder;
     const auto directory = opened(folder);
+    // A desk, whose administrator answers for the address: nobody has to confirm it.
     auto eric = user("eric@g.example", "greenstone");
+    eric.kind = EntryKind::function;
+    eric.function = "listing";
+    eric.owner = "clerk@g.example";
     eric.non_secure = "old@home.example";
     applied(*directory, document("greenstone", {eric}));
     const Duration rests = 48 * hour;

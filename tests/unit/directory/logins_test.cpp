@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <set>
 
 using namespace postern;
 using namespace postern::directory;
@@ -141,10 +142,9 @@ TEST_CASE("RFC 6238's codes come out")
 
 namespace {
 
-const std::map<std::string, std::string> facts{
-    {"What was the name of your first school?", "St. Mary's"},
-    {"In which town were you born?", "York"},
-    {"What was your first car?", "Mini  Cooper"}};
+const std::map<std::string, std::string> facts{{"What was the name of your first school?", "St. Mary's"},
+                                               {"In which town were you born?", "York"},
+                                               {"What was your first car?", "Mini  Cooper"}};
 
 std::map<std::string, std::string> answers_to(const std::vector<std::string>& questions)
 {
@@ -204,16 +204,159 @@ TEST_CASE("wrong answers count, lock the reset alone, and open a case that the s
     CHECK_FALSE(wait_for(scene.logins.decide(*number, true, "again", scene.rules, by("manager", scene.now))));
 }
 
-TEST_CASE("who has no login is asked questions too, always the same, and no answer is right")
+TEST_CASE("answers are to questions of the service's list, so that what is made up looks like them")
 {
     LoginScene scene;
-    const auto nobody = address("nobody@g.example");
-    const auto questions = wait_for(scene.logins.reset_questions(nobody, scene.rules)).value();
-    CHECK(questions.size() == scene.rules.reset_facts);
-    CHECK(wait_for(scene.logins.reset_questions(nobody, scene.rules)).value() == questions);
-    CHECK_FALSE(wait_for(scene.logins.reset(nobody, {{questions[0], "x"}}, scene.rules, by("helper", scene.now)))
-                    .value()
-                    .given);
+    scene.settle();
+    const auto set = [&](const std::map<std::string, std::string>& given) {
+        const auto done =
+            wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, given, scene.rules, scene.now));
+        return done ? std::string{} : done.error().describe();
+    };
+    CHECK(set({{"What colour is my cat Rex?", "grey"}, {"In which town were you born?", "York"}})
+              .find("none of the questions") != std::string::npos);
+    CHECK(set({{"In which town were you born?", "York"}, {"What was your first car?", "Mini"}}).find("at least 3") !=
+          std::string::npos);
+    CHECK(set({{"in which town were you born? ", "York"},
+               {"What was your first car?", "Mini"},
+               {"What was your first job?", "Clerk"}})
+              .empty());
+    const auto asked = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
+    for (const auto& question : asked)
+        CHECK(std::ranges::count(scene.rules.reset_questions, question) == 1);
+}
+
+namespace {
+
+/// What a helper hears until there is a case: questions asked, and each answer's number of a case.
+std::vector<std::optional<std::int64_t>> calls(LoginScene& scene, const mail::Address& about, unsigned times)
+{
+    std::vector<std::optional<std::int64_t>> heard;
+    for (unsigned i = 0; i < times; ++i) {
+        const auto asked = wait_for(scene.logins.reset_questions(about, scene.rules)).value();
+        const auto said = wait_for(scene.logins.reset(about, {{asked[0], "no idea"}, {asked[1], "none"}}, scene.rules,
+                                                      by("helper", scene.now)))
+                              .value();
+        CHECK_FALSE(said.confirmed);
+        CHECK_FALSE(said.given);
+        heard.push_back(said.case_number);
+    }
+    return heard;
+}
+
+}  // namespace
+
+TEST_CASE("who has no login is asked of the same list, as much, and the same after a restart")
+{
+    LoginScene scene;
+    const auto nobody = address("nobody@g.example"), anna = address("anna@g.example");
+    const auto asked = wait_for(scene.logins.reset_questions(nobody, scene.rules)).value();
+    CHECK(asked.size() == scene.rules.reset_facts);
+    for (const auto& question : asked) CHECK(std::ranges::count(scene.rules.reset_questions, question) == 1);
+    const auto without = wait_for(scene.logins.reset_questions(anna, scene.rules)).value();
+    scene.directory.reset();
+    const auto again = opened(scene.folder);
+    CHECK(wait_for(again->logins().reset_questions(nobody, scene.rules)).value() == asked);
+    CHECK(wait_for(again->logins().reset_questions(anna, scene.rules)).value() == without);
+    // Names differ in what they are asked: one set for all would tell as well.
+    std::set<std::vector<std::string>> sets;
+    for (int i = 0; i < 40; ++i) {
+        const auto other = address("nobody" + std::to_string(i) + "@g.example");
+        sets.insert(wait_for(again->logins().reset_questions(other, scene.rules)).value());
+    }
+    CHECK(sets.size() > 8);
+}
+
+TEST_CASE("wrong answers for who does not exist count and escalate as anybody's")
+{
+    LoginScene scene;
+    scene.settle();
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    const auto real = calls(scene, scene.eric, 5), made_up = calls(scene, address("nobody@g.example"), 5),
+               loginless = calls(scene, address("anna@g.example"), 5);
+    for (const auto& heard : {real, made_up, loginless}) {
+        REQUIRE(heard.size() == 5);
+        CHECK_FALSE(heard[1]);
+        REQUIRE(heard[2]);
+        CHECK(heard[3] == heard[2]);  // the same case is named while it is open
+        CHECK(heard[4] == heard[2]);
+    }
+    const auto cases = wait_for(scene.logins.cases(false)).value();
+    CHECK(cases.size() == 3);
+    for (const auto& one : cases) CHECK(one.text == cases.front().text);
+    CHECK_FALSE(wait_for(scene.logins.decide(*made_up[2], true, {}, scene.rules, by("manager", scene.now))));
+    // A case that was closed does not open the reset again: who calls then is heard by the service manager again.
+    REQUIRE(wait_for(scene.logins.decide(*real[2], false, "unknown", scene.rules, by("manager", scene.now))));
+    const auto after = calls(scene, scene.eric, 2);
+    REQUIRE(after[0]);
+    CHECK(after[0] != real[2]);
+    CHECK(after[1] == after[0]);
+}
+
+TEST_CASE("a lock is opened against the same proof as a reset, and all else stays")
+{
+    LoginScene scene;
+    scene.settle();
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    const auto unlock = [&](const std::map<std::string, std::string>& answers, const mail::Address& about) {
+        return wait_for(scene.logins.unlock_by_facts(about, answers, scene.rules, by("helper", scene.now))).value();
+    };
+    const auto lock = [&] {
+        for (unsigned i = 0; i < scene.rules.wrong_answers; ++i) (void)scene.check("wrong");
+        REQUIRE(scene.check(good).outcome == Outcome::refused);
+    };
+    lock();
+    const auto questions = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
+    auto half_right = answers_to(questions);
+    half_right.begin()->second = "no idea";
+    CHECK_FALSE(unlock(half_right, scene.eric).confirmed);
+    CHECK_FALSE(unlock({}, scene.eric).confirmed);
+    CHECK(scene.check(good).outcome == Outcome::refused);
+    const auto yes = unlock(answers_to(questions), scene.eric);
+    CHECK(yes.confirmed);
+    CHECK(yes.was_locked);
+    CHECK_FALSE(yes.given);
+    CHECK(scene.check(good).outcome == Outcome::granted);  // the password stays
+    CHECK(wait_for(scene.logins.state(scene.eric)).value()->wrong == 0);
+    SECTION("wrong answers count with those of resets, and lock both ways")
+    {
+        lock();
+        std::optional<std::int64_t> number;
+        for (unsigned i = 0; i < scene.rules.reset_wrong; ++i) number = unlock({}, scene.eric).case_number;
+        CHECK(number);
+        const auto asked = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
+        CHECK_FALSE(unlock(answers_to(asked), scene.eric).confirmed);
+        CHECK_FALSE(wait_for(scene.logins.reset(scene.eric, answers_to(asked), scene.rules, by("helper", scene.now)))
+                        .value()
+                        .confirmed);
+    }
+    SECTION("who has no login is never confirmed")
+    {
+        const auto nobody = address("nobody@g.example");
+        const auto asked = wait_for(scene.logins.reset_questions(nobody, scene.rules)).value();
+        CHECK_FALSE(unlock({{asked[0], "york"}, {asked[1], "york"}}, nobody).confirmed);
+    }
+}
+
+TEST_CASE("a reset for who does not exist costs what one with wrong answers costs")
+{
+    LoginScene scene;
+    scene.settle();
+    scene.rules.reset_wrong = 100;
+    REQUIRE(wait_for(scene.logins.set_facts({scene.given.user_name, good, {}}, facts, scene.rules, scene.now)));
+    const auto time = [&](const mail::Address& about) {
+        (void)calls(scene, about, 1);
+        const auto start = std::chrono::steady_clock::now();
+        (void)calls(scene, about, 3);
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    const double there = time(scene.eric), absent = time(address("nobody@g.example")),
+                 loginless = time(address("anna@g.example"));
+    INFO(there << " s, " << absent << " s, " << loginless << " s");
+    CHECK(absent > there * 0.4);
+    CHECK(absent < there * 2.5);
+    CHECK(loginless > there * 0.4);
+    CHECK(loginless < there * 2.5);
 }
 
 TEST_CASE("who does not exist is asked what people are asked, the same after a start, and ends as a case too")

@@ -61,6 +61,50 @@ TEST_CASE("every address of the sender's own domains gets the suffix, and no oth
               "\r\nTo: eric@greenstonechambers.co.uk\r\n");
 }
 
+TEST_CASE("a receipt is asked for inside the community alone")
+{
+    const auto member = greenstone();
+    const auto kept = [&](const std::string& value) {
+        const std::string content =
+            "From: eric@greenstonechambers.co.uk\r\nDisposition-Notification-To: " + value + "\r\nSubject: x\r\n\r\n";
+        const auto header = mail::Header::parse(content, {}).value();
+        const bool stays = entered(content, facts_of(member)).find("Disposition-Notification-To") != std::string::npos;
+        CHECK(stays == transform::receipts_outside(header, &member, "CJSM.net").empty());  // one opinion of it
+        return stays;
+    };
+    CHECK(kept("eric@greenstonechambers.co.uk"));
+    CHECK(kept("Eric <eric@GREENSTONEchambers.co.uk.CJSM.net>"));
+    CHECK(kept("anybody@cjsm.net"));
+    CHECK(kept("listing@crowncourt.example.cjsm.net,\r\n eric@madetech.com"));
+    CHECK_FALSE(kept("boss@elsewhere.example"));
+    CHECK_FALSE(kept("listing@crowncourt.example"));  // another member's address past the service
+    CHECK_FALSE(kept("eric@greenstonechambers.co.uk, boss@elsewhere.example"));
+    CHECK_FALSE(kept("boss@notcjsm.net"));
+    CHECK_FALSE(kept("boss@cjsm.net.elsewhere.example"));
+    CHECK_FALSE(kept("\"eric@greenstonechambers.co.uk\" <boss@elsewhere.example>"));
+    CHECK_FALSE(kept("(eric@greenstonechambers.co.uk) boss@elsewhere.example"));
+    CHECK_FALSE(kept("Team: eric@greenstonechambers.co.uk, boss@elsewhere.example;"));
+    CHECK_FALSE(kept("<"));  // who can't be read may be anybody
+    CHECK_FALSE(kept(""));
+}
+
+TEST_CASE("every field that asks for a receipt outside goes, however it is spelled or repeated")
+{
+    const auto member = greenstone();
+    const std::string content =
+        "From: eric@greenstonechambers.co.uk\r\nDISPOSITION-notification-to: a@elsewhere.example\r\n"
+        "Disposition-Notification-To: eric@greenstonechambers.co.uk\r\nReturn-Receipt-To: b@elsewhere.example\r\n"
+        "X-Confirm-Reading-To: c@elsewhere.example\r\n\r\n";
+    const auto header = mail::Header::parse(content, {}).value();
+    CHECK(transform::receipts_outside(header, &member, "cjsm.net") ==
+          std::vector<std::string>{"Disposition-Notification-To: a@elsewhere.example",
+                                   "Return-Receipt-To: b@elsewhere.example",
+                                   "X-Confirm-Reading-To: c@elsewhere.example"});
+    const auto left = entered(content, facts_of(member));
+    CHECK(left.find("elsewhere.example") == std::string::npos);
+    CHECK(left.find("eric@greenstonechambers.co.uk.cjsm.net\r\n") != std::string::npos);
+}
+
 TEST_CASE("trust ends at the door: what Postern adds or believes is removed from mail that comes in")
 {
     const auto member = greenstone();
