@@ -6,7 +6,7 @@ command_line() {
         "systemd.verity_root_options=panic-on-corruption rd.shell=0 rd.emergency=reboot panic=20" \
         "lockdown=confidentiality apparmor=1 security=apparmor slab_nomerge init_on_alloc=1 init_on_free=1" \
         "no_timer_check page_alloc.shuffle=1 randomize_kstack_offset=on vsyscall=none debugfs=off module.sig_enforce=1" \
-        "systemd.firstboot=no systemd.import_credentials=no console=tty0 console=ttyS0,115200 quiet loglevel=4 systemd.show_status=yes"
+        "systemd.default_device_timeout_sec=300 systemd.firstboot=no systemd.import_credentials=no console=tty0 console=ttyS0,115200 quiet loglevel=4 systemd.show_status=yes"
 }
 
 make_initrd() {

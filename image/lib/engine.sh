@@ -30,6 +30,7 @@ make_engine() {
     local inside=(in_tree build --with "$tree:/src" --with "$engine/build:/build" --with "$engine/ccache:/ccache" env CCACHE_DIR=/ccache CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime)
     quietly engine-configure "${inside[@]}" cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG -ffile-prefix-map=/src=. -ffile-prefix-map=/build=build" -DCMAKE_CXX_COMPILER=g++ -DCMAKE_PROJECT_INCLUDE=/src/image/lib/precompiled.cmake
-    quietly engine "${inside[@]}" cmake --build /build --target programs -j "$jobs" -- -k 0
+    # It takes long, and nobody waits at the keyboard: others first.
+    quietly engine "${inside[@]}" nice -n 10 cmake --build /build --target programs -j "$jobs" -- -k 0
     programs=$engine/build/bin
 }

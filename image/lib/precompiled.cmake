@@ -23,8 +23,8 @@ endfunction()
 function(postern_precompile)
   postern_share_headers(postern_vocabulary postern_smtp postern_net postern_store postern_ports postern_session
     postern_scan postern_transform postern_queue postern_route postern_deliver postern_report postern_alert postern_directory
-    postern_ledger postern_authority postern_process)
-  # RE2 and yaml-cpp define a macro for all that link them.
+    postern_ledger postern_authority)
+  # RE2 and yaml-cpp define a macro for all that link them; postern_process has none of the others'.
   postern_share_headers(postern_policy postern_script postern_gateway postern_control postern_appliance)
 endfunction()
 cmake_language(DEFER DIRECTORY ${CMAKE_SOURCE_DIR} CALL postern_precompile)

@@ -101,14 +101,29 @@ install_postern() {
 
 # Debian brings profiles for programs of a desktop; compiling them takes a minute of each start.
 keep_own_profiles() {
-    local kept="abi abstractions disable force-complain local tunables postern postern-console postern-signatures" profile
+    local profile
     for profile in "$root"/etc/apparmor.d/*; do
-        case " $kept " in *" ${profile##*/} "*) ;; *) rm -rf "$profile" ;; esac
+        case ${profile##*/} in abi | abstractions | disable | force-complain | local | tunables | postern*) ;; *) rm -rf "$profile" ;; esac
     done
+}
+
+# Compiled for the kernel's features as image/lib/apparmor-features has them (image/test hardened prints them): compiling
+# takes half a minute of a slow machine's start. A kernel with others finds none of these and compiles them itself. Nothing
+# is kept where the running machine could write it.
+compile_profiles() {
+    local place=/usr/share/postern/apparmor
+    mkdir -p "$root$place"
+    cp "$here/lib/apparmor-features" "$root/tmp/features"
+    quietly apparmor in_tree_at "$root" apparmor_parser --skip-kernel-load --write-cache --cache-loc=$place --kernel-features=/tmp/features \
+        $(cd "$root" && printf '/%s ' etc/apparmor.d/postern*)
+    rm "$root/tmp/features"
+    sed -i 's/ --write-cache//; s/^PARSER_OPTS=--write-cache$/PARSER_OPTS=/' "$root/usr/lib/apparmor/rc.apparmor.functions"
+    printf '\n# As they were compiled with the image.\ncache-loc=%s\n' $place >>"$root/etc/apparmor/parser.conf"
 }
 
 configure_root() {
     keep_own_profiles
+    compile_profiles
     quietly sysusers in_tree_at "$root" systemd-sysusers
     : >"$root/etc/machine-id"
     chmod 444 "$root/etc/machine-id"

@@ -1,4 +1,5 @@
 """One machine in its community: what most tests begin with."""
+import os
 import pathlib
 import shutil
 
@@ -7,7 +8,7 @@ from .machine import Machine
 
 IMAGE = pathlib.Path(__file__).resolve().parents[1]
 ROOT = IMAGE.parent
-CACHE = ROOT / "build/image"
+CACHE = pathlib.Path(os.environ.get("POSTERN_IMAGE_CACHE") or ROOT / "build/image")
 WORK = CACHE / "test"
 OUTPUT = CACHE / "out"
 PATIENCE = 900  # seconds, for everything that waits for a start

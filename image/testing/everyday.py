@@ -62,6 +62,7 @@ def console():
         assert "generation 1" in appliance.postern("status")
         appliance.postern("apply", _with_its_own_files(appliance.policy))
         appliance.machine.wait_for_port(25, PATIENCE, b"220 ")
+        _open_a_shell(appliance)
         _restart_and_switch_off(appliance)
 
 
@@ -106,6 +107,27 @@ def _key_digest(pem):
     key = subprocess.run(["openssl", "x509", "-pubkey", "-noout"], input=pem.encode(), capture_output=True, check=True).stdout
     der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key, capture_output=True, check=True).stdout
     return hashlib.sha256(der).hexdigest()
+
+
+def _open_a_shell(appliance):
+    """Nobody gets one but where the policy declares it, and the console says so as long as it does."""
+    machine = appliance.machine
+    machine.type("s")
+    machine.type("k")
+    machine.expect("Enter goes back")
+    assert "debug /" not in machine.console(), "a shell that nobody declared"
+    machine.type("\r")
+    appliance.postern("apply", _with_its_own_files(appliance.community.policy("debug", machine="  debug: true\n")))
+    machine.expect("DEBUG: ", PATIENCE)
+    machine.expect("[s] shell")
+    machine.type("s")
+    machine.expect("debug / #", PATIENCE)
+    machine.type("echo user $(id -u), confined: $(cat /proc/self/attr/current)\r")
+    machine.expect("user 0, confined: unconfined")
+    machine.type("exit\r")
+    machine.expect("DEBUG: ", PATIENCE)
+    appliance.postern("apply", _with_its_own_files(appliance.community.policy()))
+    machine.wait(lambda: "DEBUG: " not in machine.console().rpartition("\033[2J")[2], PATIENCE, lambda: "a console without DEBUG")
 
 
 def _restart_and_switch_off(appliance):

@@ -34,6 +34,7 @@ class Machine:
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="postern-console-"))
         self.keyboard = None
         self.firmware = True
+        self.tpm = None
         if not self.disk.exists():
             run("qemu-img", "create", "-q", "-f", "qcow2", "-b", self.image, "-F", "raw", self.disk, disk_size)
         self.variables = self.folder / "variables.fd"
@@ -61,6 +62,25 @@ class Machine:
         """The same by SMBIOS."""
         value = base64.b64encode(pathlib.Path(path).read_bytes()).decode()
         self.extra += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={value}"]
+
+    def attach_tpm(self):
+        """A TPM 2.0 of its own (swtpm), which keeps what it knows beside the disk."""
+        self.tpm = self.folder / "tpm"
+        self.extra += ["-chardev", f"socket,id=tpm,path={self.sockets}/tpm", "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm"]
+
+    def forget_tpm(self):
+        """As if the disk lay in another machine."""
+        shutil.rmtree(self.tpm)
+
+    def _start_tpm(self):
+        """Ends when qemu does."""
+        if self.tpm is None:
+            return
+        self.tpm.mkdir(exist_ok=True)
+        (self.sockets / "tpm").unlink(missing_ok=True)
+        subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.tpm}", "--ctrl", f"type=unixio,path={self.sockets}/tpm", "--terminate"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.wait(lambda: (self.sockets / "tpm").exists(), 60, lambda: "swtpm", may_end=True)
 
     def second_serial(self, path):
         """A second serial line, whose output is kept in that file."""
@@ -90,6 +110,7 @@ class Machine:
         if self.secure_boot:
             command += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
         self.seen = len(self.console())
+        self._start_tpm()
         with open(self.folder / "qemu.txt", "ab") as said:
             self.process = subprocess.Popen(command + self.extra, stdin=subprocess.DEVNULL, stderr=said)
         self.started = time.monotonic()
