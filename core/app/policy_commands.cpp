@@ -5,7 +5,6 @@
 #include "gateway/rehearsed_people.hpp"
 #include "policy/alert_coverage.hpp"
 #include "policy/directory_file.hpp"
-#include "policy/alert_coverage.hpp"
 #include "policy/loader.hpp"
 #include "policy/test_file.hpp"
 #include "report/templates.hpp"
@@ -45,7 +44,6 @@ void check_people(const CheckOptions& options, policy::Loader& loader, policy::L
     auto files = loader.file_set();
     if (!loaded.snapshot) return;
     const auto alerts = files.find("alerts.yaml");
-    if (!loaded.snapshot) return;
     std::ranges::move(policy::check_alert_coverage(*loaded.snapshot, alerts == files.end() ? "" : alerts->second),
                       std::back_inserter(loaded.diagnostics));
     if (alerts == files.end()) return;

@@ -14,6 +14,7 @@
 #include "gateway/monitor.hpp"
 #include "gateway/policy_tests.hpp"
 #include "gateway/reload.hpp"
+#include "gateway/silent_answers.hpp"
 #include "policy/alert_coverage.hpp"
 #include "process/privileges.hpp"
 #include "scan/scanner.hpp"

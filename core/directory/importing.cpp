@@ -255,7 +255,7 @@ void write_difference(Database& database, const Difference& difference, const Im
         if (progress) progress->step();
     };
     const auto put = [&](const DirectoryEntry& entry) {
-        write_entry(database, entry, actor, at, terms.non_secure_rests, NonSecure::vouched_for);
+        write_entry(database, entry, actor, at, terms.non_secure_rests);
         step();
     };
     for (const auto& entry : difference.added) put(entry);

@@ -92,12 +92,11 @@ void write_members(Database& database, const DirectoryEntry& entry, bool stood)
 }
 
 /// A person's new non-secure address waits until they confirm it, and a changed one rests besides; one that is changed
-/// again meanwhile never counted. Desks have no login to confirm it with: their administrator answers for it, and who
-/// imports a directory for all that stands in it.
+/// again meanwhile never counted. Desks have no login to confirm it with: their administrator answers for it.
 vocabulary::NonSecureHistory history_of(const DirectoryEntry* before, const DirectoryEntry& after, Instant at,
-                                        Duration rests, NonSecure non_secure)
+                                        Duration rests)
 {
-    const bool confirmed = non_secure == NonSecure::vouched_for || after.non_secure.empty() || after.kind != EntryKind::user;
+    const bool confirmed = after.non_secure.empty() || after.kind != EntryKind::user;
     if (before == nullptr || before->status == EntryStatus::removed) return {{}, {}, confirmed};
     if (before->non_secure == after.non_secure) return before->non_secure_history;
     const auto& counts = before->non_secure_at(at, rests);
@@ -199,8 +198,7 @@ void forget_powers(Database& database, const mail::Address& of, const std::strin
 
 }  // namespace
 
-void write_entry(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at, Duration rests,
-                 NonSecure non_secure)
+void write_entry(Database& database, const DirectoryEntry& entry, const std::string& by, Instant at, Duration rests)
 {
     const std::string& key = entry.address.key();
     const std::string reversed = backwards(key);
@@ -209,7 +207,7 @@ void write_entry(Database& database, const DirectoryEntry& entry, const std::str
     const bool was_removed = before && before->status == EntryStatus::removed;
     if (was_removed || entry.status == EntryStatus::removed) forget_powers(database, entry.address, by, at);
     const std::string named = json::serialize(json::value_from(entry.named_senders));
-    const auto history = history_of(before.get(), entry, at, rests, non_secure);
+    const auto history = history_of(before.get(), entry, at, rests);
     database.run(
         "INSERT INTO entries(key, address, domain, backwards, organisation, kind, status, name, function, owner, "
         "moved_to, ex_directory, details, non_secure, senders, named_senders, non_secure_since, non_secure_before, "

@@ -26,14 +26,11 @@ struct StandingEntry {
 /// Every entry of an organisation, of any status.
 void read_organisation(store::Database& database, std::string_view organisation,
                        const std::function<void(DirectoryEntry)>& take);
-/// Whether a person has to confirm a new non-secure address before it counts.
-enum class NonSecure { to_confirm, vouched_for };
-
 /// Inserts, or replaces what has the same key, with its members and words. Where the entry is or was removed, the
 /// powers and memberships of who had the address end: who has it next is somebody else.
 /// A non-secure address that is another than before counts only after `rests`.
 void write_entry(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at,
-                 Duration rests, NonSecure non_secure = NonSecure::to_confirm);
+                 Duration rests);
 /// Its status; what it was stays readable.
 void mark_removed(store::Database& database, const DirectoryEntry& entry, const std::string& by, Instant at);
 

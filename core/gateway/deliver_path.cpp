@@ -264,132 +264,17 @@ boost::asio::awaitable<void> DeliverPath::expand(GenerationPtr generation, queue
         co_await settle_as(*generation, std::move(ready), std::move(otherwise));
         co_return;
     }
-    auto outcome = outcome_of(*generation, ready);
-    store::RecipientOutcome became{recipient.id, State::expanded, {}, false};
-    // Read by who wrote to the list: nothing in it depends on whom they named beside it. The copy has the same
-    // Message-ID, by which administrators find it.
-    became.reply = fmt::format("copies for {} members{}", copy->members,
-                               copy->left_out > 0 ? fmt::format("; {} left out", copy->left_out) : std::string{});
-    std::vector<Fate> fates{{&recipient, report::Kind::delivered, became.reply, false, {}, {}}};  // RFC 3461 5.2.7.3
-    outcome.recipients.push_back(std::move(became));
-    outcome.reports = make_reports(services_, *generation, *ready.message, ready.content, fates);
-    if (copy->message) outcome.reports.push_back(std::move(*copy->message));
-    log_attempt(ready, outcome);
-    co_await record(std::move(outcome));
-}
-
-boost::asio::awaitable<void> DeliverPath::settle_as(const Generation& generation, queue::Ready ready, Decision decision)
-{
-    auto outcome = outcome_of(generation, ready);
-    if (ready.delivery.quarantined) ++services_.metrics.quarantine_deleted;
-    std::vector<Fate> fates;
-    for (const auto& recipient : ready.delivery.recipients) {
-        store::RecipientOutcome became{recipient.id, State::queued, {}, recipient.delay_reported};
-        Fate fate{&recipient, report::Kind::failure, {}, false, {}, {}};
-        bool tell = true;
-        if (const auto* give_up = std::get_if<GiveUp>(&decision)) {
-            became.state = give_up->state;
-            became.reply = give_up->reply.empty() ? recipient.last_reply : give_up->reply;
-            fate.reason = give_up->reason;
-        } else if (const auto* hold = std::get_if<Hold>(&decision)) {
-            became.state = State::held;
-            became.reply = hold->words;
-            fate.kind = report::Kind::delay;
-            fate.reason = hold->words;
-            tell = !recipient.delay_reported;
-            became.delay_reported = true;
-        } else {
-            // The ledger is for administrators: it keeps why, which no peer and no report is told.
-            const Fault& why = std::get<Defer>(decision).why;
-            became.reply = printable(fmt::format("{} [{}]", as_reply(why), why.describe()), 900);
-            fate.reply = as_reply(why);
-            if (is_overdue(generation, ready)) {
-                became.state = State::expired;
-            } else {
-                fate.kind = report::Kind::delay;
-                tell = delay_is_due(generation, ready, recipient);
-                became.delay_reported = became.delay_reported || tell;
-            }
-        }
-        if (fate.reply.empty()) fate.reply = became.reply;
-        count(services_.metrics, became.state);
-        if (tell) fates.push_back(std::move(fate));
-        outcome.recipients.push_back(std::move(became));
-    }
-    if (const auto* hold = std::get_if<Hold>(&decision)) {
-        outcome.hold = true;
-        outcome.hold_reason = hold->reason;
-    }
-    if (!fates.empty() && !ready.message->sender.empty()) {
-        auto read = co_await read_content(ready);
-        if (!read)
-            services_.log.error("report goes without its message",
-                                {{"message", ready.message->id}, {"reason", read.error().describe()}});
-        outcome.reports = make_reports(services_, generation, *ready.message, ready.content, fates);
-    }
-    log_attempt(ready, outcome);
-    tell_of_unsent_alert(ready, outcome);
-    co_await record(std::move(outcome));
-}
-
-// What a peer took must be recorded, or it would be sent again: a storage error is waited out.
-boost::asio::awaitable<void> DeliverPath::record(store::AttemptOutcome outcome)
-{
-    const bool other_routes = outcome.next_attempt <= outcome.at;  // those recipients are not in the outcome
-    const bool comes_back =
-        other_routes || std::ranges::any_of(outcome.recipients, [](const auto& r) { return r.state == State::queued; });
-    const bool reports = !outcome.reports.empty();
-    const Instant due = reports ? outcome.at : outcome.next_attempt;
-    for (;;) {
-        auto recorded = co_await services_.store.record(outcome);
-        if (recorded) break;
-        services_.alarms.raise("storage", "What became of mail can't be recorded: " + recorded.error().describe());
-        boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::seconds{1});
-        co_await timer.async_wait(boost::asio::use_awaitable);
-        if (services_.schedule.stopping()) co_return;
-    }
-    services_.alarms.clear("storage");
-    if (comes_back || reports) services_.schedule.due(due);
-}
-
-void DeliverPath::log_attempt(const queue::Ready& ready, const store::AttemptOutcome& outcome) const
-{
-    for (const auto& recipient : outcome.recipients) {
-        const auto known =
-            std::ranges::find(ready.delivery.recipients, recipient.recipient_id, &store::RecipientRecord::id);
-        services_.log.info(
-            "delivery attempt",
-            {{"message", ready.message->id},
-             {"generation", outcome.generation},
-             {"organisation", ready.delivery.organisation},
-             {"recipient", known == ready.delivery.recipients.end() ? std::string{} : known->address},
-             {"next_hop", outcome.next_hop},
-             {"tls", outcome.tls},
-             {"outcome", recipient.state == State::queued ? std::string_view("deferred") : name_of(recipient.state)},
-             {"reply", recipient.reply}});
-    }
-}
-
-// An alert that fails for good is an event; one about such an alert is not, or there would be no end.
-void DeliverPath::tell_of_unsent_alert(const queue::Ready& ready, const store::AttemptOutcome& outcome) const
-{
-    const auto& message = *ready.message;
-    if (message.origin != vocabulary::Origin::alert || message.rules.find(reason_unsent) != std::string::npos) return;
-    for (const auto& recipient : outcome.recipients) {
-        if (recipient.state != State::failed && recipient.state != State::expired) continue;
-        const auto known =
-            std::ranges::find(ready.delivery.recipients, recipient.recipient_id, &store::RecipientRecord::id);
-        const std::string target = known == ready.delivery.recipients.end() ? std::string{} : known->address;
-        services_.alarms.tell(
-            vocabulary::EventId::alert_unsent, message.id,
-            fmt::format("The mail {} about {} could not be delivered to {}: {}", message.id, message.rules, target,
-                        recipient.reply),
-            {{"rule", message.rules}, {"channel", "mail"}, {"target", target}, {"reason", recipient.reply}});
+    if (copy->members == 0) {  // taken and gone would be a message lost
+        otherwise = GiveUp{State::failed, "550 5.2.4 Nobody on this list could be given it",
+                           "The list has no member who could be given it."};
+        co_await settle_as(*generation, std::move(ready), std::move(otherwise));
+        co_return;
     }
     Became became{outcomes_.begin(*generation, ready), {}};
     store::RecipientOutcome expanded{recipient.id, State::expanded, {}, false};
-    expanded.reply = fmt::format("copies for {} members{}{}", copy->members,
-                                 copy->message ? " as " + copy->message->message.id : std::string{},
+    // Read by who wrote to the list: nothing in it depends on whom they named beside it. The copy has the same
+    // Message-ID, by which administrators find it.
+    expanded.reply = fmt::format("copies for {} members{}", copy->members,
                                  copy->left_out > 0 ? fmt::format("; {} left out", copy->left_out) : std::string{});
     became.fates.push_back({&recipient, report::Kind::delivered, expanded.reply, false, {}, {}});  // RFC 3461 5.2.7.3
     became.outcome.recipients.push_back(std::move(expanded));

@@ -9,7 +9,6 @@ import unittest
 
 from harness import ERIC, CommunityTest, wait_until
 from harness.member_server import MemberServer
-from harness.facts import FACTS, typed_facts
 from harness.tools import source_root
 
 GOOD = "four words make sense"
@@ -83,15 +82,9 @@ class LoginTest(CommunityTest):
         words = [word for name, value in more.items() for word in (f"--{name}", value)]
         return self.community.postern("audit", "search", "--act", act, *words)["records"]
 
-    def confirm(self, address, home):
-        """Confirms an address outside as its owner would: from the inside, with the code that was mailed there."""
-        code = self.code_in(self.smarthost, home, "Confirm this address")
-        self.assertIn("not the newest code", self.refused([GOOD, "00000000", ""], "user", "confirm-address", address))
-        self.accepted([GOOD, code, ""], "user", "confirm-address", address)
-
-    def code_in(self, server, to, subject="Your code"):
+    def code_in(self, server, to):
         """The code of the newest mail with one."""
-        message = server.wait_for(lambda m: subject in (m.header("Subject") or "") and to in m.header("To"), 20)
+        message = server.wait_for(lambda m: "Your code" in (m.header("Subject") or ""), 20)
         self.assertIn(to, message.header("To"))
         server.messages.remove(message)
         return re.search(rb"^(\d{8})\r?$", message.content, re.M)[1].decode()
@@ -137,6 +130,7 @@ class SecondFactors(LoginTest):
         self.community.postern("user", "edit", LOIS, "--non-secure", "lois@home.example")
         self.accepted([GOOD, self.address_code(self.smarthost), ""], "user", "confirm-address", LOIS)
         self.assertIn("have rested", self.refused([GOOD], "user", "mail-code", LOIS))
+        self.assertFalse(self.smarthost.messages)
         with_home = "rested@smithsolicitors.co.uk"
         self.community.postern("user", "add", with_home, "--name", "Rested", "--non-secure", "rested@home.example")
         self.settle(with_home)

@@ -6,7 +6,6 @@ import time
 import unittest
 
 from harness import ERIC_INSIDE, LISTING, LISTING_INSIDE, CommunityTest, make_message, wait_until
-from harness.facts import FACTS, typed_facts
 from harness.tools import source_root
 
 ANNA = "anna.bell@greenstonechambers.co.uk"

@@ -65,7 +65,7 @@ TEST_CASE("who needs a second factor and has none can log in for nothing but to 
     CHECK_FALSE(wait_for(scene.logins.begin_session(answer, scene.rules, scene.now)));
     const Credentials own{scene.given.user_name, good, {}};
     CHECK_FALSE(
-        wait_for(scene.logins.set_facts(own, {{"What was the name of your first school?", "St. Mary's"}}, scene.rules, scene.now)));
+        wait_for(scene.logins.set_facts(own, {{"Name of the first school?", "St. Mary's"}}, scene.rules, scene.now)));
     const auto secret = scene.set_up_program();
     CHECK(scene.check(good).outcome == Outcome::needs_code);
     scene.now += std::chrono::seconds{30};
