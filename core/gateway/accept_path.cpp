@@ -218,6 +218,7 @@ void AcceptPath::note_activity(const Transaction& transaction)
 
 AcceptPath::Async<void> AcceptPath::audit_group(const GroupUse& use)
 {
+    if (!use.refusal && !use.person.empty()) co_return;
     directory::AuditRecord record;
     record.at = sources_.clock.now();
     record.actor = use.person.empty() ? "person not proved" : use.person + " (not proved)";
@@ -225,7 +226,7 @@ AcceptPath::Async<void> AcceptPath::audit_group(const GroupUse& use)
     record.target = use.group;
     record.organisation = use.organisation;
     record.outcome = use.refusal ? "denied" : "done";
-    record.detail = use.refusal ? use.refusal->describe() : use.person.empty() ? "nobody is named in Sender" : "named in Sender";
+    record.detail = use.refusal ? use.refusal->describe() : "nobody is named in Sender";
     const auto noted = co_await services_.directory.administration().note(std::move(record));
     if (!noted) services_.alarms.raise("audit", "What people do can't be put on record: " + noted.error().describe());
 }
