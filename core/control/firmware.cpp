@@ -1,13 +1,13 @@
 #include "control/firmware.hpp"
 
 #include "control/fetch.hpp"
-#include "control/pieces.hpp"
 #include "control/update_offer.hpp"
 #include "policy/appliance_view.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -94,6 +94,11 @@ boost::asio::awaitable<Response> FirmwareApi::check(Request request)
                      : fmt::format("version {} runs, and {} is offered: nothing newer\n", version, offer->version));
 }
 
+void FirmwareApi::look_at_clock()
+{
+    boost::asio::post(files_, [this] { incoming_.look(folder() / "incoming.part", services_.clock.now()); });
+}
+
 boost::asio::awaitable<Response> FirmwareApi::on_files(Request request)
 {
     auto working = work(std::move(request));
@@ -106,7 +111,8 @@ boost::asio::awaitable<Response> FirmwareApi::work(Request request)
     if (!fs::exists(places_.version))
         co_return Response::error(400, "this gateway is no appliance: its machine is looked after by somebody else",
                                   request.wants_text);
-    if (request.method == "POST" && request.path == "/v1/firmware/upload") co_return take(request);
+    if (request.method == "POST" && request.path == "/v1/firmware/upload")
+        co_return incoming_.take(request, folder() / "incoming.part", services_.clock.now());
     for (const auto* word : {"install", "restart", "rollback"})
         if (request.method == "POST" && request.path == fmt::format("{}/{}", root, word))
             co_return order(request, word);
@@ -129,17 +135,16 @@ Response FirmwareApi::show(const Request& request) const
     return Response::json(boost::json::object{{"appliance", !version.empty()}, {"version", version}, {"state", state}});
 }
 
-Response FirmwareApi::take(const Request& request) const
-{
-    return take_piece(request, folder() / "incoming.part", most, "an update");
-}
-
-Response FirmwareApi::order(const Request& request, const std::string& word) const
+Response FirmwareApi::order(const Request& request, const std::string& word)
 {
     std::error_code failed;
     fs::create_directories(folder(), failed);
     if (word == "install") {
-        fs::rename(folder() / "incoming.part", folder() / "incoming", failed);
+        const auto part = folder() / "incoming.part";
+        if (!incoming_.whole())
+            return Response::error(400, "there is no whole update: it is sent first", request.wants_text);
+        fs::rename(part, folder() / "incoming", failed);
+        incoming_.end(part);
         if (failed) return Response::error(400, "there is no update: it is sent first", request.wants_text);
     }
     const auto fresh = folder() / "order.new";
