@@ -21,7 +21,8 @@ using vocabulary::Threshold;
 template <class T>
 using Async = boost::asio::awaitable<T>;
 
-constexpr std::size_t most_reminded = 200;  ///< organisations at a time; the others an hour later
+constexpr std::size_t most_reminded = 200;         ///< organisations at a time; the others an hour later
+constexpr std::chrono::minutes longest_purge{30};  ///< of the ledger; what is left goes an hour later
 
 std::vector<Duration> longest_first(const std::vector<Threshold>& steps)
 {
@@ -57,6 +58,29 @@ Async<void> drop_old_records(gateway::Services services)
 {
     auto gone = co_await purge_audit(services, "postern");
     if (!gone) services.alarms.raise("audit", "Old records of the audit can't be deleted: " + gone.error().describe());
+}
+
+Async<void> drop_old_history(gateway::Services services)
+{
+    const auto keep = services.generations.current()->policy->ledger().keep;
+    if (!keep) co_return;
+    const Instant until = services.clock.now() - *keep;
+    auto gone = co_await services.store.purge(until, longest_purge);
+    if (!gone) {
+        services.alarms.raise("ledger", "What became of old messages can't be deleted: " + gone.error().describe());
+        co_return;
+    }
+    services.alarms.clear("ledger");
+    if (*gone == 0) co_return;
+    directory::AuditRecord record;
+    record.at = services.clock.now();
+    record.actor = "postern";
+    record.act = "ledger_retention";
+    record.outcome = "done";
+    record.detail = fmt::format("{} messages from before {}", *gone, to_iso8601(until));
+    services.log.info("ledger purged", {{"count", std::uint64_t{*gone}}, {"reason", record.detail}});
+    auto noted = co_await services.directory.administration().note(std::move(record));
+    if (!noted) services.alarms.raise("audit", "What people do can't be put on record: " + noted.error().describe());
 }
 
 // --- logins ------------------------------------------------------------------------------------------------------
@@ -169,6 +193,7 @@ boost::asio::awaitable<void> upkeep(gateway::Services services, AuditApi& audit)
     co_await drop_old_records(services);
     co_await look_after_logins(services);
     co_await remind_organisations(services);
+    co_await drop_old_history(services);
 }
 
 boost::asio::awaitable<void> record_reload(gateway::Services services, gateway::ReloadReport report)

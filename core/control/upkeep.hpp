@@ -1,6 +1,7 @@
 // What the engine does by itself about people, every hour: a signed head of the audit leaves the machine, and records
 // that are over go; activity is kept, and those who are away are warned and locked; passwords that run out are told of;
-// sessions and codes that are over are forgotten; organisations are reminded of what they have to do.
+// sessions and codes that are over are forgotten; organisations are reminded of what they have to do. And what became of
+// messages leaves the ledger when it is over.
 #pragma once
 
 #include "control/audit.hpp"

@@ -96,6 +96,7 @@ public:
     [[nodiscard]] const vocabulary::LoginRules& logins() const noexcept override { return c_->logins; }
     [[nodiscard]] bool look_alikes_asked() const noexcept override { return c_->permissions->look_alikes_asked; }
     [[nodiscard]] const vocabulary::AuditRules& audit() const noexcept override { return c_->permissions->audit; }
+    [[nodiscard]] const vocabulary::LedgerRules& ledger() const noexcept override { return c_->permissions->ledger; }
 
 private:
     /// What is wrong with an order of a script: an address that is not inside the community.

@@ -415,7 +415,12 @@ Shape permissions_shape()
           map({{"keep", simple(Form::duration), "How long records are kept; for ever where absent."},
                {"head_every", simple(Form::duration),
                 "How often the chain's signed end is told, by the event audit_head; 1 day where absent."}}),
-          "The record of what people did."}});
+          "The record of what people did."},
+         {"ledger",
+          map({{"keep", simple(Form::duration),
+                "How long it is kept, from when a message was received; for ever where absent. What waits in the queue "
+                "or in quarantine stays."}}),
+          "What became of each message: what `postern trace` shows."}});
 }
 
 Shape unscannable_shape()

@@ -120,6 +120,7 @@ struct PermissionsFile {
     Powers powers;
     vocabulary::LoginRules logins;
     vocabulary::AuditRules audit;
+    vocabulary::LedgerRules ledger;
     std::vector<std::pair<std::string, Place>> factor_organisations;  ///< of logins.second_factor
     bool look_alikes_asked = false;                                   ///< `look_alikes: ask`
     bool unnamed_may_send_as_group = false;                           ///< `group_sender: { not_named: allow }`

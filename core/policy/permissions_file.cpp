@@ -131,6 +131,7 @@ PermissionsFile read_permissions_file(Source& source, const YamlNode& tree, cons
     file.look_alikes_asked = top.text("look_alikes") == "ask";
     file.powers = read_powers(source, top);
     file.audit = read_audit(top.map("audit"));
+    if (const auto ledger = top.map("ledger"); ledger.has("keep")) file.ledger.keep = ledger.duration("keep", {});
     file.logins = read_logins(top.map("logins"), directory, file.named_files);
     for (const auto& item : top.map("logins").map("second_factor").items("organisations"))
         file.factor_organisations.push_back({item.text, item.place});

@@ -191,6 +191,8 @@ public:
     [[nodiscard]] virtual bool look_alikes_asked() const noexcept = 0;
     /// permissions.yaml `audit:`.
     [[nodiscard]] virtual const vocabulary::AuditRules& audit() const noexcept = 0;
+    /// permissions.yaml `ledger:`.
+    [[nodiscard]] virtual const vocabulary::LedgerRules& ledger() const noexcept = 0;
 
     /// All tags whose conditions hold for this recipient, in the file's order. Stage message or later. A Fault is a
     /// verdict on the recipient: a tag can't be decided (later), or its script failed.

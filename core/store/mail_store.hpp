@@ -101,6 +101,12 @@ public:
     // --- the ledger --------------------------------------------------------------------------------------------
     [[nodiscard]] Async<Result<std::vector<Trace>>> trace(TraceFilter filter);
     [[nodiscard]] Async<Result<QueueTotals>> totals();
+    /// Takes what became of messages from before `until` out of the ledger, where nothing of them waits any more;
+    /// number of messages. In steps that hold the writer for milliseconds, with longer pauses, so that mail passes in
+    /// between; begins no step after `longest`, and what is left waits for the next call.
+    [[nodiscard]] Async<Result<std::size_t>> purge(Instant until, Duration longest);
+    /// When the first message that the ledger knows was received, if any.
+    [[nodiscard]] Async<Result<std::optional<Instant>>> oldest_in_ledger();
 
     // --- generations -------------------------------------------------------------------------------------------
     /// In order of number. `_now`, and all others that are no Async: blocking, for the reloading thread.
