@@ -4,24 +4,20 @@
 #include "directory/feed.hpp"
 #include "transform/mapping.hpp"
 
-#include <fmt/format.h>
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/json.hpp>
+#include <memory>
+#include <optional>
+#include <set>
 
 namespace postern::control {
 
 namespace {
 
-namespace json = boost::json;
-
 using directory::FeedEntry;
 using vocabulary::Act;
 using vocabulary::Suspension;
 
-constexpr std::size_t at_once = 1000;  // entries, before others have their turn
+constexpr std::size_t at_once = 500;  // entries of one piece: some milliseconds of a thread, some 150 KB
 constexpr std::size_t longest_base = 500;
 
 std::string parameter(const Request& request, const char* name)
@@ -52,20 +48,52 @@ FeedEntry feed_entry(const directory::DirectoryEntry& entry, const vocabulary::O
             .details = entry.details};
 }
 
-json::object json_of(const FeedEntry& entry)
+/// One feed on its way. Everything in it is used by one question at a time.
+struct Run {
+    std::string organisation;
+    policy::SnapshotPtr policy;
+    Instant now{};
+    std::unique_ptr<directory::FeedPrinter> printer;
+    std::optional<std::string> after;  ///< the key of the last entry that was read; nothing: it has not begun
+    bool over = false;
+};
+
+/// The names of the details that entries of the feed have: a table's columns stand in its first row.
+boost::asio::awaitable<Result<std::set<std::string>>> details_in(gateway::Services services, std::shared_ptr<Run> run)
 {
-    json::object object{{"address", entry.address},
-                        {"name", entry.name},
-                        {"kind", std::string(name_of(entry.kind))},
-                        {"organisation", entry.organisation},
-                        {"organisation_name", entry.organisation_name}};
-    if (!entry.function.empty()) object["function"] = entry.function;
-    if (!entry.kind_of_body.empty()) object["kind_of_body"] = entry.kind_of_body;
-    if (!entry.place.empty()) object["place"] = entry.place;
-    json::object details;
-    for (const auto& [name, value] : entry.details) details[name] = value;
-    if (!details.empty()) object["details"] = std::move(details);
-    return object;
+    std::set<std::string> names;
+    std::string after;
+    do {
+        auto last = co_await services.directory.administration().walk(
+            run->organisation, after, at_once, [run, &names](const directory::DirectoryEntry& entry) {
+                if (may_be_shown(entry, run->policy->organisation(entry.organisation), run->now))
+                    for (const auto& [name, value] : entry.details) names.insert(name);
+            });
+        if (!last) co_return std::unexpected(last.error());
+        after = std::move(*last);
+    } while (!after.empty());
+    co_return names;
+}
+
+/// Read and printed on a thread of the directory: mail passes meanwhile, and no more than this is in memory.
+boost::asio::awaitable<Result<std::string>> next_piece(gateway::Services services, std::shared_ptr<Run> run)
+{
+    std::string text;
+    if (!run->after) text = run->printer->begin();
+    while (text.empty() && !run->over) {
+        auto last = co_await services.directory.administration().walk(
+            run->organisation, run->after.value_or(""), at_once, [run, &text](const directory::DirectoryEntry& entry) {
+                const auto* organisation = run->policy->organisation(entry.organisation);
+                if (may_be_shown(entry, organisation, run->now))
+                    text += run->printer->print(feed_entry(entry, *organisation));
+            });
+        if (!last) co_return std::unexpected(last.error());
+        run->over = last->empty();
+        run->after = std::move(*last);
+        if (run->over) text += run->printer->end();
+    }
+    if (!run->after) run->after.emplace();
+    co_return text;
 }
 
 /// A distinguished name as an administrator gives it: what could end a line, or is none at all, is refused.
@@ -95,31 +123,25 @@ boost::asio::awaitable<Response> FeedApi::handle(Request request)
     if (!base.empty() && !is_base(base))
         co_return Response::error(400, "base is a distinguished name such as dc=cjsm,dc=net", request.wants_text);
 
-    std::vector<std::string> wanted;
-    if (!organisation_id.empty()) wanted.push_back(organisation_id);
-    auto found = co_await services_.directory.administration().all(std::move(wanted));
-    if (!found) co_return denied(found.error(), request);
-    const auto policy = services_.generations.current()->policy;
-    const Instant now = services_.clock.now();
-    const auto executor = co_await boost::asio::this_coro::executor;
-    std::vector<FeedEntry> entries;
-    for (std::size_t i = 0; i < found->size(); ++i) {
-        if (i % at_once == 0) co_await boost::asio::post(executor, boost::asio::use_awaitable);
-        const auto* organisation = policy->organisation((*found)[i].organisation);
-        if (may_be_shown((*found)[i], organisation, now)) entries.push_back(feed_entry((*found)[i], *organisation));
+    const auto run = std::make_shared<Run>();
+    run->organisation = organisation_id;
+    run->policy = services_.generations.current()->policy;
+    run->now = services_.clock.now();
+    const auto suffix = run->policy->community().suffix.key();
+    Response response{200, "application/json", {}, {}};
+    if (format == "csv") {
+        response.type = "text/csv; charset=utf-8";
+        auto details = co_await details_in(services_, run);
+        if (!details) co_return denied(details.error(), request);
+        run->printer = directory::csv_feed(std::move(*details));
+    } else if (format == "ldif") {
+        response.type = "text/plain; charset=utf-8";
+        run->printer = directory::ldif_feed(base.empty() ? directory::base_of(suffix) : base);
+    } else {
+        run->printer = directory::json_feed(suffix, run->now);
     }
-    std::ranges::sort(entries, {}, &FeedEntry::address);
-    if (format == "csv") co_return Response{200, "text/csv; charset=utf-8", directory::print_feed_csv(entries)};
-    const auto suffix = policy->community().suffix.key();
-    if (format == "ldif")
-        co_return Response{200, "text/plain; charset=utf-8",
-                           directory::print_feed_ldif(entries, base.empty() ? directory::base_of(suffix) : base)};
-    json::array all;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        if (i % at_once == 0) co_await boost::asio::post(executor, boost::asio::use_awaitable);
-        all.push_back(json_of(entries[i]));
-    }
-    co_return Response::json({{"community", suffix}, {"generated", to_iso8601(now)}, {"entries", std::move(all)}});
+    response.pieces = [services = services_, run] { return next_piece(services, run); };
+    co_return response;
 }
 
 }  // namespace postern::control

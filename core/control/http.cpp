@@ -103,6 +103,33 @@ Visitor visitor_at(const asio::ip::tcp::socket&)
     return {};
 }
 
+/// A body whose length nobody knows yet. A caller of HTTP/1.0 knows no chunks: for it the end of the connection is the
+/// end. False: it can't be finished; the connection must not go on, so that it is seen to be cut off.
+template <class Socket>
+asio::awaitable<bool> write_pieces(Socket& socket, http::response<http::empty_body> head, const Pieces& pieces,
+                                   Log& log)
+{
+    const bool chunked = head.version() >= 11;
+    head.chunked(chunked);
+    if (!chunked) head.keep_alive(false);
+    http::response_serializer<http::empty_body> serializer(head);
+    co_await http::async_write_header(socket, serializer, use_awaitable);
+    for (;;) {
+        auto piece = co_await pieces();
+        if (!piece) {
+            log.error("an answer of the control protocol was cut off", {{"reason", piece.error().describe()}});
+            co_return false;
+        }
+        if (piece->empty()) break;
+        if (chunked)
+            co_await asio::async_write(socket, http::make_chunk(asio::buffer(*piece)), use_awaitable);
+        else
+            co_await asio::async_write(socket, asio::buffer(*piece), use_awaitable);
+    }
+    if (chunked) co_await asio::async_write(socket, http::make_chunk_last(), use_awaitable);
+    co_return chunked;
+}
+
 template <class Socket>
 asio::awaitable<void> converse(Socket socket, std::shared_ptr<HttpServer::State> state)
 try {
@@ -116,6 +143,12 @@ try {
         http::response<http::string_body> response(static_cast<http::status>(done.status), parser.get().version());
         response.set(http::field::content_type, done.type);
         response.keep_alive(parser.get().keep_alive());
+        if (done.pieces) {
+            http::response<http::empty_body> head(std::move(response.base()));
+            const bool whole = co_await write_pieces(socket, std::move(head), done.pieces, state->log);
+            if (!whole || !parser.get().keep_alive()) break;
+            continue;
+        }
         response.body() = std::move(done.body);
         response.prepare_payload();
         co_await http::async_write(socket, response, use_awaitable);

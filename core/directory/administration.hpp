@@ -135,6 +135,11 @@ public:
     [[nodiscard]] Async<Result<std::vector<DirectoryEntry>>> all(std::vector<std::string> organisations);
     /// Fault (never): the change is not fit, with all that is wrong.
     [[nodiscard]] Async<Result<Edited>> edit(EntryEdit edit);
+    /// The next active entries that are not ex-directory after the one with the key `after`, by key, without members;
+    /// of all organisations where none is named. `look` sees each on a thread of the directory. The key of the last of
+    /// them; empty: there are no more.
+    [[nodiscard]] Async<Result<std::string>> walk(std::string organisation, std::string after, std::size_t at_most,
+                                                  std::function<void(const DirectoryEntry&)> look);
     /// At most `most_at_once` people, all or none. Addresses are first.last@domain, numbered where one is taken.
     [[nodiscard]] Async<Result<BulkResult>> bulk_add(BulkOrder order);
 
