@@ -8,7 +8,7 @@ namespace {
 
 // entries.backwards is the local part's bytes from last to first: neighbours in its order share their ends, as
 // neighbours by key share their beginnings. Suggestions read both; the partial indexes hold only who may be suggested.
-constexpr std::array<store::Migration, 3> steps{
+constexpr std::array<store::Migration, 4> steps{
     {{1, "entries, remembered answers, record of imports", R"(
 CREATE TABLE entries(
   key          TEXT NOT NULL PRIMARY KEY,
@@ -261,6 +261,10 @@ CREATE TABLE done_last(
   what TEXT NOT NULL PRIMARY KEY,
   at   INTEGER NOT NULL
 ) WITHOUT ROWID;
+)"},
+     {4, "who is no active user, to be found among many", R"(
+CREATE INDEX entries_of_kind ON entries(kind, key) WHERE kind != 'user';
+CREATE INDEX entries_of_status ON entries(status, key) WHERE status != 'active';
 )"}}};
 
 }  // namespace
