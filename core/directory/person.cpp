@@ -83,7 +83,6 @@ Administration::Async<Result<bool>> Administration::forget(mail::Address address
         database.run(
             "UPDATE entries SET non_secure_before = '', non_secure_since = 0, non_secure_confirmed = 1 WHERE key = ?",
             key);
-        database.run("DELETE FROM members WHERE member = ?", key);
         database.run("INSERT INTO edits(key) VALUES(?)", key);
         database.after_commit([impl] { impl->entries_changed(); });
         auto record = audit;

@@ -1,7 +1,7 @@
 // Whether alerts.yaml tells people what they have to be told: a virus that is kept back, a password that somebody else
 // reset, a warning that could not be sent.
 //
-// Pure; any thread. A policy goes live without: what is found are warnings of `postern check`.
+// Pure; any thread. A policy goes live without: what is found are warnings, for `postern check` and each reload.
 #pragma once
 
 #include "policy/diagnostic.hpp"
