@@ -1,11 +1,12 @@
 // postern-machine: what the policy says of the machine, as files for the system's own programs. Wiring only.
 //
-//   postern-machine render POLICY FOLDER       writes them all, each whole or not at all; removes those that are no
-//   more.
-//                                              Of a policy on trial, that one's
-//   postern-machine verify-disk FOLDER [POLICY]   whether a configuration disk counts beside the policy in force:
-//   signed by
-//                                              an administrator whom that declares, and newer (appliance/signed_folder)
+//   postern-machine render POLICY FOLDER [STATE]
+//       writes them all, each whole or not at all; removes those that are no more. Of a policy on trial, that one's
+//   postern-machine verify-disk FOLDER [POLICY [STATE]]
+//       whether a configuration disk counts beside the policy in force: signed by an administrator whom that declares,
+//       and newer (appliance/signed_folder). Where the policy can't be loaded those whom the last one declared count
+//
+// STATE is the folder of what the machine remembers, /var/lib/postern-machine where it is not named.
 //
 // Exit codes: 0 done, or it counts; 1 it does not, the policy has errors or a file can't be written (standard error
 // says which); 2 wrong usage. Runs at the start of the appliance and after each change of the policy, as a process of
@@ -32,12 +33,15 @@ using namespace postern;
 namespace fs = std::filesystem;
 
 // Written by root alone; absent where there is no appliance.
-const fs::path state_folder = "/var/lib/postern-machine";
+constexpr const char* state_folder = "/var/lib/postern-machine";
 constexpr const char* policy_in_force = "/var/etc/postern";
+constexpr const char* serial_name = "serial";
+constexpr const char* administrators_name = "administrators";
 
-fs::path serial_file()
+std::vector<std::string> administrators_in(const policy::Snapshot& policy)
 {
-    return state_folder / "serial";
+    const auto* machine = policy::appliance_view(policy).machine;
+    return machine != nullptr ? machine->administrators : std::vector<std::string>{};
 }
 
 policy::SnapshotPtr load_with(policy::Loader& loader, const std::string& directory)
@@ -63,9 +67,8 @@ policy::SnapshotPtr load(const std::string& directory, std::shared_ptr<const pol
 
 /// What is in force; of a policy on trial, that one: the gateway lays it out below its storage, and takes it away when
 /// the trial ends. One that can't be read is none.
-policy::SnapshotPtr load_in_force(const std::string& directory)
+policy::SnapshotPtr load_in_force(const std::string& directory, const policy::SnapshotPtr& standing)
 {
-    auto standing = load(directory);
     const auto trial = fs::path(standing->node().storage) / "trial";
     if (!fs::exists(trial / "node.yaml")) return standing;
     policy::Loader reader(trial);
@@ -97,21 +100,33 @@ void remove_others(const fs::path& folder, const appliance::Files& files)
             fs::remove(entry.path());
 }
 
-void render(const std::string& policy, const fs::path& folder)
+void render(const std::string& policy, const fs::path& folder, const fs::path& state)
 {
-    const auto files = appliance::render(*load_in_force(policy));
+    const auto standing = load(policy);
+    const auto files = appliance::render(*load_in_force(policy, standing));
     for (const auto& [name, text] : files) write_whole(folder / name, text);
     remove_others(folder, files);
-    // Whatever becomes of the policy's own copy later, no older disk counts again.
-    if (fs::exists(state_folder)) appliance::keep_serial(serial_file(), appliance::serial_in(policy));
+    if (!fs::exists(state)) return;
+    // Whatever becomes of the policy's own copy later, no older disk counts again, and those who may sign one still do.
+    appliance::keep_serial(state / serial_name, appliance::serial_in(policy));
+    appliance::keep_administrators(state / administrators_name, administrators_in(*standing));
 }
 
-int verify_disk(const fs::path& folder, const std::string& policy)
+/// Of the policy in force; where that can't be loaded (a restore, a hand's mistake) of the last that could.
+std::vector<std::string> who_may_sign(const std::string& policy, const fs::path& state)
+try {
+    return administrators_in(*load(policy));
+} catch (const std::runtime_error& error) {
+    std::cerr << "postern-machine: the policy in force can't be loaded, and the administrators count whom the last one "
+                 "declared: "
+              << error.what() << "\n";
+    return appliance::remembered_administrators(state / administrators_name);
+}
+
+int verify_disk(const fs::path& folder, const std::string& policy, const fs::path& state)
 {
-    const auto in_force = load(policy);
-    const auto* machine = policy::appliance_view(*in_force).machine;
-    const auto last = std::max(appliance::serial_in(policy), appliance::remembered_serial(serial_file()));
-    const auto keys = machine != nullptr ? machine->administrators : std::vector<std::string>{};
+    const auto keys = who_may_sign(policy, state);
+    const auto last = std::max(appliance::serial_in(policy), appliance::remembered_serial(state / serial_name));
     const auto counts = appliance::verify_folder(folder, keys, last);
     if (!counts) {
         std::cerr << counts.error().describe() << "\n";
@@ -126,16 +141,17 @@ int verify_disk(const fs::path& folder, const std::string& policy)
 int main(int count, char** arguments)
 {
     const std::string_view word = count > 1 ? arguments[1] : "";
-    const bool renders = word == "render" && count == 4;
-    const bool verifies = word == "verify-disk" && (count == 3 || count == 4);
+    const bool renders = word == "render" && (count == 4 || count == 5);
+    const bool verifies = word == "verify-disk" && count >= 3 && count <= 5;
     if (!renders && !verifies) {
-        std::cerr << "usage: postern-machine render POLICY FOLDER\n"
-                     "       postern-machine verify-disk FOLDER [POLICY]\n";
+        std::cerr << "usage: postern-machine render POLICY FOLDER [STATE]\n"
+                     "       postern-machine verify-disk FOLDER [POLICY [STATE]]\n";
         return 2;
     }
     try {
-        if (verifies) return verify_disk(arguments[2], count == 4 ? arguments[3] : policy_in_force);
-        render(arguments[2], arguments[3]);
+        const fs::path state = count == 5 ? arguments[4] : state_folder;
+        if (verifies) return verify_disk(arguments[2], count > 3 ? arguments[3] : policy_in_force, state);
+        render(arguments[2], arguments[3], state);
         return 0;
     } catch (const std::exception& error) {
         std::cerr << "postern-machine: " << error.what() << "\n";

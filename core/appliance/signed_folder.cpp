@@ -157,19 +157,42 @@ std::uint64_t remembered_serial(const fs::path& file)
     return number_in(trim(bytes_of(file))).value_or(0);
 }
 
-void keep_serial(const fs::path& file, std::uint64_t serial)
+namespace {
+
+/// Whole or not at all.
+void write_whole(const fs::path& file, const std::string& text)
 {
-    if (serial <= remembered_serial(file)) return;
     const fs::path fresh = file.string() + ".new";
     {
         std::ofstream out(fresh, std::ios::trunc);
-        out << serial << "\n";
+        out << text;
     }
     if (const int written = ::open(fresh.c_str(), O_RDONLY | O_CLOEXEC); written >= 0) {
         ::fsync(written);
         ::close(written);
     }
     fs::rename(fresh, file);
+}
+
+}  // namespace
+
+void keep_serial(const fs::path& file, std::uint64_t serial)
+{
+    if (serial > remembered_serial(file)) write_whole(file, fmt::format("{}\n", serial));
+}
+
+std::vector<std::string> remembered_administrators(const fs::path& file)
+{
+    std::vector<std::string> keys;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);)
+        if (!trim(line).empty()) keys.emplace_back(trim(line));
+    return keys;
+}
+
+void keep_administrators(const fs::path& file, const std::vector<std::string>& keys)
+{
+    if (keys != remembered_administrators(file)) write_whole(file, fmt::format("{}\n", fmt::join(keys, "\n")));
 }
 
 }  // namespace postern::appliance

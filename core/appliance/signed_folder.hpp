@@ -4,7 +4,8 @@
 // In its folder lies `manifest`: "serial: N" on the first line, then a line for each file as sha256sum prints it; and
 // `manifest.sig`, which `ssh-keygen -Y sign -n postern-configuration` made of it. With the policy the manifest comes
 // into force, and so does its serial: nothing else has to be remembered, and nothing can be half remembered. A second
-// place, which the gateway's own user can't write, keeps the highest that was ever seen. Blocking.
+// place, which the gateway's own user can't write, keeps the highest that was ever seen; and who the administrators
+// were, so that their disk rescues a machine whose policy can't be read any more. Blocking.
 #pragma once
 
 #include "base/fault.hpp"
@@ -37,5 +38,10 @@ struct SignedFolder {
 /// The highest serial that a file remembers; 0 where it is not there. keep: makes it at least that.
 [[nodiscard]] std::uint64_t remembered_serial(const std::filesystem::path& file);
 void keep_serial(const std::filesystem::path& file, std::uint64_t serial);
+
+/// Keys of the administrators that were declared last, as node.yaml names them; none where the file is not there. keep:
+/// makes it these.
+[[nodiscard]] std::vector<std::string> remembered_administrators(const std::filesystem::path& file);
+void keep_administrators(const std::filesystem::path& file, const std::vector<std::string>& keys);
 
 }  // namespace postern::appliance
