@@ -81,12 +81,24 @@ Result<void> take(PolicyOrder& order, std::string_view key, const json::value& v
     return {};
 }
 
+/// Whether the caller would still be let in under another policy: by their name, or by what was granted to the person.
+std::function<bool(const policy::Snapshot&)> still_may_apply(const Request& request)
+{
+    return [caller = request.caller, owner = request.owner,
+            is_person = !request.acting_for.empty()](const policy::Snapshot& policy) {
+        auto then = caller;
+        if (!is_person) then.roles = policy.powers().roles_of_name(caller.name, owner);
+        return policy.powers().may(then, vocabulary::Act::apply_policy, {}).allowed;
+    };
+}
+
 /// The order in a request's body.
 Result<PolicyOrder> order_of(const Request& request, What what)
 {
     PolicyOrder order{.what = what, .author = request.actor, .arrival = arrival_of(what)};
     order.from_afar = request.from_afar;
     order.connected = request.connected;
+    if (request.from_afar) order.keeps_author = still_may_apply(request);
     if (!request.body.empty()) {
         boost::system::error_code failed;
         const auto value = json::parse(request.body, failed);
@@ -143,6 +155,11 @@ std::string published_text(const gateway::ReloadReport& report)
             "it changes this machine's network: unless `postern --at` reaches it anew and says confirm "
             "until {}, generation {} comes back by itself\n",
             to_iso8601(*report.trial_until), report.before);
+    else if (report.shuts_out)
+        text += fmt::format(
+            "under it you may not change the policy any more: unless somebody who may says confirm until {}, "
+            "generation {} comes back by itself\n",
+            to_iso8601(*report.trial_until), report.before);
     else if (report.trial_until)
         text += fmt::format("on trial until {}: `postern confirm` keeps it; else generation {} comes back by itself\n",
                             to_iso8601(*report.trial_until), report.before);
@@ -166,6 +183,7 @@ json::value reload_json(const gateway::ReloadReport& report)
     if (report.before) value["before"] = report.before;
     if (report.trial_until) value["trial_until"] = to_iso8601(*report.trial_until);
     if (report.network) value["network"] = true;
+    if (report.shuts_out) value["shuts_out"] = true;
     return value;
 }
 

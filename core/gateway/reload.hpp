@@ -7,7 +7,8 @@
 // A trial is a generation that goes live without the directory being touched: unless it is confirmed in time, the
 // generation before it comes back as it was, and so it does when the engine ends. While one runs, nothing else goes
 // live: orders are refused, and files that change are read when it has ended. A change of an appliance's network
-// that is ordered from afar is always a trial, and only a connection that was made after it confirms it.
+// that is ordered from afar is always a trial, and only a connection that was made after it confirms it; so is a policy
+// under which who orders it from afar could not order anything any more: somebody who can confirms it.
 #pragma once
 
 #include "gateway/archive.hpp"

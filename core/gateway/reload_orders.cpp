@@ -134,8 +134,9 @@ ReloadReport Reload::put_in_force(const PolicyOrder& order)
     }
     // Whoever cuts themselves off can't call it back: so it is a trial, asked for or not.
     const bool network = order.from_afar && policy::changes_network(*current->policy, *candidate.loaded.snapshot);
+    const bool shuts_out = order.keeps_author && !order.keeps_author(*candidate.loaded.snapshot);
     auto effective = order;
-    if (network) {
+    if (network || shuts_out) {
         const auto* machine = policy::appliance_view(*current->policy).machine;
         const auto confirm = (machine != nullptr ? *machine : vocabulary::Machine{}).confirm;
         effective.trial = std::min(order.trial.value_or(confirm), confirm);
@@ -146,6 +147,7 @@ ReloadReport Reload::put_in_force(const PolicyOrder& order)
     if (!effective.trial) return report;
     report.trial_until = clock_.now() + *effective.trial;
     report.network = network;
+    report.shuts_out = shuts_out;
     on_trial_ = OnTrial{{candidate.loaded.snapshot->generation(), report.before, *report.trial_until, order.author},
                         Steady::now() + *effective.trial,
                         current,

@@ -4,9 +4,11 @@
 #include "base/clock.hpp"
 #include "policy/diagnostic.hpp"
 #include "policy/files.hpp"
+#include "policy/snapshot.hpp"
 #include "store/generation_records.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +33,8 @@ struct PolicyOrder {
     std::optional<Duration> trial{};                    ///< apply, rollback: goes back by itself after this
     bool from_afar = false;                             ///< by a connection from another machine
     std::chrono::steady_clock::time_point connected{};  ///< from afar: when that connection was made
+    /// From afar: whether the author could order it again under that policy; empty: it is not asked.
+    std::function<bool(const policy::Snapshot& policy)> keeps_author{};
     std::uint64_t base = 0;  ///< apply: only on top of this generation; 0: whatever is in force
     bool overwrite = false;  ///< even where the directory holds changes that are not in force
 };
@@ -63,6 +67,7 @@ struct ReloadReport {
     std::uint64_t before = 0;              ///< published on trial: what comes back; reverted: what was taken back
     std::optional<Instant> trial_until{};  ///< published on trial
     bool network = false;                  ///< on trial since it changes the network that the order came by
+    bool shuts_out = false;                ///< on trial since its author, from afar, could not order it again
     Duration took{};
 };
 
