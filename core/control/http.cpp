@@ -13,6 +13,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/json/serialize.hpp>
@@ -103,36 +104,62 @@ Visitor visitor_at(const asio::ip::tcp::socket&)
     return {};
 }
 
+/// Counts a connection out however it ends.
+class Place {
+public:
+    explicit Place(std::shared_ptr<unsigned> open) : open_(std::move(open)) { ++*open_; }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    Place(Place&&) noexcept = default;
+    Place& operator=(Place&&) = delete;
+    ~Place()
+    {
+        if (open_) --*open_;
+    }
+
+private:
+    std::shared_ptr<unsigned> open_;  ///< of reactor 0
+};
+
 template <class Socket>
-asio::awaitable<void> converse(Socket socket, std::shared_ptr<HttpServer::State> state)
+asio::awaitable<void> converse(Socket socket, std::shared_ptr<HttpServer::State> state, HttpLimits limits,
+                               [[maybe_unused]] Place place)
 try {
     const Visitor visitor = visitor_at(socket);
+    boost::beast::basic_stream<typename Socket::protocol_type> stream(std::move(socket));
     boost::beast::flat_buffer buffer;
     for (;;) {
         http::request_parser<http::string_body> parser;
-        parser.body_limit(request_body_limit);
-        co_await http::async_read(socket, buffer, parser, use_awaitable);
+        parser.header_limit(limits.header);
+        parser.body_limit(limits.body);
+        stream.expires_after(limits.request);
+        co_await http::async_read(stream, buffer, parser, use_awaitable);
+        stream.expires_never();  // what is asked takes its time
         auto done = co_await answer(state->handler, request_of(parser.get(), visitor.name, visitor.owner), state->log);
         http::response<http::string_body> response(static_cast<http::status>(done.status), parser.get().version());
         response.set(http::field::content_type, done.type);
         response.keep_alive(parser.get().keep_alive());
         response.body() = std::move(done.body);
         response.prepare_payload();
-        co_await http::async_write(socket, response, use_awaitable);
+        stream.expires_after(limits.response);
+        co_await http::async_write(stream, response, use_awaitable);
         if (!response.keep_alive()) break;
     }
 } catch (const boost::system::system_error&) {
-    // The caller went away: nobody to tell.
+    // The caller went away, was slow, or asked for too much: nobody to tell.
 }
 
 template <class Acceptor>
-asio::awaitable<void> accept_all(Acceptor* acceptor, std::shared_ptr<HttpServer::State> state)
+asio::awaitable<void> accept_all(Acceptor* acceptor, std::shared_ptr<HttpServer::State> state, HttpLimits limits)
 try {
     asio::steady_timer pause(acceptor->get_executor());
+    const auto open = std::make_shared<unsigned>(0);
     while (acceptor->is_open()) {
         auto [failed, socket] = co_await acceptor->async_accept(asio::as_tuple(use_awaitable));
         if (!failed) {
-            asio::co_spawn(acceptor->get_executor(), converse(std::move(socket), state), asio::detached);
+            if (*open >= limits.connections) continue;  // closes it
+            auto talk = converse(std::move(socket), state, limits, Place(open));
+            asio::co_spawn(acceptor->get_executor(), std::move(talk), asio::detached);
             continue;
         }
         // Out of descriptors, or a caller that left: the next one is to be answered all the same.
@@ -194,7 +221,7 @@ void HttpServer::listen_local(const std::string& path, const std::string& group)
     umask(mask);
     state_->paths.push_back(path);
     permit(path, group);
-    asio::co_spawn(context, accept_all(state_->local.back().get(), state_), asio::detached);
+    asio::co_spawn(context, accept_all(state_->local.back().get(), state_, local_limits), asio::detached);
 }
 
 void HttpServer::listen_tcp(const vocabulary::HostPort& address)
@@ -207,7 +234,7 @@ void HttpServer::listen_tcp(const vocabulary::HostPort& address)
         throw std::runtime_error(fmt::format("metrics: can't listen at {}: {}", vocabulary::print_host_port(address),
                                              error.code().message()));
     }
-    asio::co_spawn(context, accept_all(state_->tcp.back().get(), state_), asio::detached);
+    asio::co_spawn(context, accept_all(state_->tcp.back().get(), state_, metrics_limits), asio::detached);
 }
 
 void HttpServer::stop()

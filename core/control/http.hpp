@@ -1,8 +1,10 @@
 // The HTTP side of the control protocol: requests and answers as values, and a server for a local socket and for the
 // metrics' TCP port.
 //
-// Connections are coroutines on reactor 0; a request's body is bounded. Who may connect is decided by the socket's
-// permissions; the caller's user name comes from the kernel and goes on record.
+// Connections are coroutines on reactor 0. What a caller can take of the engine is bounded: connections, head and body
+// of a request, and the time that each step has; on the metrics' port, where anybody on this machine may ask, to what
+// one question needs. Who may connect to the local socket is decided by its permissions; the caller's user name comes
+// from the kernel and goes on record.
 #pragma once
 
 #include "base/log.hpp"
@@ -15,6 +17,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,6 +60,18 @@ using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>
 [[nodiscard]] Request request_of(const HttpRequest& from, std::string actor, bool owner = false);
 /// What the handler answers; 500 where it throws.
 [[nodiscard]] boost::asio::awaitable<Response> answer(const Handler& handler, Request request, Log& log);
+
+/// What callers of one listener can take.
+struct HttpLimits {
+    unsigned connections;  ///< at one time; who is too many is closed at once
+    std::uint32_t header;  ///< bytes
+    std::uint64_t body;    ///< bytes
+    Duration request;      ///< from the first wait for it until it is whole; so also how long a connection may idle
+    Duration response;     ///< to take the answer
+};
+inline constexpr HttpLimits local_limits{256, 64 * 1024, request_body_limit, std::chrono::seconds{60},
+                                         std::chrono::minutes{10}};
+inline constexpr HttpLimits metrics_limits{32, 8 * 1024, 0, std::chrono::seconds{10}, std::chrono::seconds{10}};
 
 class HttpServer {
 public:
