@@ -1,15 +1,16 @@
 #include "app/commands.hpp"
 #include "backup/restoring.hpp"
 #include "control/client.hpp"
-#include "control/pieces.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <boost/json.hpp>
+#include <cerrno>
 #include <chrono>
-#include <cstdio>
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -25,7 +26,7 @@ namespace json = boost::json;
 
 struct Options {
     std::string file, key, signer, into, storage;
-    bool replace = false, json = false;
+    bool replace = false, any_signer = false, replace_network = false, json = false;
 };
 
 std::string who_calls()
@@ -76,31 +77,95 @@ std::optional<json::object> wait_until_made(Context& context)
     }
 }
 
-/// Fetches it piece by piece into a file that gets its name when it is whole.
-bool fetch(Context& context, const std::string& name, std::uint64_t size, const fs::path& to)
+// For the handler, which may do nothing but this.
+const char* part_to_remove = nullptr;
+
+void leave_nothing(int signal)
 {
-    const fs::path part = to.string() + ".part";
-    const auto mask = umask(077);
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(fopen(part.c_str(), "wbe"), fclose);
-    umask(mask);
-    if (!file) return fail(context, part.string() + ": can't be made"), false;
+    if (part_to_remove != nullptr) ::unlink(part_to_remove);
+    ::_exit(128 + signal);
+}
+
+/// A file that is not there yet, and goes again unless it is kept: also where the command is interrupted. One at a
+/// time.
+class PartFile {
+public:
+    explicit PartFile(fs::path path)
+        : path_(std::move(path)),
+          number_(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR)),
+          failure_(errno)
+    {
+        if (number_ < 0) return;
+        part_to_remove = path_.c_str();
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, leave_nothing);
+    }
+    PartFile(const PartFile&) = delete;
+    PartFile& operator=(const PartFile&) = delete;
+    ~PartFile()
+    {
+        if (number_ < 0) return;
+        part_to_remove = nullptr;
+        ::close(number_);
+        if (!kept_) ::unlink(path_.c_str());
+    }
+    /// Empty: it was made.
+    [[nodiscard]] std::string failure() const
+    {
+        if (number_ >= 0) return {};
+        if (failure_ != EEXIST) return path_.string() + ": " + std::generic_category().message(failure_);
+        return path_.string() + ": is there already; what an interrupted command left can be removed";
+    }
+    [[nodiscard]] bool write(std::string_view bytes) const
+    {
+        while (!bytes.empty()) {
+            const auto written = ::write(number_, bytes.data(), bytes.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written <= 0) return false;
+            bytes.remove_prefix(static_cast<std::size_t>(written));
+        }
+        return true;
+    }
+    [[nodiscard]] bool sync() const { return ::fsync(number_) == 0; }
+    [[nodiscard]] const fs::path& path() const noexcept { return path_; }
+    void keep() noexcept
+    {
+        part_to_remove = nullptr;
+        kept_ = true;
+    }
+
+private:
+    fs::path path_;
+    int number_, failure_;
+    bool kept_ = false;
+};
+
+bool fetch_into(Context& context, const std::string& name, std::uint64_t size, const PartFile& part)
+{
     for (std::uint64_t offset = 0; offset < size;) {
         const auto piece = ask(
             context, "GET", fmt::format("/v1/backup/piece?name={}&offset={}", control::percent_encode(name), offset));
         if (!piece) return false;
         if (piece->empty()) return fail(context, "the backup breaks off on the gateway"), false;
-        if (fwrite(piece->data(), 1, piece->size(), file.get()) != piece->size())
-            return fail(context, part.string() + ": can't be written"), false;
+        if (!part.write(*piece)) return fail(context, part.path().string() + ": can't be written"), false;
         offset += piece->size();
     }
-    if (fflush(file.get()) != 0 || fsync(fileno(file.get())) != 0)
-        return fail(context, part.string() + ": can't be written"), false;
-    auto opened = backup::SealedReader::open(part);
+    if (!part.sync()) return fail(context, part.path().string() + ": can't be written"), false;
+    auto opened = backup::SealedReader::open(part.path());
     const auto whole = opened ? opened->check_outside() : Result<void>(std::unexpected(opened.error()));
     if (!whole) return fail(context, whole.error().describe()), false;
+    return true;
+}
+
+/// Fetches it piece by piece into a file that gets its name when it is whole, and is gone where it does not become so.
+bool fetch(Context& context, const std::string& name, std::uint64_t size, const fs::path& to)
+{
+    PartFile part(to.string() + ".part");
+    if (const auto failure = part.failure(); !failure.empty()) return fail(context, failure), false;
+    if (!fetch_into(context, name, size, part)) return false;
     std::error_code failed;
-    fs::rename(part, to, failed);
+    fs::rename(part.path(), to, failed);
     if (failed) return fail(context, to.string() + ": " + failed.message()), false;
+    part.keep();
     return true;
 }
 
@@ -108,6 +173,8 @@ void create(Context& context, const Options& options)
 {
     const bool fetches = !options.file.empty();
     if (fetches && fs::exists(options.file)) return fail(context, options.file + " is there already; name another");
+    if (fetches && fs::exists(fs::symlink_status(options.file + ".part")))
+        return fail(context, options.file + ".part is there already; what an interrupted command left can be removed");
     const auto order = json::serialize(json::object{{"fetch", fetches}});
     if (!ask(context, "POST", "/v1/backup", order)) return;
     const auto made = wait_until_made(context);
@@ -168,7 +235,7 @@ void verify(Context& context, const Options& options)
 constexpr std::string_view sent_again =
     "Mail that was handed over after this backup was made is in its queue still, and may be sent again.\n";
 
-void restore_here(Context& context, const Options& options, const backup::SessionKey& key)
+void restore_here(Context& context, const Options& options, const backup::SessionKey& key, const std::string& signer)
 {
     umask(077);
     std::error_code failed;
@@ -176,7 +243,10 @@ void restore_here(Context& context, const Options& options, const backup::Sessio
     backup::RestoreOrder order;
     order.policy = policy;
     if (!options.storage.empty()) order.storage = fs::absolute(options.storage, failed);
+    order.names_storage = !options.storage.empty();
     order.replace = options.replace;
+    order.signer = signer;
+    order.any_signer = options.any_signer;
     order.actor = who_calls();
     order.at = SystemClock().now();
     if (fs::exists(policy / "node.yaml") && !options.replace)
@@ -188,20 +258,26 @@ void restore_here(Context& context, const Options& options, const backup::Sessio
     const auto finished = backup::finish(policy);
     if (!finished)
         return fail(context, finished.error().describe() + "; what was read lies ready, and posternd finishes it");
-    std::cout << fmt::format("restored {}\npolicy in {}, mail in {}\n", staged->archive.about.text(), policy.string(),
-                             staged->storage.string());
+    std::cout << fmt::format("restored {}\nsigned by audit key {}\npolicy in {}, mail in {}\n",
+                             staged->archive.about.text(), backup::fingerprint(staged->archive.head.signer),
+                             policy.string(), staged->storage.string());
     if (*finished && !(*finished)->aside.empty())
         std::cout << fmt::format("what was there before lies in {}\n", (*finished)->aside.string());
     for (const auto& file : staged->outside)
-        std::cout << fmt::format("{} lay elsewhere: put it back from {}\n", file,
+        std::cout << fmt::format("{} lay elsewhere: before a start put it back from {}\n", file,
                                  (policy / backup::outside_folder / file.substr(1)).string());
     std::cout << sent_again;
 }
 
-void restore_there(Context& context, const Options& options, const backup::SessionKey& key)
+void restore_there(Context& context, const Options& options, const backup::SessionKey& key, const std::string& signer)
 {
     if (!send_in_pieces(context, options.file, "/v1/backup/upload")) return;
-    json::object order{{"key", backup::print_session_key(key)}, {"replace", options.replace}};
+    json::object order{{"key", backup::print_session_key(key)},
+                       {"replace", options.replace},
+                       {"signer", signer},
+                       {"any_signer", options.any_signer},
+                       {"storage", options.storage},
+                       {"replace_network", options.replace_network}};
     ask_and_print(context, "POST", "/v1/backup/restore", json::serialize(order), options.json);
 }
 
@@ -211,9 +287,10 @@ void restore(Context& context, const Options& options)
     if (!secret) return fail(context, secret.error().describe());
     const auto key = backup::open_archive(options.file, *secret);
     if (!key) return fail(context, key.error().describe());
-    if (!options.into.empty()) return restore_here(context, options, *key);
-    if (!options.storage.empty()) return fail(context, "--storage goes with --into", wrong_usage);
-    restore_there(context, options, *key);
+    const auto signer = options.signer.empty() ? std::optional(std::string()) : content_of(context, options.signer);
+    if (!signer) return;
+    if (!options.into.empty()) return restore_here(context, options, *key, *signer);
+    restore_there(context, options, *key, *signer);
 }
 
 using Act = void (*)(Context&, const Options&);
@@ -267,7 +344,13 @@ void add_backup_commands(CLI::App& app, Context& context)
     back->add_option("--key", options->key, "file with the secret half of a key it was made for; it stays here")
         ->required();
     back->add_option("--into", options->into, "directory of the policy: new, or of a gateway that is stopped");
-    back->add_option("--storage", options->storage, "where mail goes, with --into; as the backup says where absent");
+    back->add_option("--storage", options->storage,
+                     "where mail goes: node.yaml is made to say so; as it says where absent");
+    back->add_option("--signer", options->signer,
+                     "PEM: the audit key of the gateway that made it (`postern audit key`); this one's where absent")
+        ->excludes(back->add_flag("--any-signer", options->any_signer, "whoever made it"));
+    back->add_flag("--replace-network", options->replace_network,
+                   "with --at: even where this machine's network or its administrators change");
     back->add_flag("--replace", options->replace, "even where a gateway's mail lies; it is moved aside");
     back->add_flag("--json", options->json, "print JSON");
 }

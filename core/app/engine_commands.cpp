@@ -65,11 +65,15 @@ bool send_in_pieces(Context& context, const std::string& name, const std::string
 {
     std::ifstream file(name, std::ios::binary);
     if (!file) return fail(context, name + ": can't be read"), false;
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(name, failed);
+    if (failed) return fail(context, name + ": " + failed.message()), false;
     std::string piece(control::piece_limit, '\0');
     std::uint64_t offset = 0;
     while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())), file.gcount() > 0) {
         const auto got = static_cast<std::size_t>(file.gcount());
-        if (!ask(context, "POST", fmt::format("{}?offset={}", target, offset), piece.substr(0, got))) return false;
+        if (!ask(context, "POST", fmt::format("{}?offset={}&size={}", target, offset, size), piece.substr(0, got)))
+            return false;
         offset += got;
     }
     if (offset == 0) fail(context, name + ": is empty");

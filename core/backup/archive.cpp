@@ -306,9 +306,16 @@ Result<void> ArchiveWriter::begin(const Entry& entry)
     return sealed_.write(front);
 }
 
-Result<void> ArchiveWriter::add(EntryKind kind, const std::string& name, std::string_view bytes)
+Result<void> ArchiveWriter::add(EntryKind kind, const std::string& name, std::string_view bytes,
+                                const std::filesystem::path& like)
 {
-    if (auto begun = begin({kind, name, bytes.size()}); !begun) return begun;
+    Entry entry{kind, name, bytes.size()};
+    struct stat facts {};
+    if (!like.empty() && ::stat(like.c_str(), &facts) == 0) {
+        entry.mode = facts.st_mode & 0777U;
+        entry.owner = owner_of(facts.st_uid, facts.st_gid);
+    }
+    if (auto begun = begin(entry); !begun) return begun;
     Digest256 digest;
     digest.add(bytes);
     if (auto written = sealed_.write(bytes); !written) return written;

@@ -52,7 +52,9 @@ class ArchiveWriter {
 public:
     explicit ArchiveWriter(SealedWriter sealed) : sealed_(std::move(sealed)) {}
 
-    [[nodiscard]] Result<void> add(EntryKind kind, const std::string& name, std::string_view bytes);
+    /// `like`: a file whose owner and permissions it gets, where that is there.
+    [[nodiscard]] Result<void> add(EntryKind kind, const std::string& name, std::string_view bytes,
+                                   const std::filesystem::path& like = {});
     /// A file, as long as it is now. Fault (later): it can't be read, or changed meanwhile.
     [[nodiscard]] Result<void> add_file(EntryKind kind, const std::string& name, const std::filesystem::path& file);
     /// Gives the size of the whole.

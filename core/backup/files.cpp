@@ -59,6 +59,20 @@ void sync_folder(const std::filesystem::path& path)
     sync_path(path, O_RDONLY | O_DIRECTORY);
 }
 
+void sync_tree(const std::filesystem::path& folder, const std::filesystem::path& but)
+{
+    namespace fs = std::filesystem;
+    for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator(); ++entry) {
+        if (entry->is_symlink()) continue;
+        if (!but.empty() && entry->path() == but) {
+            entry.disable_recursion_pending();
+            continue;
+        }
+        if (entry->is_directory() || entry->is_regular_file()) sync_file(entry->path());
+    }
+    sync_folder(folder);
+}
+
 Result<void> has_room(const std::filesystem::path& folder, std::uint64_t bytes)
 {
     struct statvfs facts {};

@@ -19,7 +19,12 @@ void give_like(const std::filesystem::path& file, const std::filesystem::path& l
 /// fsync; what can't be opened is passed over.
 void sync_file(const std::filesystem::path& path);
 void sync_folder(const std::filesystem::path& path);
+/// All files and folders below it, and itself; links are not followed, and `but` is passed over. Throws
+/// filesystem_error.
+void sync_tree(const std::filesystem::path& folder, const std::filesystem::path& but = {});
 
+/// What stays free for mail, whatever else is put on its disk, bytes.
+inline constexpr std::uint64_t disk_reserve = std::uint64_t{128} << 20;
 /// Fault (later): fewer than `bytes` are free where `folder` lies.
 [[nodiscard]] Result<void> has_room(const std::filesystem::path& folder, std::uint64_t bytes);
 

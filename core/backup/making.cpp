@@ -81,41 +81,104 @@ bool lies_below(const fs::path& path, const fs::path& folder)
     return !relative.empty() && *relative.begin() != "..";
 }
 
-/// Everything that lies in the policy's directory, but for storage where that is below it. Links count as what they
-/// lead to.
-Result<void> add_policy(ArchiveWriter& archive, const MakeOrder& order)
+/// A backup, or one that is being made: their folder may lie here, and each would hold all before it.
+bool is_backup(const fs::path& file)
 {
-    std::error_code failed;
-    const auto top = fs::canonical(order.policy, failed);
-    if (failed) return fault(Retry::later, failed.message()).about(order.policy.string());
-    const auto storage = fs::weakly_canonical(order.storage, failed);
-    for (auto entry = fs::recursive_directory_iterator(top, failed);
-         !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
-        if (entry->is_directory(failed) && entry->path() == storage) entry.disable_recursion_pending();
-        if (!entry->is_regular_file(failed)) {
-            failed.clear();  // a link to nothing, a socket
-            continue;
-        }
-        auto added = archive.add_file(EntryKind::policy, entry->path().lexically_relative(top).string(), entry->path());
-        if (!added) return added;
+    const auto name = file.filename().string();
+    return (name.ends_with(file_ending) || name.ends_with(".part")) && SealedReader::open(file).has_value();
+}
+
+/// Everything that lies in the policy's directory, but for storage where that is below it, and but for the files that
+/// the generation has. Links count as what they lead to.
+class PolicyWalk {
+public:
+    PolicyWalk(ArchiveWriter& archive, const MakeOrder& order, const policy::FileSet* generation)
+        : archive_(archive), generation_(generation), storage_(fs::weakly_canonical(order.storage))
+    {
     }
-    if (failed) return fault(Retry::later, failed.message()).about(top.string());
+
+    Result<void> add(const fs::path& top)
+    {
+        if (generation_ != nullptr)
+            for (const auto& [name, bytes] : *generation_)
+                if (auto added = archive_.add(EntryKind::policy, name, bytes, top / name); !added) return added;
+        return add_folder(top, {});
+    }
+
+private:
+    Result<void> add_folder(const fs::path& folder, const fs::path& name)
+    {
+        within_.push_back(fs::canonical(folder));
+        std::vector<fs::path> items;
+        for (const auto& item : fs::directory_iterator(folder)) items.push_back(item.path());
+        std::ranges::sort(items);
+        for (const auto& item : items)
+            if (auto added = add_item(item, name / item.filename()); !added) return added;
+        within_.pop_back();
+        return {};
+    }
+
+    Result<void> add_item(const fs::path& item, const fs::path& name)
+    {
+        std::error_code gone;
+        const auto kind = fs::status(item, gone).type();  // of what a link leads to
+        if (kind == fs::file_type::directory) {
+            const auto real = fs::canonical(item);
+            if (real == storage_) return {};
+            const bool leads_up = std::ranges::any_of(
+                within_, [&](const fs::path& above) { return above == real || lies_below(above, real); });
+            if (leads_up)
+                return fault(Retry::later,
+                             "is a link that leads back to a folder that it lies in, and a backup of it "
+                             "would never end; take it away")
+                    .about(item.string());
+            return add_folder(item, name);
+        }
+        // A link to nothing and a socket hold nothing.
+        if (kind != fs::file_type::regular || is_backup(item)) return {};
+        if (generation_ != nullptr && policy::is_policy_file(name.string())) return {};
+        return archive_.add_file(EntryKind::policy, name.string(), item);
+    }
+
+    ArchiveWriter& archive_;
+    const policy::FileSet* generation_;  ///< may be null
+    fs::path storage_;
+    std::vector<fs::path> within_;  ///< folders that are being walked, resolved
+};
+
+Result<void> add_policy(ArchiveWriter& archive, const MakeOrder& order, const policy::FileSet* generation)
+try {
+    const auto top = fs::canonical(order.policy);
+    if (auto added = PolicyWalk(archive, order, generation).add(top); !added) return added;
     for (const auto& file : order.named) {
         const fs::path path(file);
-        if (lies_below(path, order.policy) || lies_below(path, top) || !fs::is_regular_file(path, failed)) continue;
+        if (lies_below(path, order.policy) || lies_below(path, top) || !fs::is_regular_file(path)) continue;
         if (auto added = archive.add_file(EntryKind::outside, path.string(), path); !added) return added;
     }
     return {};
+} catch (const fs::filesystem_error& error) {
+    return fault(Retry::later, error.code().message()).about(error.path1().string());
+}
+
+/// What the policy was in the moment of the copy; nothing: the archive never had it.
+Result<std::optional<policy::FileSet>> generation_of(const MakeOrder& order, std::uint64_t number)
+{
+    if (!order.files_of || number == 0) return std::nullopt;
+    auto files = order.files_of(number);
+    if (files) return std::move(*files);
+    if (files.error().retry() == Retry::never) return std::nullopt;
+    return std::unexpected(files.error());
 }
 
 Result<Made> write(ArchiveWriter& archive, const MakeOrder& order, const directory::AuditKey& signer,
-                   const fs::path& work, const About& about, const std::vector<std::string>& bodies)
+                   const fs::path& work, const About& about, const std::vector<std::string>& bodies,
+                   const policy::FileSet* generation)
 {
     const auto run = [&]() -> Result<void> {
         if (auto done = archive.add(EntryKind::about, "", boost::json::serialize(about.json())); !done) return done;
         for (const auto* name : {"trace.key", "audit.key"})
             if (auto done = archive.add_file(EntryKind::key, name, order.storage / name); !done) return done;
-        if (auto done = add_policy(archive, order); !done) return done;
+        if (auto done = add_policy(archive, order, generation); !done) return done;
         for (const auto* name : {"mail.db", "directory.db"})
             if (auto done = archive.add_file(EntryKind::database, name, work / name); !done) return done;
         const store::BodyFiles files(order.storage / "bodies");
@@ -142,7 +205,7 @@ Result<Made> make_backup(store::MailStore& store, const directory::AuditKey& sig
 {
     const auto databases = size_of(order.storage / "mail.db") + size_of(order.storage / "mail.db-wal") +
                            size_of(order.storage / "directory.db") + size_of(order.storage / "directory.db-wal");
-    if (auto room = has_room(order.storage, databases); !room) return std::unexpected(room.error());
+    if (auto room = has_room(order.storage, databases + disk_reserve); !room) return std::unexpected(room.error());
     if (auto room = has_room(to.parent_path(), databases); !room) return std::unexpected(room.error());
     const WorkFolder work(order.storage / "backup" / "work");
 
@@ -157,6 +220,13 @@ Result<Made> make_backup(store::MailStore& store, const directory::AuditKey& sig
         return {};
     });
     if (!mail) return std::unexpected(mail.error());
+
+    const auto generation = generation_of(order, mail->generation);
+    if (!generation) return std::unexpected(generation.error());
+    const store::BodyFiles files(order.storage / "bodies");
+    auto needed = databases + disk_reserve;
+    for (const auto& id : bodies) needed += size_of(files.path_of(id));
+    if (auto room = has_room(to.parent_path(), needed); !room) return std::unexpected(room.error());
 
     About about{order.gateway, to_iso8601(order.at), order.storage.string()};
     const auto below = lies_below(order.storage, order.policy);
@@ -176,7 +246,7 @@ Result<Made> make_backup(store::MailStore& store, const directory::AuditKey& sig
     auto sealed = SealedWriter::create(part.path(), order.gateway, order.at, order.keys, signer);
     if (!sealed) return std::unexpected(sealed.error());
     ArchiveWriter archive(std::move(*sealed));
-    auto made = write(archive, order, signer, work.path(), about, bodies);
+    auto made = write(archive, order, signer, work.path(), about, bodies, *generation ? &**generation : nullptr);
     if (!made) return made;
     auto back = SealedReader::open(part.path());
     if (!back) return std::unexpected(back.error());

@@ -41,8 +41,13 @@ public:
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
     /// What is due every hour (control/upkeep).
     [[nodiscard]] boost::asio::awaitable<void> keep_house();
-    /// Makes the backup that is due, if one is. To be called every few seconds.
-    void look_at_clock() { backups_.look_at_clock(); }
+    /// Makes the backup that is due, if one is, and takes away what nobody goes on sending. To be called every few
+    /// seconds.
+    void look_at_clock()
+    {
+        backups_.look_at_clock();
+        firmware_.look_at_clock();
+    }
     /// Only GET /metrics.
     [[nodiscard]] boost::asio::awaitable<Response> handle_metrics(Request request);
 

@@ -1,10 +1,10 @@
 #include "control/backups.hpp"
 
-#include "backup/restoring.hpp"
 #include "backup/shelf.hpp"
 #include "base/text.hpp"
-#include "control/pieces.hpp"
-#include "gateway/files_beside.hpp"
+#include "control/json_body.hpp"
+#include "gateway/archive.hpp"
+#include "policy/named_files.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -64,7 +64,10 @@ std::string state_text(const BackupState& state)
 }  // namespace
 
 BackupsApi::BackupsApi(gateway::Services services, const directory::AuditKey& signer, fs::path policy)
-    : services_(services), signer_(signer), policy_(std::move(policy))
+    : services_(services),
+      signer_(signer),
+      policy_(std::move(policy)),
+      incoming_({.most = most, .copies = 2, .what = "a backup"})  // itself, and what is laid ready of it
 {
 }
 
@@ -106,6 +109,11 @@ fs::path BackupsApi::storage() const
 fs::path BackupsApi::fetched() const
 {
     return storage() / "backup" / "out";
+}
+
+fs::path BackupsApi::incoming() const
+{
+    return storage() / "backup" / "incoming";
 }
 
 BackupState BackupsApi::state() const
@@ -166,7 +174,8 @@ void BackupsApi::make(bool for_folder)
     const auto& node = policy->node();
     const auto declared = node.backup.value_or(vocabulary::Backup{});
     const auto now = services_.clock.now();
-    backup::MakeOrder order{policy_, node.storage, gateway::files_beside(*policy), declared.keys, node.name, now};
+    backup::MakeOrder order{policy_, node.storage, policy::named_files(*policy), declared.keys, node.name, now, {}};
+    order.files_of = [this](std::uint64_t generation) { return gateway::Archive(services_.store).files(generation); };
     const fs::path folder = for_folder ? fs::path(declared.folder) : fetched();
     const auto name = backup::file_name(node.name, now);
     Result<backup::Made> made = fault(Retry::later, "not begun");
@@ -179,6 +188,7 @@ void BackupsApi::make(bool for_folder)
     } catch (const std::exception& error) {
         made = fault(Retry::later, error.what());
     }
+    if (!for_folder) fetching_ = services_.clock.now();
     if (made && for_folder) {
         backup::keep_newest(folder, node.name, declared.keep);
         look_into_folder(declared);
@@ -210,8 +220,20 @@ void BackupsApi::look_into_folder(const vocabulary::Backup& declared)
     state_.made = all && !all->empty() ? std::optional(all->back().made) : std::nullopt;
 }
 
+// Whoever sends or fetches may have gone away, and an engine that ended in between knows nothing of them.
+void BackupsApi::take_away_what_waits()
+{
+    const auto now = services_.clock.now();
+    incoming_.look(incoming(), now);
+    if (fetching_ && now - *fetching_ <= pieces_patience) return;
+    fetching_.reset();
+    std::error_code ignored;
+    fs::remove_all(fetched(), ignored);
+}
+
 void BackupsApi::look_at_clock()
 {
+    boost::asio::post(files_, [this] { take_away_what_waits(); });
     const auto declared = services_.generations.current()->policy->node().backup;
     const bool by_itself = declared && !declared->folder.empty();
     const auto now = services_.clock.now();
@@ -242,8 +264,9 @@ void BackupsApi::look_at_clock()
     });
 }
 
-Response BackupsApi::piece(const Request& request) const
+Response BackupsApi::piece(const Request& request)
 {
+    fetching_ = services_.clock.now();
     const auto name = name_in(request);
     if (name.empty()) return Response::error(400, "\"name\" says which", request.wants_text);
     return give_piece(request, fetched() / name);
@@ -258,44 +281,56 @@ Response BackupsApi::drop(const Request& request) const
     return Response::json({{"dropped", name}});
 }
 
-Response BackupsApi::upload(const Request& request) const
+Response BackupsApi::upload(const Request& request)
 {
-    return take_piece(request, storage() / "backup" / "incoming", most, "a backup");
+    return incoming_.take(request, incoming(), services_.clock.now());
+}
+
+// From afar nobody is at the machine who could mend its network.
+Result<backup::RestoreOrder> BackupsApi::order_of(const Request& request) const
+{
+    const auto said = object_in(request.body);
+    backup::RestoreOrder order;
+    order.policy = policy_;
+    order.storage = storage();
+    const fs::path named = text_in(said, "storage");
+    if (!named.empty() && fs::weakly_canonical(named) != fs::weakly_canonical(order.storage))
+        return fault(Retry::never, fmt::format("the mail of a gateway that runs stays in {}", order.storage.string()));
+    order.names_storage = !named.empty();
+    order.stopped = false;
+    order.replace = flag_in(said, "replace");
+    order.signer = text_in(said, "signer");
+    order.any_signer = flag_in(said, "any_signer");
+    if (request.from_afar && !flag_in(said, "replace_network"))
+        order.keeps_network = services_.generations.current()->policy;
+    order.actor = request.actor;
+    order.at = services_.clock.now();
+    return order;
 }
 
 // What is asked is checked whole before anything counts; then the engine ends, since nobody may work on what changes.
 Response BackupsApi::restore(const Request& request)
 {
-    boost::system::error_code failed;
-    const auto order = json::parse(request.body.empty() ? "{}" : request.body, failed);
-    const auto* object = failed ? nullptr : order.if_object();
-    const auto* key = object ? object->if_contains("key") : nullptr;
-    const auto* replace = object ? object->if_contains("replace") : nullptr;
-    const auto session = key && key->is_string() ? backup::parse_session_key(key->get_string()) : std::nullopt;
-    if (!session) return Response::error(400, "\"key\" is the backup's own key, in hexadecimal", request.wants_text);
-    const auto file = storage() / "backup" / "incoming";
-    backup::RestoreOrder wanted;
-    wanted.policy = policy_;
-    wanted.storage = storage();
-    wanted.stopped = false;
-    wanted.replace = replace && replace->is_bool() && replace->get_bool();
-    wanted.actor = request.actor;
-    wanted.at = services_.clock.now();
-    const auto staged = backup::stage(file, *session, wanted);
-    std::error_code ignored;
-    fs::remove(file, ignored);
-    if (!staged) return Response::error(409, staged.error().describe(), request.wants_text);
+    const auto session = backup::parse_session_key(text_in(object_in(request.body), "key"));
+    if (!session) return wrong(request, "\"key\" is the backup's own key, in hexadecimal");
+    if (!incoming_.whole()) return wrong(request, "there is no whole backup here: it is sent first");
+    const auto order = order_of(request);
+    if (!order) return wrong(request, order.error().describe());
+    const auto staged = backup::stage(incoming(), *session, *order);
+    incoming_.end(incoming());
+    if (!staged) return wrong(request, staged.error().describe(), 409);
     if (auto marked = backup::prepare_to_finish(*staged, policy_); !marked)
-        return Response::error(503, marked.error().describe(), request.wants_text);
+        return wrong(request, marked.error().describe(), 503);
+    const auto signer = backup::fingerprint(staged->archive.head.signer);
     services_.log.warning("the engine ends to start with a backup",
-                          {{"actor", request.actor}, {"reason", staged->archive.about.text()}});
+                          {{"actor", request.actor}, {"reason", staged->archive.about.text()}, {"signer", signer}});
     end_soon();
     const auto text = fmt::format(
-        "restored: {}\nthe engine ends now, and its next start has it; mail that was handed over after the backup may "
-        "be "
-        "sent again\n",
-        staged->archive.about.text());
-    return request.wants_text ? Response::text(text) : Response::json({{"restored", staged->archive.about.json()}});
+        "restored: {}\nsigned by audit key {}\nthe engine ends now, and its next start has it; mail that was handed "
+        "over after the backup may be sent again\n",
+        staged->archive.about.text(), signer);
+    return request.wants_text ? Response::text(text)
+                              : Response::json({{"restored", staged->archive.about.json()}, {"signer", signer}});
 }
 
 }  // namespace postern::control

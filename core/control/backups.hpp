@@ -1,19 +1,21 @@
 // The control protocol's side of backups: made on order and at declared times, fetched in pieces, put back from pieces.
 //
-//     GET  /v1/backup                              {"running", "newest", "next", "failure", "last"}
-//     POST /v1/backup {"fetch": true}              begins one; GET says how it goes. fetch: to be fetched, not for the
-//     folder GET  /v1/backup/piece?name=N&offset=O        bytes from there on, at most 8 MiB POST
-//     /v1/backup/drop?name=N                  one that has been fetched POST /v1/backup/upload?offset=O body: the next
-//     piece of a backup to be restored POST /v1/backup/restore {"key", "replace"}   checks it whole; then the engine
-//     ends, and its next start is the
-//                                                  backup's
+//     GET  /v1/backup                        {"running", "newest", "next", "failure", "last"}
+//     POST /v1/backup {"fetch": true}        begins one; GET says how it goes. fetch: to be fetched, not for the folder
+//     GET  /v1/backup/piece?name=N&offset=O  bytes from there on, at most 8 MiB
+//     POST /v1/backup/drop?name=N            one that has been fetched
+//     POST /v1/backup/upload?offset=O&size=T body: the next piece of T bytes of a backup to be restored
+//     POST /v1/backup/restore {"key", "replace", "signer", "any_signer", "storage", "replace_network"}
+//                                            checks it whole; then the engine ends, and its next start is the backup's
 //
 // All work on files is done by a thread of its own. A backup that fails raises the alarm "backup"; the next that works
-// clears it.
+// clears it. What nobody goes on sending, or fetches, is taken away after an hour, and at the start.
 #pragma once
 
 #include "backup/making.hpp"
+#include "backup/restoring.hpp"
 #include "control/http.hpp"
+#include "control/pieces.hpp"
 #include "gateway/services.hpp"
 
 #include <boost/asio/thread_pool.hpp>
@@ -51,12 +53,15 @@ private:
     [[nodiscard]] boost::asio::awaitable<Response> work(Request request);
     [[nodiscard]] Response begin(const Request& request);
     [[nodiscard]] Response show(const Request& request) const;
-    [[nodiscard]] Response piece(const Request& request) const;
+    [[nodiscard]] Response piece(const Request& request);
     [[nodiscard]] Response drop(const Request& request) const;
-    [[nodiscard]] Response upload(const Request& request) const;
+    [[nodiscard]] Response upload(const Request& request);
     [[nodiscard]] Response restore(const Request& request);
     [[nodiscard]] std::filesystem::path storage() const;
     [[nodiscard]] std::filesystem::path fetched() const;  ///< folder of those that wait to be fetched
+    [[nodiscard]] std::filesystem::path incoming() const;
+    [[nodiscard]] Result<backup::RestoreOrder> order_of(const Request& request) const;
+    void take_away_what_waits();
     void make(bool for_folder);
     void look_into_folder(const vocabulary::Backup& declared);
 
@@ -67,6 +72,8 @@ private:
     BackupState state_;                  ///< under mutex_
     std::optional<Instant> tried_;       ///< under mutex_: the last attempt by the clock
     std::string looked_into_;            ///< under mutex_: the folder that `newest` is of
+    IncomingFile incoming_;              ///< of the thread below
+    std::optional<Instant> fetching_;    ///< of the thread below: the last that was done for what waits to be fetched
     boost::asio::thread_pool files_{1};  // last: its work ends before the rest goes
 };
 

@@ -1,7 +1,6 @@
 #include "control/firmware.hpp"
 
 #include "control/fetch.hpp"
-#include "control/pieces.hpp"
 #include "control/update_head.hpp"
 #include "control/update_offer.hpp"
 #include "policy/appliance_view.hpp"
@@ -9,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
@@ -100,6 +100,11 @@ boost::asio::awaitable<Response> FirmwareApi::check(Request request)
                      : fmt::format("version {} runs, and {} is offered: nothing newer\n", version, offer->version));
 }
 
+void FirmwareApi::look_at_clock()
+{
+    boost::asio::post(files_, [this] { incoming_.look(folder() / "incoming.part", services_.clock.now()); });
+}
+
 boost::asio::awaitable<Response> FirmwareApi::on_files(Request request)
 {
     auto working = work(std::move(request));
@@ -148,21 +153,25 @@ std::string FirmwareApi::refusal(std::string_view front) const
     return {};
 }
 
-Response FirmwareApi::take(const Request& request) const
+Response FirmwareApi::take(const Request& request)
 {
     const auto offset = request.query.find("offset");
     if (offset != request.query.end() && offset->second == "0")
         if (const auto why = refusal(request.body); !why.empty())
             return Response::error(409, "refused: " + why, request.wants_text);
-    return take_piece(request, folder() / "incoming.part", most, "an update");
+    return incoming_.take(request, folder() / "incoming.part", services_.clock.now());
 }
 
-Response FirmwareApi::order(const Request& request, const std::string& word) const
+Response FirmwareApi::order(const Request& request, const std::string& word)
 {
     std::error_code failed;
     fs::create_directories(folder(), failed);
     if (word == "install") {
-        fs::rename(folder() / "incoming.part", folder() / "incoming", failed);
+        const auto part = folder() / "incoming.part";
+        if (!incoming_.whole())
+            return Response::error(400, "there is no whole update: it is sent first", request.wants_text);
+        fs::rename(part, folder() / "incoming", failed);
+        incoming_.end(part);
         if (failed) return Response::error(400, "there is no update: it is sent first", request.wants_text);
     }
     const auto fresh = folder() / "order.new";

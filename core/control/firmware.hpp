@@ -2,7 +2,7 @@
 //
 //     GET  /v1/firmware                     {"appliance", "version", "state"}
 //     GET  /v1/firmware/check               {"version", "offered", "newer", "file"}: what machine: updates has
-//     POST /v1/firmware/upload?offset=N     body: the next piece of the update; the first piece has offset 0, holds
+//     POST /v1/firmware/upload?offset=N&size=T   body: the next piece of T bytes; the first has offset 0, holds
 //                                           manifest and signature, and is refused (409) where these are no good
 //     POST /v1/firmware/{install,restart,rollback}
 //
@@ -13,6 +13,7 @@
 #pragma once
 
 #include "control/http.hpp"
+#include "control/pieces.hpp"
 #include "gateway/services.hpp"
 
 #include <boost/asio/thread_pool.hpp>
@@ -43,19 +44,22 @@ public:
     /// Whether the path is one of these.
     [[nodiscard]] static bool is_mine(const Request& request);
     [[nodiscard]] boost::asio::awaitable<Response> handle(Request request);
+    /// Takes away an update that nobody goes on sending. To be called every few seconds.
+    void look_at_clock();
 
 private:
     [[nodiscard]] boost::asio::awaitable<Response> check(Request request);
     [[nodiscard]] boost::asio::awaitable<Response> on_files(Request request);
     [[nodiscard]] boost::asio::awaitable<Response> work(Request request);
     [[nodiscard]] Response show(const Request& request) const;
-    [[nodiscard]] Response take(const Request& request) const;
+    [[nodiscard]] Response take(const Request& request);
     [[nodiscard]] std::string refusal(std::string_view front) const;
-    [[nodiscard]] Response order(const Request& request, const std::string& word) const;
+    [[nodiscard]] Response order(const Request& request, const std::string& word);
     [[nodiscard]] std::filesystem::path folder() const;
 
     gateway::Services services_;
     FirmwarePlaces places_;
+    IncomingFile incoming_{{.most = most, .copies = 2, .what = "an update"}};  ///< of the thread below
     boost::asio::thread_pool files_{1};
 };
 

@@ -1,5 +1,8 @@
 #include "control/pieces.hpp"
 
+#include "backup/files.hpp"
+#include "control/json_body.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 #include <boost/json.hpp>
@@ -19,20 +22,13 @@ struct CloseFile {
 };
 using File = std::unique_ptr<FILE, CloseFile>;
 
-std::optional<std::uint64_t> offset_in(const Request& request)
+std::optional<std::uint64_t> bytes_in(const Request& request, const char* name)
 {
-    const auto said = request.query.find("offset");
-    if (said == request.query.end()) return std::nullopt;
-    const auto& text = said->second;
-    std::uint64_t offset = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), offset);
+    const auto text = parameter(request, name);
+    std::uint64_t bytes = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), bytes);
     if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) return std::nullopt;
-    return offset;
-}
-
-Response no_offset(const Request& request)
-{
-    return Response::error(400, "\"offset\" is where the piece begins, in bytes", request.wants_text);
+    return bytes;
 }
 
 /// At the end of what is there, and on the disk.
@@ -45,27 +41,65 @@ bool append(const fs::path& path, const std::string& piece, bool anew)
 
 }  // namespace
 
-Response take_piece(const Request& request, const fs::path& file, std::uint64_t most, std::string_view what)
+Response IncomingFile::take(const Request& request, const fs::path& file, Instant now)
 {
-    const auto offset = offset_in(request);
-    if (!offset) return no_offset(request);
-    if (*offset > most || request.body.size() > most - *offset)
-        return Response::error(400, fmt::format("{} has at most {} bytes", what, most), request.wants_text);
+    const auto offset = bytes_in(request, "offset"), total = bytes_in(request, "size");
+    if (!offset || !total)
+        return wrong(request, "\"offset\" is where the piece begins, and \"size\" how large the whole is, in bytes");
+    if (auto refused = refusal(request, *offset, *total, file)) return std::move(*refused);
+    if (*offset == 0) {
+        begun_ = true;
+        total_ = *total;
+        received_ = 0;
+    }
+    last_ = now;
+    if (!append(file, request.body, *offset == 0)) {
+        end(file);
+        return wrong(request, fmt::format("{} can't be stored: the disk is full or fails", bounds_.what), 507);
+    }
+    received_ += request.body.size();
+    return Response::json(boost::json::object{{"size", received_}});
+}
+
+std::optional<Response> IncomingFile::refusal(const Request& request, std::uint64_t offset, std::uint64_t total,
+                                              const fs::path& file)
+{
+    if (total > bounds_.most) return wrong(request, fmt::format("{} has at most {} bytes", bounds_.what, bounds_.most));
+    if (offset > total || request.body.size() > total - offset)
+        return wrong(request, fmt::format("the piece reaches beyond the {} bytes of the whole", total));
+    const auto expected = begun_ ? received_ : 0;
+    if (offset != 0 && (offset != expected || total != total_))
+        return wrong(request, fmt::format("the next piece begins at {}", expected));
     std::error_code failed;
+    if (offset == 0) fs::remove(file, failed);
     fs::create_directories(file.parent_path(), failed);
-    const auto there = *offset == 0 ? 0 : fs::file_size(file, failed);
-    if (failed || there != *offset)
-        return Response::error(400, fmt::format("the next piece begins at {}", failed ? 0 : there), request.wants_text);
-    if (!append(file, request.body, *offset == 0))
-        return Response::error(503, fmt::format("{} can't be stored: the disk is full or fails", what),
-                               request.wants_text);
-    return Response::json(boost::json::object{{"size", *offset + request.body.size()}});
+    // Of the whole at its beginning, so that nobody sends gigabytes in vain; then again, since mail comes meanwhile.
+    const auto needed = offset == 0 ? total * bounds_.copies : request.body.size();
+    const auto room = backup::has_room(file.parent_path(), needed + backup::disk_reserve);
+    if (room) return std::nullopt;
+    end(file);
+    return wrong(request,
+                 fmt::format("{} of {} MiB is not taken, since mail needs its room: {}", bounds_.what, total >> 20,
+                             room.error().describe()),
+                 507);
+}
+
+void IncomingFile::end(const fs::path& file)
+{
+    begun_ = false;
+    std::error_code ignored;
+    fs::remove(file, ignored);
+}
+
+void IncomingFile::look(const fs::path& file, Instant now)
+{
+    if (!begun_ || now - last_ > pieces_patience) end(file);
 }
 
 Response give_piece(const Request& request, const fs::path& file)
 {
-    const auto offset = offset_in(request);
-    if (!offset) return no_offset(request);
+    const auto offset = bytes_in(request, "offset");
+    if (!offset) return wrong(request, "\"offset\" is where the piece begins, in bytes");
     const File opened(fopen(file.c_str(), "rbe"));
     if (!opened || fseeko(opened.get(), static_cast<off_t>(*offset), SEEK_SET) != 0)
         return Response::error(404, "there is no such file to fetch", request.wants_text);

@@ -42,6 +42,7 @@ struct Compiled {
     std::vector<std::string> prefixes_removed;
     Needs needs;
     Keeping keeping;
+    std::vector<std::string> named_files;  ///< certificates, keys and the like: absolute, sorted, each once
 };
 
 class CompiledSnapshot final : public Snapshot {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <set>
 
 namespace postern::policy {
 
@@ -230,6 +231,22 @@ vocabulary::AlertPolicy alerts_of(const PolicyFiles& files, std::uint64_t genera
     return alerts;
 }
 
+/// Of all documents.
+std::vector<std::string> named_files_of(const PolicyFiles& files)
+{
+    std::set<std::string> paths;
+    const auto add = [&paths](const auto& document) {
+        if (!document) return;
+        for (const auto& file : document->named_files) paths.insert(file.path);
+    };
+    add(files.node.document);
+    add(files.routing.document);
+    add(files.permissions.document);
+    add(files.alerts.document);
+    for (const auto& organisation : files.organisations) add(organisation.document);
+    return {paths.begin(), paths.end()};
+}
+
 std::vector<std::string> prefixes_removed(const TaggingFile& tagging)
 {
     std::vector<std::string> prefixes;
@@ -264,6 +281,7 @@ SnapshotPtr compile(const PolicyFiles& all, std::uint64_t generation, std::strin
     check_secrets(files, diagnostics);
     if (has_errors(diagnostics) || !suffix || !files.node.document) return nullptr;
 
+    compiled->named_files = named_files_of(files);
     compiled->generation = generation;
     compiled->hash = std::move(hash);
     compiled->community = community_of(files.routing.document->community);

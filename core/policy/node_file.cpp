@@ -205,6 +205,10 @@ void read_backup(Source& source, const Values& top, const std::filesystem::path&
     if (lies_in(backup.folder, node.storage))
         source.error(map.place("folder"), "backups would lie with what they are to replace",
                      "a folder that is not below storage: directory");
+    // Each would hold all that were made before it.
+    if (lies_in(backup.folder, directory.string()))
+        source.error(map.place("folder"), "backups would lie in the policy's directory, of which each is a copy",
+                     "a folder outside it, best on another machine's disk: folder: /mnt/backup");
     for (const auto& text : map.texts("at")) {
         if (const auto time = parse_time_of_day(text))
             backup.at.push_back(*time);
@@ -286,9 +290,10 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     read_metrics(source, top, node);
     if (top.has("machine")) file.machine = read_machine(source, top.map("machine"), directory, file.named_files);
     if (file.machine && node.backup && !node.backup->folder.empty())
-        source.warning(top.map("backup").place("folder"),
-                       "an appliance mounts nobody's file systems: this folder is on the disk that backups are to outlive",
-                       "fetch them from elsewhere: postern --at GATEWAY backup create FILE");
+        source.warning(
+            top.map("backup").place("folder"),
+            "an appliance mounts nobody's file systems: this folder is on the disk that backups are to outlive",
+            "fetch them from elsewhere: postern --at GATEWAY backup create FILE");
     node.user = top.text("user");
     const auto log = top.text("log");
     node.log = log.empty() || log == "stderr" ? "stderr" : read_path(top, "log", directory, nullptr);

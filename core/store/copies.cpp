@@ -60,7 +60,8 @@ Result<MailFacts> look_into_mail(const std::filesystem::path& file,
         facts.messages = number(database, "SELECT count(*) FROM message");
         facts.deliveries = number(database, "SELECT count(*) FROM delivery");
         facts.spooled = number(database, "SELECT count(DISTINCT message) FROM delivery");
-        facts.generation = number(database, "SELECT coalesce(max(number), 0) FROM generation");
+        facts.generation =
+            number(database, "SELECT coalesce(max(number), 0) FROM generation WHERE trial IN (0, 2)");  // store::Trial
         facts.schema = static_cast<int>(number(database, "SELECT coalesce(max(number), 0) FROM schema_version"));
         Query query = database.query(
             "SELECT DISTINCT m.id FROM delivery d JOIN message m ON m.number = d.message WHERE d.in_file <> 0");

@@ -24,7 +24,7 @@ struct MailFacts {
     std::uint64_t messages = 0;    ///< of the ledger
     std::uint64_t spooled = 0;     ///< of these, with something left to deliver
     std::uint64_t deliveries = 0;  ///< that wait, are held or in quarantine
-    std::uint64_t generation = 0;  ///< the newest of the archive
+    std::uint64_t generation = 0;  ///< the newest of the archive that stood, and not only on trial
     int schema = 0;
 };
 /// `body` is called with the id of each message whose content is a file; a fault of it ends the walk.
