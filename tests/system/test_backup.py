@@ -75,13 +75,19 @@ class Disaster(unittest.TestCase):
             after = time.monotonic()
             wait_until(lambda: min(max(load.accepted.values()) for load in loads) > after + 0.3, 60)
             heads = community.postern("audit", "head")
+            signer = community.folder / "signer.pem"
+            signer.write_text(community.run("audit", "key").stdout)
             community.kill()
             for load in loads:
                 load.ended.set()
                 load.join(30)
             lose_machine(community)
 
-            done = community.run("backup", "restore", file, "--key", secret, "--into", community.policy.folder)
+            words = ("backup", "restore", file, "--key", secret, "--into", community.policy.folder)
+            done = community.run(*words)
+            self.assertEqual(done.returncode, 1, "a new machine takes it from nobody in particular")
+            self.assertIn("--signer", done.stderr)
+            done = community.run(*words, "--signer", signer)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("may be sent again", done.stdout)
             arrived_before = [r for m in court.messages for r in m.recipients]
