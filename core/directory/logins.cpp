@@ -343,11 +343,15 @@ Logins::Async<Result<void>> Logins::change(Credentials given, std::string fresh,
     };
     auto hash = co_await impl_->hash<std::string>(std::move(hashing));
     if (!hash) co_return std::unexpected(hash.error());
-    std::function<Result<void>(Database&)> writing = [directory = &impl_->directory, key = address->key(), hash = *hash,
-                                                      rules, now](Database& database) -> Result<void> {
+    std::function<Result<void>(Database&)> writing =
+        [directory = &impl_->directory, key = address->key(), hash = *hash, rules, now,
+         generation = answer->generation](Database& database) -> Result<void> {
         auto login = read_login(database, key);
         auto standing = read_standing(database, key);
         if (!login || !standing.entry) return fault(Retry::never, std::string(refused_text));
+        // Hashing took its time: a reset or another change came first, and what was given is the old password now.
+        if (login->generation != generation)
+            return fault(Retry::never, "the login was changed meanwhile; log in with what it is now, and try again");
         if (!login->one_time) add_former(database, key, now, login->password, rules.password_history);
         login->password = hash;
         login->changed = now;
