@@ -1,34 +1,24 @@
 #include "control/feed.hpp"
 
 #include "base/text.hpp"
+#include "control/json_body.hpp"
 #include "directory/feed.hpp"
 #include "transform/mapping.hpp"
 
-#include <fmt/format.h>
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/json.hpp>
+#include <memory>
+#include <optional>
 
 namespace postern::control {
 
 namespace {
 
-namespace json = boost::json;
-
 using directory::FeedEntry;
 using vocabulary::Act;
 using vocabulary::Suspension;
 
-constexpr std::size_t at_once = 1000;  // entries, before others have their turn
+constexpr std::size_t at_once = 500;  // entries of one piece: some milliseconds of a thread, some 150 KB
 constexpr std::size_t longest_base = 500;
-
-std::string parameter(const Request& request, const char* name)
-{
-    const auto found = request.query.find(name);
-    return found == request.query.end() ? std::string{} : found->second;
-}
 
 /// What everybody may see, of whom mail passes for.
 bool may_be_shown(const directory::DirectoryEntry& entry, const vocabulary::Organisation* organisation, Instant now)
@@ -52,20 +42,35 @@ FeedEntry feed_entry(const directory::DirectoryEntry& entry, const vocabulary::O
             .details = entry.details};
 }
 
-json::object json_of(const FeedEntry& entry)
+/// One feed on its way. Everything in it is used by one question at a time.
+struct Run {
+    std::string organisation;
+    policy::SnapshotPtr policy;
+    Instant now{};
+    std::unique_ptr<directory::FeedPrinter> printer;
+    std::optional<std::string> after;  ///< the key of the last entry that was read; nothing: it has not begun
+    bool over = false;
+};
+
+/// Read and printed on a thread of the directory: mail passes meanwhile, and no more than this is in memory.
+boost::asio::awaitable<Result<std::string>> next_piece(gateway::Services services, std::shared_ptr<Run> run)
 {
-    json::object object{{"address", entry.address},
-                        {"name", entry.name},
-                        {"kind", std::string(name_of(entry.kind))},
-                        {"organisation", entry.organisation},
-                        {"organisation_name", entry.organisation_name}};
-    if (!entry.function.empty()) object["function"] = entry.function;
-    if (!entry.kind_of_body.empty()) object["kind_of_body"] = entry.kind_of_body;
-    if (!entry.place.empty()) object["place"] = entry.place;
-    json::object details;
-    for (const auto& [name, value] : entry.details) details[name] = value;
-    if (!details.empty()) object["details"] = std::move(details);
-    return object;
+    std::string text;
+    if (!run->after) text = run->printer->begin();
+    while (text.empty() && !run->over) {
+        auto last = co_await services.directory.administration().walk(
+            run->organisation, run->after.value_or(""), at_once, [run, &text](const directory::DirectoryEntry& entry) {
+                const auto* organisation = run->policy->organisation(entry.organisation);
+                if (may_be_shown(entry, organisation, run->now))
+                    text += run->printer->print(feed_entry(entry, *organisation));
+            });
+        if (!last) co_return std::unexpected(last.error());
+        run->over = last->empty();
+        run->after = std::move(*last);
+        if (run->over) text += run->printer->end();
+    }
+    if (!run->after) run->after.emplace();
+    co_return text;
 }
 
 /// A distinguished name as an administrator gives it: what could end a line, or is none at all, is refused.
@@ -95,37 +100,23 @@ boost::asio::awaitable<Response> FeedApi::handle(Request request)
     if (!base.empty() && !is_base(base))
         co_return Response::error(400, "base is a distinguished name such as dc=cjsm,dc=net", request.wants_text);
 
-    std::vector<std::string> wanted;
-    if (!organisation_id.empty()) wanted.push_back(organisation_id);
-    auto found = co_await services_.directory.administration().all(std::move(wanted));
-    if (!found) co_return denied(found.error(), request);
-    const auto policy = services_.generations.current()->policy;
-    const Instant now = services_.clock.now();
-    const auto executor = co_await boost::asio::this_coro::executor;
-    std::vector<FeedEntry> entries;
-    for (std::size_t i = 0; i < found->size(); ++i) {
-        if (i % at_once == 0) co_await boost::asio::post(executor, boost::asio::use_awaitable);
-        const auto* organisation = policy->organisation((*found)[i].organisation);
-        if (may_be_shown((*found)[i], organisation, now)) entries.push_back(feed_entry((*found)[i], *organisation));
+    const auto run = std::make_shared<Run>();
+    run->organisation = organisation_id;
+    run->policy = services_.generations.current()->policy;
+    run->now = services_.clock.now();
+    const auto suffix = run->policy->community().suffix.key();
+    Response response{200, "application/json", {}, {}};
+    if (format == "csv") {
+        response.type = "text/csv; charset=utf-8";
+        run->printer = directory::csv_feed();
+    } else if (format == "ldif") {
+        response.type = "text/plain; charset=utf-8";
+        run->printer = directory::ldif_feed(base.empty() ? directory::base_of(suffix) : base);
+    } else {
+        run->printer = directory::json_feed(suffix, run->now);
     }
-    const auto suffix = policy->community().suffix.key();
-    const std::string tree = base.empty() ? directory::base_of(suffix) : base;
-    // A large community is seconds of work: not where mail waits.
-    std::function<std::string()> print = [entries = std::move(entries), format, tree, suffix, now]() mutable {
-        std::ranges::sort(entries, {}, &FeedEntry::address);
-        if (format == "csv") return directory::print_feed_csv(entries);
-        if (format == "ldif") return directory::print_feed_ldif(entries, tree);
-        json::array all;
-        for (const auto& entry : entries) all.push_back(json_of(entry));
-        return json::serialize(
-            json::object{{"community", suffix}, {"generated", to_iso8601(now)}, {"entries", std::move(all)}});
-    };
-    auto text = co_await services_.directory.administration().aside(std::move(print));
-    if (!text) co_return denied(text.error(), request);
-    const char* type = format == "csv"    ? "text/csv; charset=utf-8"
-                       : format == "ldif" ? "text/plain; charset=utf-8"
-                                          : "application/json";
-    co_return Response{200, type, std::move(*text)};
+    response.pieces = [services = services_, run] { return next_piece(services, run); };
+    co_return response;
 }
 
 }  // namespace postern::control

@@ -3,7 +3,8 @@
 //     GET /v1/directory/feed?format=json|csv|ldif &organisation= &base=
 //
 // By the permission read_feed. In it are active entries that are not ex-directory, of organisations that are declared
-// and under no sanction. Written in slices, so that no other request waits for a large one.
+// and under no sanction, in the order of their own addresses. Printed and sent piece by piece, so that a large one
+// holds up nobody and stands nowhere whole: an entry that is changed meanwhile is in it as it was or as it is.
 #pragma once
 
 #include "control/http.hpp"

@@ -121,6 +121,36 @@ private:
     std::shared_ptr<unsigned> open_;  ///< of reactor 0
 };
 
+/// A body whose length nobody knows yet. A caller of HTTP/1.0 knows no chunks: for it the end of the connection is the
+/// end. False: it can't be finished; the connection must not go on, so that it is seen to be cut off.
+template <class Stream>
+asio::awaitable<bool> write_pieces(Stream& stream, http::response<http::empty_body> head, const Pieces& pieces,
+                                   Duration patience, Log& log)
+{
+    const bool chunked = head.version() >= 11;
+    head.chunked(chunked);
+    if (!chunked) head.keep_alive(false);
+    http::response_serializer<http::empty_body> serializer(head);
+    stream.expires_after(patience);
+    co_await http::async_write_header(stream, serializer, use_awaitable);
+    for (;;) {
+        stream.expires_never();
+        auto piece = co_await pieces();
+        if (!piece) {
+            log.error("an answer of the control protocol was cut off", {{"reason", piece.error().describe()}});
+            co_return false;
+        }
+        if (piece->empty()) break;
+        stream.expires_after(patience);
+        if (chunked)
+            co_await asio::async_write(stream, http::make_chunk(asio::buffer(*piece)), use_awaitable);
+        else
+            co_await asio::async_write(stream, asio::buffer(*piece), use_awaitable);
+    }
+    if (chunked) co_await asio::async_write(stream, http::make_chunk_last(), use_awaitable);
+    co_return chunked;
+}
+
 template <class Socket>
 asio::awaitable<void> converse(Socket socket, std::shared_ptr<HttpServer::State> state, HttpLimits limits,
                                [[maybe_unused]] Place place)
@@ -139,6 +169,12 @@ try {
         http::response<http::string_body> response(static_cast<http::status>(done.status), parser.get().version());
         response.set(http::field::content_type, done.type);
         response.keep_alive(parser.get().keep_alive());
+        if (done.pieces) {
+            http::response<http::empty_body> head(std::move(response.base()));
+            const bool whole = co_await write_pieces(stream, std::move(head), done.pieces, limits.response, state->log);
+            if (!whole || !parser.get().keep_alive()) break;
+            continue;
+        }
         response.body() = std::move(done.body);
         response.prepare_payload();
         stream.expires_after(limits.response);

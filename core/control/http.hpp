@@ -40,10 +40,14 @@ struct Request {
     std::string counts_as;    ///< whose consent it is where two must agree: never two of one person
 };
 
+/// The next piece of a body; empty: that was all. A fault ends the connection, so that nobody takes a part for the whole.
+using Pieces = std::function<boost::asio::awaitable<Result<std::string>>()>;
+
 struct Response {
     unsigned status = 200;
     std::string type = "application/json";
     std::string body;
+    Pieces pieces{};  ///< where set, instead of `body`: asked for one after the other, as fast as the peer takes them
 
     [[nodiscard]] static Response json(const boost::json::value& value, unsigned status = 200);
     [[nodiscard]] static Response text(std::string text, unsigned status = 200);

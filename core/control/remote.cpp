@@ -104,17 +104,41 @@ asio::awaitable<bool> read_request(net::Stream& stream, Parser& parser, net::Dea
 std::string head_of(const Response& response)
 {
     const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
-    return fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                       response.status, std::string_view(reason.data(), reason.size()), response.type,
-                       response.body.size());
+    const auto extent = response.pieces ? std::string("Transfer-Encoding: chunked")
+                                        : fmt::format("Content-Length: {}", response.body.size());
+    return fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\n{}\r\nConnection: close\r\n\r\n", response.status,
+                       std::string_view(reason.data(), reason.size()), response.type, extent);
 }
 
-asio::awaitable<void> write_response(net::Stream& stream, const Response& response, Duration patience)
+/// Whether all of them were taken; each has its own time.
+asio::awaitable<bool> write_pieces(net::Stream& stream, const Pieces& pieces, Duration patience, Log& log)
+{
+    for (;;) {
+        auto piece = co_await pieces();
+        if (!piece) {
+            log.error("an answer of the control protocol was cut off", {{"reason", piece.error().describe()}});
+            co_return false;
+        }
+        // A chunk of no bytes is the last one.
+        const std::string size = fmt::format("{:x}\r\n", piece->size());
+        const std::array<std::string_view, 3> chunk{size, *piece, "\r\n"};
+        const auto written = co_await stream.write(chunk, net::after(patience));
+        if (!written) co_return false;
+        if (piece->empty()) co_return true;
+    }
+}
+
+asio::awaitable<void> write_response(net::Stream& stream, const Response& response, Duration patience, Log& log)
 {
     const std::string head = head_of(response);
-    const std::array<std::string_view, 2> pieces{head, response.body};
-    const auto written = co_await stream.write(pieces, net::after(patience));
-    if (written) co_await stream.shutdown(net::after(farewell));
+    const std::array<std::string_view, 2> first{head, response.body};
+    const auto written = co_await stream.write(first, net::after(patience));
+    if (!written) co_return;
+    if (response.pieces) {
+        const bool whole = co_await write_pieces(stream, response.pieces, patience, log);
+        if (!whole) co_return;
+    }
+    co_await stream.shutdown(net::after(farewell));
 }
 
 asio::awaitable<Response> ask_handler(StatePtr state, Request request)
@@ -152,7 +176,7 @@ asio::awaitable<void> converse(net::Stream stream, StatePtr state, std::unique_p
         auto asked = ask_handler(state, std::move(request));
         response = co_await asio::co_spawn(state->reactors.context(0), std::move(asked), asio::use_awaitable);
     }
-    co_await write_response(stream, response, limits.response);
+    co_await write_response(stream, response, limits.response, state->log);
 }
 
 void serve(const StatePtr& state, net::Socket socket, const net::Peer& peer)

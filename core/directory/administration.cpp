@@ -171,6 +171,16 @@ Administration::Async<Result<std::vector<DirectoryEntry>>> Administration::all(s
     co_return co_await impl_.overview->run<Entries>(std::move(work));
 }
 
+Administration::Async<Result<std::string>> Administration::walk(std::string organisation, std::string after,
+                                                                std::size_t at_most,
+                                                                std::function<void(const DirectoryEntry&)> look)
+{
+    std::function<Result<std::string>(Database&)> work = [&](Database& database) {
+        return Result<std::string>(read_listed(database, organisation, after, at_most, look));
+    };
+    co_return co_await impl_.overview->run<std::string>(std::move(work));
+}
+
 Administration::Async<Result<Edited>> Administration::edit(EntryEdit edit)
 {
     const auto shared = std::make_shared<const EntryEdit>(std::move(edit));
@@ -275,14 +285,6 @@ Administration::Async<Result<std::string>> Administration::export_all(std::strin
     std::function<Result<std::string>(Database&)> work = [node = std::move(node)](Database& database) {
         const OneView view(database);
         return Result<std::string>(export_audit(database, node));
-    };
-    co_return co_await impl_.overview->run<std::string>(std::move(work));
-}
-
-Administration::Async<Result<std::string>> Administration::aside(std::function<std::string()> make)
-{
-    std::function<Result<std::string>(Database&)> work = [make = std::move(make)](Database&) {
-        return Result<std::string>(make());
     };
     co_return co_await impl_.overview->run<std::string>(std::move(work));
 }

@@ -135,6 +135,11 @@ public:
     [[nodiscard]] Async<Result<std::vector<DirectoryEntry>>> all(std::vector<std::string> organisations);
     /// Fault (never): the change is not fit, with all that is wrong.
     [[nodiscard]] Async<Result<Edited>> edit(EntryEdit edit);
+    /// The next active entries that are not ex-directory after the one with the key `after`, by key, without members;
+    /// of all organisations where none is named. `look` sees each on a thread of the directory. The key of the last of
+    /// them; empty: there are no more.
+    [[nodiscard]] Async<Result<std::string>> walk(std::string organisation, std::string after, std::size_t at_most,
+                                                  std::function<void(const DirectoryEntry&)> look);
     /// At most `most_at_once` people, all or none. Addresses are first.last@domain, numbered where one is taken.
     [[nodiscard]] Async<Result<BulkResult>> bulk_add(BulkOrder order);
 
@@ -157,9 +162,6 @@ public:
     [[nodiscard]] Async<void> give_memory_back();
     /// Whether something is due that is done once in that time; then its turn is taken.
     [[nodiscard]] Async<Result<bool>> take_turn(std::string what, Duration every, Instant now);
-
-    /// Makes a long text on the thread of overviews, so that no mail waits for it. Fault (later): the directory closes.
-    [[nodiscard]] Async<Result<std::string>> aside(std::function<std::string()> make);
 
     [[nodiscard]] Async<Result<PersonKept>> kept_about(mail::Address address);
     /// Deletes what is kept about a person whose entry was removed; the address stays known as one that was, and the

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <vector>
 
 namespace postern::directory {
 
@@ -50,7 +51,7 @@ std::string in_name(std::string_view value)
     return text;
 }
 
-std::string print(const Record& record)
+std::string text_of(const Record& record)
 {
     std::string text = line("dn", record.dn);
     for (const auto& [name, value] : record.attributes) text += line(name, value);
@@ -261,14 +262,33 @@ std::string base_of(std::string_view domain)
     }
 }
 
-std::string print_feed_ldif(const std::vector<FeedEntry>& entries, std::string_view base)
+namespace {
+
+class LdifFeed final : public FeedPrinter {
+public:
+    explicit LdifFeed(std::string base) : base_(std::move(base)) {}
+    std::string begin() const override
+    {
+        return text_of({fmt::format("{},{}", container, base_),
+                        {{"objectClass", "organizationalUnit"}, {"ou", "directory"}}}) +
+               "\n";
+    }
+    std::string print(const FeedEntry& entry) override
+    {
+        if (!is_ascii(entry.address)) return {};
+        return text_of(record_of(entry, base_)) + "\n";
+    }
+    std::string end() const override { return {}; }
+
+private:
+    const std::string base_;
+};
+
+}  // namespace
+
+std::unique_ptr<FeedPrinter> ldif_feed(std::string base)
 {
-    std::string text =
-        print({fmt::format("{},{}", container, base), {{"objectClass", "organizationalUnit"}, {"ou", "directory"}}}) +
-        "\n";
-    for (const auto& entry : entries)
-        if (is_ascii(entry.address)) text += print(record_of(entry, base)) + "\n";
-    return text;
+    return std::make_unique<LdifFeed>(std::move(base));
 }
 
 Result<std::string> ldif_changes(std::string_view server, std::string_view feed)
@@ -284,8 +304,8 @@ Result<std::string> ldif_changes(std::string_view server, std::string_view feed)
     for (const auto& [key, record] : *wanted) {
         const auto known = has->find(key);
         if (known == has->end())
-            text +=
-                line("dn", record.dn) + "changetype: add\n" + print(record).substr(line("dn", record.dn).size()) + "\n";
+            text += line("dn", record.dn) + "changetype: add\n" + text_of(record).substr(line("dn", record.dn).size()) +
+                    "\n";
         else
             text += modified(known->second, record);
     }

@@ -146,6 +146,31 @@ void read_organisation(Database& database, std::string_view organisation,
     }
 }
 
+std::string read_listed(Database& database, std::string_view organisation, std::string_view after, std::size_t at_most,
+                        const std::function<void(const DirectoryEntry&)>& look)
+{
+    Query rows =
+        organisation.empty()
+            ? database.query(
+                  "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
+                  "non_secure, senders, named_senders, non_secure_since, non_secure_before FROM entries "
+                  "WHERE key > ? AND status = 'active' AND ex_directory = 0 ORDER BY key LIMIT ?",
+                  after, at_most)
+            : database.query(
+                  "SELECT address, organisation, kind, status, name, function, owner, moved_to, ex_directory, details, "
+                  "non_secure, senders, named_senders, non_secure_since, non_secure_before FROM entries "
+                  "WHERE organisation = ? AND key > ? AND status = 'active' AND ex_directory = 0 "
+                  "ORDER BY key LIMIT ?",
+                  organisation, after, at_most);
+    std::string last;
+    while (rows.next()) {
+        const auto entry = entry_of(rows);
+        look(entry);
+        last = entry.address.key();
+    }
+    return last;
+}
+
 namespace {
 
 /// Access to others' mailboxes that this person has, and others' to theirs.

@@ -26,6 +26,10 @@ struct StandingEntry {
 /// Every entry of an organisation, of any status.
 void read_organisation(store::Database& database, std::string_view organisation,
                        const std::function<void(DirectoryEntry)>& take);
+/// At most `at_most` active entries that are not ex-directory, after a key and in the order of keys, without members;
+/// of all organisations where none is named. The last one's key; empty: there are no more.
+[[nodiscard]] std::string read_listed(store::Database& database, std::string_view organisation, std::string_view after,
+                                      std::size_t at_most, const std::function<void(const DirectoryEntry&)>& look);
 /// Inserts, or replaces what has the same key, with its members and words. Where the entry is or was removed, the
 /// powers and memberships of who had the address end: who has it next is somebody else.
 /// A non-secure address that is another than before counts only after `rests`.

@@ -35,6 +35,18 @@ FeedEntry custody()
             .details = {}};
 }
 
+std::string whole(std::unique_ptr<FeedPrinter> printer, const std::vector<FeedEntry>& entries)
+{
+    std::string text = printer->begin();
+    for (const auto& entry : entries) text += printer->print(entry);
+    return text + printer->end();
+}
+
+std::string print_feed_ldif(const std::vector<FeedEntry>& entries, const std::string& base)
+{
+    return whole(ldif_feed(base), entries);
+}
+
 std::string changes(const std::string& server, const std::string& feed)
 {
     const auto text = ldif_changes(server, feed);
@@ -48,7 +60,7 @@ TEST_CASE("the feed as CSV has columns for usual details and one for all others,
 {
     auto bad = custody();
     bad.name = "=HYPERLINK(\"x\")";
-    CHECK(print_feed_csv({eric(), bad}) ==
+    CHECK(whole(csv_feed(), {eric(), bad}) ==
           "address,name,kind,function,organisation,organisation_name,kind_of_body,place,telephone,mobile,fax,"
           "title,room,department,details\r\n"
           "eric.brown@greenstonechambers.co.uk.cjsm.net,Eric Brown,user,,greenstone,Greenstone Chambers,chambers,York,"
@@ -75,8 +87,23 @@ TEST_CASE("details that people made up cost no column")
 {
     auto many = eric();
     for (int i = 0; i < 50; ++i) many.details[fmt::format("own{}", i)] = "x";
-    const auto text = print_feed_csv({many, custody()});
+    const auto text = whole(csv_feed(), {many, custody()});
     CHECK(text.substr(0, text.find("\r\n")).size() < 200);
+}
+
+TEST_CASE("the feed as JSON is one document, however many pieces it is made of")
+{
+    const auto text = whole(json_feed("cjsm.net", from_micros(0)), {eric(), custody()});
+    CHECK(text ==
+          "{\"community\":\"cjsm.net\",\"generated\":\"1970-01-01T00:00:00Z\",\"entries\":["
+          "{\"address\":\"eric.brown@greenstonechambers.co.uk.cjsm.net\",\"name\":\"Eric Brown\",\"kind\":\"user\","
+          "\"organisation\":\"greenstone\",\"organisation_name\":\"Greenstone Chambers\",\"kind_of_body\":\"chambers\","
+          "\"place\":\"York\",\"details\":{\"clerk\":\"Ann\",\"telephone\":\"01904 555 123\"}},"
+          "{\"address\":\"custody@northshire.police.example.cjsm.net\",\"name\":\"\",\"kind\":\"function\","
+          "\"organisation\":\"northshire-police\",\"organisation_name\":\"Northshire Police\","
+          "\"function\":\"custody\"}]}\n");
+    CHECK(whole(json_feed("cjsm.net", from_micros(0)), {}) ==
+          "{\"community\":\"cjsm.net\",\"generated\":\"1970-01-01T00:00:00Z\",\"entries\":[]}\n");
 }
 
 TEST_CASE("the feed as LDIF has what mail programs look for")
