@@ -46,11 +46,13 @@ public:
         Shard& shard = shard_of(TextHash{}(key));
         const std::lock_guard lock(shard.mutex);
         if (version != version_.load(std::memory_order_acquire)) return;
-        shard.old.erase(std::string(key));
-        Map one;
-        one.emplace(key, std::move(value));
-        shard.young.erase(std::string(key));
-        keep(shard, one.extract(one.begin()));
+        if (const auto known = shard.young.find(key); known != shard.young.end()) {
+            known->second = std::move(value);
+            return;
+        }
+        if (const auto known = shard.old.find(key); known != shard.old.end()) shard.old.erase(known);
+        make_room(shard);
+        shard.young.emplace(key, std::move(value));
     }
 
     /// Forgets everything, and what is being read now.
@@ -87,12 +89,16 @@ private:
     // The map uses the hash's low bits (modulo a prime); the shard its high ones.
     [[nodiscard]] Shard& shard_of(std::size_t hash) noexcept { return shards_[(hash >> 48) % shard_count]; }
 
+    void make_room(Shard& shard)
+    {
+        if (shard.young.size() < half_) return;
+        shard.old = std::move(shard.young);
+        shard.young = Map();
+    }
+
     void keep(Shard& shard, typename Map::node_type node)
     {
-        if (shard.young.size() >= half_) {
-            shard.old = std::move(shard.young);
-            shard.young = Map();
-        }
+        make_room(shard);
         shard.young.insert(std::move(node));
     }
 

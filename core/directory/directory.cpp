@@ -6,11 +6,15 @@
 #include "directory/suggestions.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <span>
 
 namespace postern::directory {
 
 namespace {
 
+using namespace boost::asio::experimental::awaitable_operators;
 using store::Database;
 
 /// The third answer of a look-up: neither found nor absent.
@@ -82,6 +86,37 @@ Counts read_counts(Database& database)
     return counts;
 }
 
+/// An address that memory does not know, and where its entry is to stand.
+struct Asked {
+    std::string key;
+    DirectoryEntryPtr* entry;
+};
+
+constexpr std::size_t asked_at_once = 256;  // of a reader: some milliseconds, so that mail's own questions get between
+
+/// One question after the other; ends with the first that fails.
+Directory::Async<void> look_up_all(Directory::Impl& impl, std::span<const Asked> asked, std::optional<Fault>& failed)
+{
+    using Entries = std::vector<DirectoryEntryPtr>;
+    while (!asked.empty()) {
+        const auto now = asked.first(std::min(asked.size(), asked_at_once));
+        std::function<Result<Entries>(Database&)> work = [&impl, now](Database& database) {
+            const OneView view(database);
+            Entries found;
+            found.reserve(now.size());
+            for (const auto& one : now) found.push_back(impl.look_up(database, one.key));
+            return Result<Entries>(std::move(found));
+        };
+        auto found = co_await impl.lookups->run<Entries>(std::move(work));
+        if (!found) {
+            failed = std::move(found.error());
+            co_return;
+        }
+        for (std::size_t i = 0; i < now.size(); ++i) *now[i].entry = std::move((*found)[i]);
+        asked = asked.subspan(now.size());
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Directory>> Directory::open(DirectoryOptions options)
@@ -133,25 +168,25 @@ Directory::Async<Result<DirectoryEntryPtr>> Directory::find(mail::Address addres
 
 Directory::Async<Result<std::vector<DirectoryEntryPtr>>> Directory::find_all(std::vector<mail::Address> addresses)
 {
-    using Entries = std::vector<DirectoryEntryPtr>;
-    Entries entries(addresses.size());
-    std::vector<std::pair<std::size_t, std::string>> asked;
+    std::vector<DirectoryEntryPtr> entries(addresses.size());
+    std::vector<Asked> asked;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         if (auto known = cached(addresses[i].key()))
             entries[i] = std::move(*known);
         else
-            asked.emplace_back(i, addresses[i].key());
+            asked.push_back({addresses[i].key(), &entries[i]});
     }
-    if (asked.empty()) co_return entries;
-    std::function<Result<Entries>(Database&)> work = [impl = impl_.get(), &asked](Database& database) {
-        const OneView view(database);
-        Entries found;
-        for (const auto& [place, key] : asked) found.push_back(impl->look_up(database, key));
-        return Result<Entries>(std::move(found));
-    };
-    auto found = co_await impl_->lookups->run<Entries>(std::move(work));
-    if (!found) co_return std::unexpected(unavailable(addresses[asked.front().first], std::move(found.error())));
-    for (std::size_t i = 0; i < asked.size(); ++i) entries[asked[i].first] = std::move((*found)[i]);
+    // Both readers, where there is enough to do for two.
+    std::optional<Fault> failed, failed_too;
+    const std::size_t half = asked.size() > asked_at_once ? asked.size() / 2 : asked.size();
+    auto first = look_up_all(*impl_, std::span(asked).first(half), failed);
+    auto second = look_up_all(*impl_, std::span(asked).subspan(half), failed_too);
+    if (half == asked.size())
+        co_await std::move(first);
+    else
+        co_await (std::move(first) && std::move(second));
+    if (!failed) failed = std::move(failed_too);
+    if (failed) co_return std::unexpected(unavailable(addresses.front(), std::move(*failed)));
     co_return entries;
 }
 

@@ -59,7 +59,7 @@ public:
     /// the status. Fault::later 4.3.0: unavailable.
     [[nodiscard]] Async<Result<DirectoryEntryPtr>> find(mail::Address address) override;
 
-    /// One question to the database for all that memory does not know.
+    /// Questions of some hundreds each to the database for all that memory does not know; each answer is of one state.
     [[nodiscard]] Async<Result<std::vector<DirectoryEntryPtr>>> find_all(std::vector<mail::Address> addresses) override;
 
     /// "Did you mean": at most `at_most` addresses (as written) of that organisation like this one, nearest first.

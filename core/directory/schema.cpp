@@ -8,7 +8,7 @@ namespace {
 
 // entries.backwards is the local part's bytes from last to first: neighbours in its order share their ends, as
 // neighbours by key share their beginnings. Suggestions read both; the partial indexes hold only who may be suggested.
-constexpr std::array<store::Migration, 4> steps{
+constexpr std::array<store::Migration, 5> steps{
     {{1, "entries, remembered answers, record of imports", R"(
 CREATE TABLE entries(
   key          TEXT NOT NULL PRIMARY KEY,
@@ -262,7 +262,7 @@ CREATE TABLE done_last(
   at   INTEGER NOT NULL
 ) WITHOUT ROWID;
 )"},
-     {4, "non-secure addresses are confirmed; resets asked for by names that nobody has", R"(
+    {4, "non-secure addresses are confirmed; resets asked for by names that nobody has", R"(
 -- Those that stood before were in use.
 ALTER TABLE entries ADD COLUMN non_secure_confirmed INTEGER NOT NULL DEFAULT 1;
 -- The newest code that was mailed to a person's new address outside, as a hash.
@@ -285,6 +285,10 @@ CREATE TABLE secrets(
   name  TEXT NOT NULL PRIMARY KEY,
   value BLOB NOT NULL
 ) WITHOUT ROWID;
+)"},
+    {5, "who is no active user, to be found among many", R"(
+CREATE INDEX entries_of_kind ON entries(kind, key) WHERE kind != 'user';
+CREATE INDEX entries_of_status ON entries(status, key) WHERE status != 'active';
 )"}}};
 
 }  // namespace

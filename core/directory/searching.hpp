@@ -5,8 +5,10 @@
 
 namespace postern::directory {
 
-/// At most filter.limit entries, by address. Begins with the typed word that the fewest entries have, and looks at
-/// 6,000 of them at most: where so many fit no word better, what is found is not all that there is.
+/// At most filter.limit entries, by address. Words, organisation, kind and status are terms, each with an index of who
+/// has it. The search begins with the one that the fewest have and holds those against the others: against all who have
+/// such a term, where these are below 6,000, else by looking at each, 2,500 times at most. So its cost is bounded
+/// however large the directory is; where more than that have every term, what is found is not all that there is.
 [[nodiscard]] std::vector<StandingEntry> search_entries(store::Database& database, const EntryFilter& filter);
 
 }  // namespace postern::directory
