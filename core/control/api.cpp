@@ -7,6 +7,7 @@
 #include "control/upkeep.hpp"
 #include "gateway/health.hpp"
 #include "ledger/history.hpp"
+#include "transform/mapping.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -50,6 +51,21 @@ bool leave_own(const Permits& permits, const Request& request, const std::string
     return std::ranges::any_of(trace.recipients, [&](const store::RecipientRecord& recipient) {
         return to.empty() || glob_matches(to, recipient.address);
     });
+}
+
+/// Whose messages a caller who may not see all may see: their own, and those of organisations that they look after.
+void restrict_to_own(const Permits& permits, const policy::Snapshot& policy, const Request& request,
+                     store::TraceFilter& filter)
+{
+    const auto& caller = request.caller;
+    const auto* home = policy.organisation(caller.organisation);
+    if (const auto own = mail::Address::parse(caller.key); own && home != nullptr)
+        if (const auto inside = transform::inside(*own, *home)) filter.party = inside->text();
+    const auto is_plain = [](const policy::HeldRole& held) { return held.role == vocabulary::Role::user; };
+    if (std::ranges::all_of(caller.roles, is_plain)) return;
+    for (const auto& organisation : policy.organisations())
+        if (permits.may(request, vocabulary::Act::see_messages, permits.organisation_subject(organisation.id)))
+            filter.organisations.push_back(organisation.id);
 }
 
 /// Paths whose handlers ask for the act themselves, since it depends on what the request is about.
@@ -182,6 +198,7 @@ boost::asio::awaitable<StatusFacts> gather(gateway::Services services, gateway::
     auto totals = co_await services.store.totals();
     facts.queue_known = totals.has_value();
     if (totals) facts.queue = std::move(*totals);
+    if (const auto oldest = co_await services.store.oldest_in_ledger()) facts.oldest_in_ledger = *oldest;
     auto counts = co_await services.directory.counts();
     facts.directory_known = counts.has_value();
     if (counts) facts.directory = std::move(*counts);
@@ -244,7 +261,8 @@ Api::Answer Api::trace(Request request)
     } else {
         auto permitted = co_await permits_.require(request, vocabulary::Act::see_messages, request.caller.key);
         if (!permitted) co_return denied(permitted.error(), request);
-        filter->limit = std::max<std::size_t>(limit, 1000);
+        restrict_to_own(permits_, *services_.generations.current()->policy, request, *filter);
+        filter->limit = std::max<std::size_t>(limit, 1000);  // some may be left out below
     }
     const bool asks_for_one = !filter->id.empty();
     auto traces = co_await services_.store.trace(std::move(*filter));

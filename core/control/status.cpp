@@ -1,6 +1,7 @@
 #include "control/status.hpp"
 
 #include "control/generations.hpp"
+#include "vocabulary/units.hpp"
 
 #include <fmt/format.h>
 #include <prometheus/metric_family.h>
@@ -98,6 +99,24 @@ json::object queue_json(const gateway::Services& services, const StatusFacts& fa
     return queue;
 }
 
+json::object ledger_json(const policy::Snapshot& policy, const StatusFacts& facts)
+{
+    json::object ledger;
+    ledger["oldest"] = facts.oldest_in_ledger ? json::value(to_iso8601(*facts.oldest_in_ledger)) : json::value(nullptr);
+    const auto& keep = policy.ledger().keep;
+    ledger["keep"] = keep ? json::value(vocabulary::print_duration(*keep)) : json::value(nullptr);
+    return ledger;
+}
+
+std::string ledger_text(const json::object& ledger)
+{
+    const auto& oldest = ledger.at("oldest");
+    if (oldest.is_null()) return {};
+    const auto* keep = ledger.at("keep").if_string();
+    return fmt::format("ledger: since {}; what is over is kept {}\n", oldest.as_string().c_str(),
+                       keep != nullptr ? "for " + std::string(*keep) : "for ever");
+}
+
 json::array lanes_json(const gateway::Services& services)
 {
     json::array lanes;
@@ -149,15 +168,20 @@ std::string backup_text(const json::object& backup)
     return fmt::format("backup: {}, {} hours old\n", backup.at("newest").as_string().c_str(), hours);
 }
 
+std::string signatures_text(const json::object& scanner)
+{
+    const std::string signatures(scanner.at("signatures").as_string());
+    const std::string trouble(scanner.at("trouble").as_string());
+    if (!signatures.empty()) return "signatures " + signatures + (trouble.empty() ? "" : "; " + trouble);
+    if (scanner.at("loading").as_bool()) return "loading signatures";
+    return trouble.empty() ? "viruses are not looked for" : "no usable signatures: " + trouble;
+}
+
 std::string scanner_text(const json::object& scanner)
 {
     if (scanner.empty()) return {};
     const auto& workers = scanner.at("workers").as_array();
-    const auto signatures = std::string(scanner.at("signatures").as_string());
-    std::string text = fmt::format("scanner: {} workers, {}\n", workers.size(),
-                                   !signatures.empty()               ? "signatures " + signatures
-                                   : scanner.at("loading").as_bool() ? "loading signatures"
-                                                                     : "viruses are not looked for");
+    std::string text = fmt::format("scanner: {} workers, {}\n", workers.size(), signatures_text(scanner));
     for (const auto& warning : scanner.at("warnings").as_array())
         text += fmt::format("scanner: {}\n", warning.as_string().c_str());
     return text;
@@ -202,6 +226,7 @@ json::value status_json(const gateway::Services& services, const StatusFacts& fa
         {"directory",
          {{"known", facts.directory_known}, {"entries", facts.directory.entries}, {"active", facts.directory.active}}},
         {"queue", queue_json(services, facts)},
+        {"ledger", ledger_json(policy, facts)},
         {"next_hops", lanes_json(services)},
         {"scanner", scanner_json(services, facts.now)},
         {"backup", backup_json(facts.backup, facts.now)},
@@ -228,6 +253,7 @@ std::string status_text(const json::value& status)
     text += fmt::format("queue: {} messages, {} deliveries waiting, {} held, {} in quarantine\n",
                         number(queue.at("messages")), number(queue.at("queued")), number(queue.at("held")),
                         number(queue.at("quarantined")));
+    text += ledger_text(s.at("ledger").as_object());
     text +=
         fmt::format("since the start: {} messages taken, {} recipients handed over, {} failed; {} connections open\n",
                     number(counters.at("messages_accepted")),

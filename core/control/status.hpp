@@ -14,6 +14,7 @@ namespace postern::control {
 struct StatusFacts {
     store::QueueTotals queue;
     bool queue_known = true;
+    std::optional<Instant> oldest_in_ledger{};
     directory::Counts directory;
     bool directory_known = true;
     gateway::ReloadReport reload;

@@ -230,6 +230,10 @@ struct TraceFilter {
     std::string id;    ///< message id, or a Message-ID header
     std::string from;  ///< glob over the sender, case-blind
     std::string to;    ///< glob over recipients, case-blind
+    /// Only what this address, in its form inside the community, or one of these organisations sent or got. Both empty:
+    /// whoever.
+    std::string party;
+    std::vector<std::string> organisations{};
     std::optional<Instant> since;
     std::size_t limit = 100;
 };

@@ -2,7 +2,9 @@
 #include "store/mail_store_impl.hpp"
 
 #include "base/ids.hpp"
+#include "base/text.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace postern::store {
@@ -30,6 +32,11 @@ public:
         else if (!filter_.from.empty() && is_exact(filter_.from))
             over(database_.query("SELECT number FROM message WHERE sender_hash = ? ORDER BY number DESC",
                                  hash_of(filter_.from)),
+                 false);
+        else if (!filter_.party.empty() && filter_.organisations.empty())
+            over(database_.query("SELECT number FROM message WHERE sender_hash = ?1 UNION"
+                                 " SELECT message FROM recipient WHERE address_hash = ?1 ORDER BY 1 DESC",
+                                 hash_of(filter_.party)),
                  false);
         else
             over(database_.query("SELECT number FROM message ORDER BY number DESC"), false);
@@ -63,14 +70,34 @@ private:
     {
         if (!seen_.insert(number).second) return true;
         Query query = database_.query(
-            "SELECT sender, received, first_recipient, last_recipient FROM message WHERE number = ?", number);
+            "SELECT sender, received, first_recipient, last_recipient, organisation FROM message WHERE number = ?",
+            number);
         if (!query.next()) return true;
         const Instant received = query.instant(1);
         if (filter_.since && received < *filter_.since) return received >= *filter_.since - longest_disorder;
         if (!filter_.from.empty() && !glob_matches(filter_.from, query.text(0))) return true;
         if (!filter_.to.empty() && !reaches(query.integer(2), query.integer(3))) return true;
+        if (!is_a_partys(query.text(0), query.text(4)) && !reaches_party(query.integer(2), query.integer(3)))
+            return true;
         found_.push_back(number);
         return true;
+    }
+
+    /// Whether address or organisation are those that the filter restricts to.
+    [[nodiscard]] bool is_a_partys(std::string_view address, std::string_view organisation) const
+    {
+        if (filter_.party.empty() && filter_.organisations.empty()) return true;
+        return (!filter_.party.empty() && iequals(address, filter_.party)) ||
+               std::ranges::find(filter_.organisations, organisation) != filter_.organisations.end();
+    }
+
+    bool reaches_party(std::int64_t first, std::int64_t last)
+    {
+        Query query =
+            database_.query("SELECT address, organisation FROM recipient WHERE number BETWEEN ? AND ?", first, last);
+        while (query.next())
+            if (is_a_partys(query.text(0), query.text(1))) return true;
+        return false;
     }
 
     bool reaches(std::int64_t first, std::int64_t last)

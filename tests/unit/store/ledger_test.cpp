@@ -59,6 +59,37 @@ TEST_CASE("messages are found by id, Message-ID, sender, recipient and time, new
     REQUIRE(ids_of(spool, filter).empty());
 }
 
+TEST_CASE("what one address or one organisation sent or got is found behind any number of others' messages")
+{
+    Opened spool;
+    const auto commit = [&](const char* from, const char* by, const char* to, const char* of, int minute) {
+        NewMessage sent = message({delivery({to}, of)}, "x", noon + std::chrono::minutes(minute));
+        sent.message.sender = from;
+        sent.message.organisation = by;
+        const std::string id = sent.message.id;
+        spool.commit(std::move(sent), false);
+        return id;
+    };
+    const auto got = commit("eric@chambers.cjsm.net", "chambers", "Ann@court.cjsm.net", "court", 0);
+    const auto wrote = commit("ann@court.cjsm.net", "court", "desk@police.cjsm.net", "police", 1);
+    for (int i = 2; i < 40; ++i) commit("eric@chambers.cjsm.net", "chambers", "desk@police.cjsm.net", "police", i);
+    using Ids = std::vector<std::string>;
+    TraceFilter filter;
+    filter.limit = 5;
+    filter.party = "ann@court.cjsm.net";
+    CHECK(ids_of(spool, filter) == Ids{wrote, got});
+    filter.to = "*@police.cjsm.net";
+    CHECK(ids_of(spool, filter) == Ids{wrote});
+    filter.to = "desk@police.cjsm.net";
+    CHECK(ids_of(spool, filter) == Ids{wrote});
+    filter.to.clear();
+    filter.party.clear();
+    filter.organisations = {"court"};
+    CHECK(ids_of(spool, filter) == Ids{wrote, got});
+    filter.organisations = {"library"};
+    CHECK(ids_of(spool, filter).empty());
+}
+
 TEST_CASE("totals are the same after a restart")
 {
     Opened spool;
