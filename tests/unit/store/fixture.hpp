@@ -147,7 +147,9 @@ struct Opened {
     QueueTotals totals() { return value_of(wait_for(store->totals())); }
     Trace trace(const std::string& id)
     {
-        auto traces = value_of(wait_for(store->trace({.id = id, .from = {}, .to = {}, .since = {}})));
+        TraceFilter filter;
+        filter.id = id;
+        auto traces = value_of(wait_for(store->trace(std::move(filter))));
         REQUIRE(traces.size() == 1);
         return traces.front();
     }
