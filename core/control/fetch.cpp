@@ -72,12 +72,13 @@ boost::asio::awaitable<Result<std::string>> read_body(net::Stream& stream, std::
 
 }  // namespace
 
-boost::asio::awaitable<Result<std::string>> fetch(net::Dns& dns, std::string url, std::uint64_t most, Duration patience)
+boost::asio::awaitable<Result<std::string>> fetch(net::Dns& dns, std::string url, std::string authorities,
+                                                  std::uint64_t most, Duration patience)
 {
     const auto target = parse(url);
     if (!target) co_return fault(Retry::never, "is no https URL").about(url);
     const auto deadline = net::after(patience);
-    auto tls = net::TlsContext::client(vocabulary::HopTls::verify, {}, {});
+    auto tls = net::TlsContext::client(vocabulary::HopTls::verify, authorities, {});
     if (!tls) co_return std::unexpected(tls.error());
     auto stream = co_await connect(dns, *target, deadline);
     if (!stream) co_return std::unexpected(stream.error());

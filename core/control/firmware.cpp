@@ -82,9 +82,12 @@ boost::asio::awaitable<Response> FirmwareApi::check(Request request)
     const auto source = machine->updates;
     auto manifest_url = source + "/manifest";
     auto signature_url = source + "/manifest.sig";
-    const auto manifest = co_await fetch(services_.dns, std::move(manifest_url), most_manifest, fetch_time);
+    auto authorities = machine->updates_authorities;
+    const auto manifest =
+        co_await fetch(services_.dns, std::move(manifest_url), authorities, most_manifest, fetch_time);
     if (!manifest) co_return Response::error(503, manifest.error().describe(), request.wants_text);
-    const auto signature = co_await fetch(services_.dns, std::move(signature_url), most_manifest, fetch_time);
+    const auto signature =
+        co_await fetch(services_.dns, std::move(signature_url), authorities, most_manifest, fetch_time);
     if (!signature) co_return Response::error(503, signature.error().describe(), request.wants_text);
     const auto offer = read_offer(*manifest, *signature, whole(places_.maker), version);
     if (!offer)

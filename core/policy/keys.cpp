@@ -721,6 +721,8 @@ Shape machine_shape()
          {"updates", simple(Form::text),
           "URL of the folder where updates are published, for `postern firmware check`: "
           "https://updates.example/postern."},
+         {"updates_authorities", simple(Form::text),
+          "Authorities that the place of updates is proved by (PEM); the system's where absent."},
          {"debug", simple(Form::boolean),
           "For finding faults: whoever stands at the console may have a shell with all rights, and the console says "
           "so. "

@@ -156,6 +156,7 @@ Machine read_machine(Source& source, const Values& map, const std::filesystem::p
         source.error(map.place("confirm"), "\"confirm\" is from 10 seconds to 24 hours");
     read_journal(source, map, directory, machine, named_files);
     machine.updates = read_https(source, map, "updates");
+    machine.updates_authorities = read_path(map, "updates_authorities", directory, &named_files);
     machine.debug = map.boolean("debug", false);
     return machine;
 }

@@ -43,8 +43,9 @@ struct Machine {
     std::vector<std::string> administrators;     ///< SSH public keys that may sign configuration disks
     Duration confirm = std::chrono::minutes{5};  ///< a change of the network from afar is taken back after this
     std::optional<RemoteJournal> journal;
-    std::string updates;  ///< URL of the folder where updates are published; empty: none
-    bool debug = false;   ///< a shell for whoever stands at the console
+    std::string updates;              ///< URL of the folder where updates are published; empty: none
+    std::string updates_authorities;  ///< whom its certificate must come from: PEM, absolute path; empty: the system's
+    bool debug = false;               ///< a shell for whoever stands at the console
 };
 
 }  // namespace postern::vocabulary

@@ -9,6 +9,7 @@ import sys
 import threading
 import functools
 import http.server
+import ssl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/system"))
@@ -42,6 +43,15 @@ class Community:
         handler = functools.partial(_Quiet, directory=str(self.folder / "signatures"))
         self.mirror = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.mirror.serve_forever, daemon=True).start()
+        # Where the maker publishes updates.
+        (self.folder / "updates").mkdir(exist_ok=True)
+        handler = functools.partial(_Quiet, directory=str(self.folder / "updates"))
+        self.updates = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        proof = members.issue(HOST, out)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(proof.chain, proof.key)
+        self.updates.socket = tls.wrap_socket(self.updates.socket, server_side=True)
+        threading.Thread(target=self.updates.serve_forever, daemon=True).start()
         self.authority, self.staff = members.certificate, staff.certificate
         self.gateway_authority = None  # for a gateway that made a certificate of its own
 
@@ -54,7 +64,8 @@ class Community:
         for source, target in ((self.gateway.chain, "mx.pem"), (self.gateway.key, "mx.key"), (self.authority, "members.pem"),
                                (self.staff, "administrators.pem")):
             shutil.copy(source, policy / "tls" / target)
-        (policy / "node.yaml").write_text(NODE.format(guest=GUEST, host=HOST, mirror=self.mirror.server_port, machine=machine))
+        (policy / "node.yaml").write_text(NODE.format(guest=GUEST, host=HOST, mirror=self.mirror.server_port, updates=self.updates.server_port,
+                                                            machine=machine))
         (policy / "routing.yaml").write_text(f"community: {{ suffix: {SUFFIX}, operator: postmaster@{SUFFIX} }}\n"
                                              "retry: { first: 2 seconds, at_most: 10 seconds }\n")
         (policy / "tagging.yaml").write_text(TAGGING)
@@ -101,6 +112,7 @@ class Community:
 
     def close(self):
         self.mirror.shutdown()
+        self.updates.shutdown()
         for server in self.servers.values():
             server.stop()
 
@@ -126,6 +138,8 @@ machine:
   interfaces:
     - {{ name: "e*", addresses: [{guest}/24], routers: [{host}] }}
   signatures: ["http://{host}:{mirror}/test.ndb"]
+  updates: "https://{host}:{updates}"
+  updates_authorities: tls/members.pem
 {machine}"""
 
 TAGGING = """\

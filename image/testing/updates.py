@@ -41,6 +41,7 @@ def update():
     with Appliance("update") as appliance:
         appliance.ready()
         appliance.carries("Before")
+        _published(appliance, second)
         _next_version(appliance, second, "Meanwhile")
         appliance.carries("After")
         appliance.postern("firmware", "rollback")
@@ -53,6 +54,15 @@ def update():
         for subject in ("Before", "Meanwhile", "After", "Back by hand", "Meanwhile again", "Fallen back"):
             for member in ("court", "chambers"):
                 assert appliance.arrived(subject, member) == 1, f"{subject}: {appliance.arrived(subject, member)} times at the {member}"
+
+
+def _published(appliance, update):
+    """What the declared place of updates has is told by its manifest, over TLS that the declared authorities prove."""
+    with tarfile.open(update) as tar:
+        for name in ("manifest", "manifest.sig"):
+            tar.extract(name, appliance.community.folder / "updates")
+    said = appliance.said("firmware", "check")
+    assert f"version {following(1)} is newer than {version()}" in said, said
 
 
 def _next_version(appliance, second, subject):

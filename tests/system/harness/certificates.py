@@ -1,6 +1,7 @@
 """Certificates for members' servers: from the community's own authority, or from one that nobody declared."""
 import dataclasses
 import pathlib
+import re
 import ssl
 import subprocess
 
@@ -98,7 +99,7 @@ class Authority:
         raise AssertionError(f"no certificate {stem} in {folder}: {sorted(p.name for p in folder.iterdir())}")
 
     def issue(self, server_name, out):
-        """A certificate for this DNS name, as client and as server, in the folder `out`."""
+        """A certificate for this DNS name or address, as client and as server, in the folder `out`."""
         out = pathlib.Path(out)
         out.mkdir(parents=True, exist_ok=True)
         key = out / f"{server_name}.key"
@@ -106,7 +107,8 @@ class Authority:
             _run(self.postern, "ca", "issue", "--ca", self.folder, "--name", server_name, "--out", out)
             return Certificate(self._find(out, server_name), key, self.certificate)
         request, chain, extensions = (out / f"{server_name}.{ending}" for ending in ("csr", "pem", "ext"))
-        extensions.write_text(f"subjectAltName=DNS:{server_name}\nextendedKeyUsage=serverAuth,clientAuth\n")
+        kind = "IP" if re.fullmatch(r"[0-9.]+", server_name) else "DNS"
+        extensions.write_text(f"subjectAltName={kind}:{server_name}\nextendedKeyUsage=serverAuth,clientAuth\n")
         _run(
             "openssl",
             "req",
