@@ -95,7 +95,7 @@ TEST_CASE("the feed as JSON is one document, however many pieces it is made of")
 {
     const auto text = whole(json_feed("cjsm.net", from_micros(0)), {eric(), custody()});
     CHECK(text ==
-          "{\"community\":\"cjsm.net\",\"generated\":\"1970-01-01T00:00:00Z\",\"entries\":["
+          "{\"community\":\"cjsm.net\",\"generated\":\"1970-01-01T00:00:00.000000Z\",\"entries\":["
           "{\"address\":\"eric.brown@greenstonechambers.co.uk.cjsm.net\",\"name\":\"Eric Brown\",\"kind\":\"user\","
           "\"organisation\":\"greenstone\",\"organisation_name\":\"Greenstone Chambers\",\"kind_of_body\":\"chambers\","
           "\"place\":\"York\",\"details\":{\"clerk\":\"Ann\",\"telephone\":\"01904 555 123\"}},"
@@ -103,7 +103,7 @@ TEST_CASE("the feed as JSON is one document, however many pieces it is made of")
           "\"organisation\":\"northshire-police\",\"organisation_name\":\"Northshire Police\","
           "\"function\":\"custody\"}]}\n");
     CHECK(whole(json_feed("cjsm.net", from_micros(0)), {}) ==
-          "{\"community\":\"cjsm.net\",\"generated\":\"1970-01-01T00:00:00Z\",\"entries\":[]}\n");
+          "{\"community\":\"cjsm.net\",\"generated\":\"1970-01-01T00:00:00.000000Z\",\"entries\":[]}\n");
 }
 
 TEST_CASE("the feed as LDIF has what mail programs look for")
