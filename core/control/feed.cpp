@@ -58,12 +58,15 @@ boost::asio::awaitable<Result<std::string>> next_piece(gateway::Services service
     std::string text;
     if (!run->after) text = run->printer->begin();
     while (text.empty() && !run->over) {
-        auto last = co_await services.directory.administration().walk(
-            run->organisation, run->after.value_or(""), at_once, [run, &text](const directory::DirectoryEntry& entry) {
-                const auto* organisation = run->policy->organisation(entry.organisation);
-                if (may_be_shown(entry, organisation, run->now))
-                    text += run->printer->print(feed_entry(entry, *organisation));
-            });
+        std::function<void(const directory::DirectoryEntry&)> print = [run, &text](const auto& entry) {
+            const auto* organisation = run->policy->organisation(entry.organisation);
+            if (may_be_shown(entry, organisation, run->now))
+                text += run->printer->print(feed_entry(entry, *organisation));
+        };
+        std::string organisation = run->organisation;
+        std::string after = run->after.value_or("");
+        auto last = co_await services.directory.administration().walk(std::move(organisation), std::move(after),
+                                                                      at_once, std::move(print));
         if (!last) co_return std::unexpected(last.error());
         run->over = last->empty();
         run->after = std::move(*last);

@@ -142,12 +142,14 @@ asio::awaitable<bool> write_pieces(Stream& stream, http::response<http::empty_bo
         }
         if (piece->empty()) break;
         stream.expires_after(patience);
+        const auto chunk = http::make_chunk(asio::buffer(*piece));
         if (chunked)
-            co_await asio::async_write(stream, http::make_chunk(asio::buffer(*piece)), use_awaitable);
+            co_await asio::async_write(stream, chunk, use_awaitable);
         else
             co_await asio::async_write(stream, asio::buffer(*piece), use_awaitable);
     }
-    if (chunked) co_await asio::async_write(stream, http::make_chunk_last(), use_awaitable);
+    const auto last = http::make_chunk_last();
+    if (chunked) co_await asio::async_write(stream, last, use_awaitable);
     co_return chunked;
 }
 

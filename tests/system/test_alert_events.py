@@ -213,8 +213,10 @@ class Senders(CommunityTest):
             content = hostile_message().replace(ERIC.encode(), sender.encode())
             self.assertReply(self.community.send("greenstone", sender, [LISTING_INSIDE], content), 554, "Eicar")
         for address in (ERIC, CLERKS):
-            told = self.greenstone.wait_for(lambda m: address in m.recipients, PATIENCE)
-            self.assertIn("Eicar-Test-Signature", text_of(told))
+            # Others of the demo's letters go there as well.
+            told = self.greenstone.wait_for(
+                lambda m, address=address: address in m.recipients and "Eicar-Test-Signature" in text_of(m), PATIENCE
+            )
             self.assertIn(f"in a message of {address}.cjsm.net", text_of(told))
         alerts = self.community.postern("alert", "list")["alerts"]
         self.assertEqual(2, len([alert for alert in alerts if alert["rule"] == "virus-sent"]))
