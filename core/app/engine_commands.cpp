@@ -107,7 +107,7 @@ struct HealthOptions {
 
 struct ImportOptions {
     std::string file, organisation;
-    bool dry_run = false, json = false, progress = false, look_alikes = false;
+    bool dry_run = false, json = false, progress = false, look_alikes = false, removal = false;
 };
 
 struct ExportOptions {
@@ -171,6 +171,7 @@ void import_directory(Context& context, const ImportOptions& options)
     const auto target = with_query("/v1/directory/import", {{"name", options.file},
                                                             {"organisation", options.organisation},
                                                             {"dry_run", options.dry_run ? "1" : ""},
+                                                            {"remove", options.removal ? "1" : ""},
                                                             {"sure", options.look_alikes ? "1" : ""}});
     std::optional<ShownProgress> shown;
     if (options.progress || isatty(STDERR_FILENO) != 0) shown.emplace(context.engine);
@@ -228,24 +229,25 @@ void add_engine_commands(CLI::App& app, Context& context)
     auto* directory = app.add_subcommand("directory", "the people and desks of the community");
     directory->require_subcommand(1);
     auto import_options = std::make_shared<ImportOptions>();
-    auto* import = directory->add_subcommand("import", "make the directory what a file says, all or nothing");
-    import->add_option("FILE", import_options->file, "directory.yaml, or a file that ends in .csv")->required();
-    import->add_option("--organisation", import_options->organisation, "of rows in CSV that name none");
-    import->add_flag("--progress", import_options->progress, "say how far it is; so on a terminal");
-    import->add_flag("--look-alikes", import_options->look_alikes,
-                     "you are sure of new addresses that look like others; where the policy asks");
-    import->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
-    import->add_flag("--json", import_options->json, "print JSON");
-    import->callback([&context, import_options] { import_directory(context, *import_options);
-});
+    auto* importing = directory->add_subcommand("import", "make the directory what a file says, all or nothing");
+    importing->add_option("FILE", import_options->file, "directory.yaml, or a file that ends in .csv")->required();
+    importing->add_option("--organisation", import_options->organisation, "of rows in CSV that name none");
+    importing->add_flag("--progress", import_options->progress, "say how far it is; so on a terminal");
+    importing->add_flag("--look-alikes", import_options->look_alikes,
+                        "you are sure of new addresses that look like others; where the policy asks");
+    importing->add_flag("--remove", import_options->removal,
+                        "who is in the directory and not in the file is removed from the organisations that it names");
+    importing->add_flag("--dry-run", import_options->dry_run, "show the difference and change nothing");
+    importing->add_flag("--json", import_options->json, "print JSON");
+    importing->callback([&context, import_options] { import_directory(context, *import_options); });
 
-auto export_options = std::make_shared<ExportOptions>();
-auto* exported = directory->add_subcommand("export", "what an import would read");
-exported->add_option("--format", export_options->format, "yaml or csv")->check(CLI::IsMember({"yaml", "csv"}));
-exported->add_option("--organisation", export_options->organisation, "id; all where absent");
-exported->add_option("--out", export_options->out, "a file; standard output where absent");
-exported->callback([&context, export_options] { export_directory(context, *export_options); });
-add_feed_command(*directory, context);
-}  // namespace postern::app
+    auto export_options = std::make_shared<ExportOptions>();
+    auto* exported = directory->add_subcommand("export", "what an import would read");
+    exported->add_option("--format", export_options->format, "yaml or csv")->check(CLI::IsMember({"yaml", "csv"}));
+    exported->add_option("--organisation", export_options->organisation, "id; all where absent");
+    exported->add_option("--out", export_options->out, "a file; standard output where absent");
+    exported->callback([&context, export_options] { export_directory(context, *export_options); });
+    add_feed_command(*directory, context);
+}
 
 }  // namespace postern::app

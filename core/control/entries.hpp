@@ -5,9 +5,11 @@
 //     POST /v1/entries           {"address", "create", "version", "set": {...}, "status", "members": {...}, "reason"}
 //     POST /v1/entries/bulk      {"organisation", "domain", "dry_run", "csv"}: users with names and one-time passwords
 //     GET  /v1/grants?who=       POST /v1/grants {"who", "role", "organisation", "take"}
-//     POST /v1/directory/import?dry_run= &name= &organisation= &sure=   body: directory.yaml, or CSV where the name
-//     ends so GET  /v1/directory/import  how far it is          GET /v1/directory/export?format= &organisation= GET
-//     /v1/directory/entry?address=                 for rehearsals
+//     POST /v1/directory/import?dry_run= &remove= &name= &organisation= &sure=   body: directory.yaml, or CSV where the
+//                                name ends so; who is left out is removed only where that is asked for
+//     GET  /v1/directory/import  how far it is
+//     GET  /v1/directory/export?format= &organisation=
+//     GET  /v1/directory/entry?address=                 for rehearsals
 //
 // What an order touches decides which acts are asked for. 409: changed by somebody else meanwhile.
 #pragma once

@@ -22,6 +22,8 @@ namespace {
 using directory::DirectoryEntry;
 using vocabulary::Act;
 
+constexpr const char* needs_remove = "an import that removes somebody is asked for with --remove\n";
+
 bool is_true(const Request& request, const char* name)
 {
     const auto value = parameter(request, name);
@@ -178,7 +180,9 @@ EntriesApi::Answer EntriesApi::import(Request request)
     for (auto& organisation : read.document.organisations)
         for (auto& one : organisation.entries) to_own_form(*snapshot, one.entry);
     auto check = entry_check(snapshot);
-    const auto terms = entry_terms(*snapshot, is_true(request, "sure"));
+    auto terms = entry_terms(*snapshot, is_true(request, "sure"));
+    const bool removal = is_true(request, "remove");
+    terms.removal = removal || dry_run;
     // Two statements: g++ 12 destroys the arguments of a co_await inside ?: twice.
     Result<directory::Difference> difference = directory::Difference{};
     if (dry_run)
@@ -196,7 +200,9 @@ EntriesApi::Answer EntriesApi::import(Request request)
          {"outcome", difference->valid() ? "valid" : "refused"},
          {"count", std::uint64_t{difference->added.size() + difference->changed.size() + difference->removed.size()}}});
     auto response = request.wants_text
-                        ? Response::text(difference_text(*difference, dry_run), code)
+                        ? Response::text(difference_text(*difference, dry_run) +
+                                             (dry_run && !removal && !difference->removed.empty() ? needs_remove : ""),
+                                         code)
                         : Response::json(difference_json(*difference, difference->valid() && !dry_run), code);
     *difference = {};
     std::string().swap(request.body);

@@ -95,6 +95,8 @@ struct EntryTerms {
     Duration non_secure_rests = std::chrono::hours{48};  ///< a changed address outside, before it counts
     /// Whether new addresses may look like others of their organisation: somebody was asked, and is sure.
     bool look_alikes = false;
+    /// Whether an import may remove those whom it leaves out; else they are problems, and nothing is written.
+    bool removal = true;
 };
 
 }  // namespace postern::directory

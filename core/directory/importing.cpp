@@ -61,6 +61,7 @@ public:
                 if (progress_) progress_->step();
             }
         collect_removed();
+        if (!terms_.removal) refuse_removal();
         if (!terms_.look_alikes) look_for_look_alikes();
         std::ranges::stable_sort(difference_.problems, {}, &ImportProblem::line);
         return std::move(difference_);
@@ -132,6 +133,25 @@ private:
             if (!standing.declared && standing.entry.status != EntryStatus::removed)
                 difference_.removed.push_back(std::move(standing.entry));
         std::ranges::sort(difference_.removed, {}, [](const DirectoryEntry& entry) { return entry.address.key(); });
+    }
+
+    /// A file with a few rows is more often an addition than all that is to be left.
+    void refuse_removal()
+    {
+        constexpr std::size_t shown = 5;
+        for (const auto& organisation : document_.organisations) {
+            std::vector<std::string_view> left_out;
+            for (const auto& entry : difference_.removed)
+                if (entry.organisation == organisation.id) left_out.push_back(entry.address.text());
+            if (left_out.empty()) continue;
+            const std::size_t more = left_out.size() - std::min(shown, left_out.size());
+            left_out.resize(std::min(shown, left_out.size()));
+            problem(organisation.line,
+                    fmt::format(
+                        "{} of {} stand in the directory and not in the file ({}{}): --remove says that they are "
+                        "to go; to keep them, add them to the file, or use `postern user add`",
+                        left_out.size() + more, organisation.id, fmt::join(left_out, ", "), more == 0 ? "" : ", ..."));
+        }
     }
 
     // --- logins that are brought along -----------------------------------------------------------------------------
@@ -259,8 +279,7 @@ void write_difference(Database& database, const Difference& difference, const Im
         step();
     };
     for (const auto& entry : difference.added) put(entry);
-    for (const auto& change : difference.changed)
-        put(change.entry);
+    for (const auto& change : difference.changed) put(change.entry);
     for (const auto& entry : difference.removed) mark_removed(database, entry, actor, at), step();
     for (const auto& login : difference.logins) {
         LoginRow row;

@@ -123,7 +123,7 @@ class Gateway:
             members = " ".join(row.split(",")[1] for row in rows[1 :: users // MEMBERS])
             rows.append(f"member-0,everybody@member-0.example,Everybody,list,person.u0@member-0.example,{members}")
         file.write_text("\n".join(rows) + "\n")
-        self.postern("directory", "import", str(file))
+        self.postern("directory", "import", "--remove", str(file))
         return written_to
 
     def cpu(self):

@@ -101,6 +101,16 @@ class People(CommunityTest):
         again = self.accepted("directory", "import", path, "--dry-run")
         self.assertIn("0 added, 0 changed, 0 removed", again)
 
+    def test_a_file_with_a_few_rows_removes_nobody_unasked(self):
+        path = self.file("few.csv", "organisation,address,name\ngreenstone,few@greenstonechambers.co.uk,Few\n")
+        before = self.community.postern("status")["directory"]["active"]
+        told = self.refused("directory", "import", path)
+        for part in ("of greenstone stand in the directory and not in the file", "@greenstonechambers.co.uk", "--remove"):
+            self.assertIn(part, told)
+        self.assertIn("asked for with --remove", self.accepted("directory", "import", path, "--dry-run"))
+        self.assertEqual(before, self.community.postern("status")["directory"]["active"])
+        self.assertNotIn("asked for", self.accepted("directory", "import", path, "--dry-run", "--remove"))
+
     def test_bad_files_are_refused_with_place_cause_and_remedy(self):
         head = "organisation,address,name\n"
         one = "greenstone,fine@greenstonechambers.co.uk,Fine\n"
@@ -221,7 +231,7 @@ class PowerLoss(CommunityTest):
         path.write_text("organisation,address,name\n" + rows)
         before = self.community.postern("status")["directory"]["entries"]
         importing = subprocess.Popen(
-            [str(self.community.bin / "postern"), "--socket", str(self.community.socket), "directory", "import", str(path)],
+            [str(self.community.bin / "postern"), "--socket", str(self.community.socket), "directory", "import", "--remove", str(path)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -233,7 +243,7 @@ class PowerLoss(CommunityTest):
         self.community.start()
         after = self.community.postern("status")["directory"]["entries"]
         self.assertIn(after, (before, before + 20000))
-        self.community.postern("directory", "import", path)
+        self.community.postern("directory", "import", "--remove", path)
         self.assertEqual(before + 20000, self.community.postern("status")["directory"]["entries"])
 
     def progress(self):

@@ -158,7 +158,7 @@ class Community:
         return self.run("status").returncode == 0
 
     def import_directory(self, file=None):
-        self.postern("directory", "import", file or self.policy.folder / "directory.yaml")
+        self.postern("directory", "import", "--remove", file or self.policy.folder / "directory.yaml")
 
     def stop(self, seconds=30):
         """An orderly end; fails if it was not, or if a sanitizer complained."""
