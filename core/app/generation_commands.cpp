@@ -20,6 +20,7 @@ namespace json = boost::json;
 
 struct Options {
     std::string directory, generation = "current", file, trial, comment, out;
+    std::vector<std::string> lifts;
     bool overwrite = false, json = false;
 };
 
@@ -29,6 +30,7 @@ json::object order_of(const Options& options)
     if (!options.trial.empty()) order["try"] = options.trial;
     if (!options.comment.empty()) order["comment"] = options.comment;
     if (options.overwrite) order["overwrite"] = true;
+    if (!options.lifts.empty()) order["lift"] = json::value_from(options.lifts);
     return order;
 }
 
@@ -93,6 +95,7 @@ void add_order_options(CLI::App& command, Options& options)
 {
     command.add_option("--try", options.trial,
                        "go back by itself after this time, such as 60s, unless `postern confirm` comes");
+    command.add_option("--lift", options.lifts, "an organisation whose suspension it may end; repeatable");
     command.add_option("--comment", options.comment, "kept with the generation, for whoever lists them");
 }
 

@@ -69,13 +69,18 @@ Result<void> take(PolicyOrder& order, std::string_view key, const json::value& v
         const auto lasts = vocabulary::parse_duration(value.get_string());
         if (!lasts) return std::unexpected(lasts.error());
         order.trial = *lasts;
+    } else if (key == "lift" && value.is_array()) {
+        for (const auto& one : value.get_array()) {
+            if (!one.is_string()) return fault(Retry::never, "\"lift\" is a list of organisations' ids");
+            order.lifts.emplace_back(one.get_string());
+        }
     } else if (key == "files") {
         auto files = files_of(value);
         if (!files) return std::unexpected(files.error());
         order.files = std::make_shared<const policy::FileSet>(std::move(*files));
     } else {
         return fault(Retry::never, fmt::format("\"{}\" is unknown, or not of its type; known are files, try, comment, "
-                                               "base, overwrite",
+                                               "base, lift, overwrite",
                                                std::string(key)));
     }
     return {};

@@ -3,8 +3,9 @@
 //     GET  /v1/generations                     GET  /v1/generations/N (or current)
 //     GET  /v1/generations/N/files             ?name=FILE: that file as it is
 //     POST /v1/reload                          POST /v1/confirm {"overwrite"}       POST /v1/revert
-//     POST /v1/apply {"files", "try", "comment", "overwrite"}                       POST /v1/check {"files"}
-//     POST /v1/generations/N/rollback {"try", "comment", "overwrite"}
+//     POST /v1/apply {"files", "try", "comment", "lift", "overwrite"}               POST /v1/check {"files"}
+//     POST /v1/generations/N/rollback {"try", "comment", "lift", "overwrite"}; lift: ids of organisations whose
+//                                              suspension it may end
 //
 // Runs on the I/O thread of its caller; the orders themselves are the reloading thread's. A policy that is not fit, or
 // an order that can't be followed now, is 409.

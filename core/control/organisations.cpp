@@ -300,7 +300,10 @@ OrganisationsApi::Answer OrganisationsApi::put_in_file(Request request, std::uin
     Request order = std::move(request);
     order.method = "POST";
     order.path = "/v1/apply";
-    order.body = json::serialize(json::object{{"files", files_json(*files)}, {"comment", comment}, {"base", base}});
+    json::array may_end;
+    may_end.emplace_back(id);
+    order.body = json::serialize(json::object{
+        {"files", files_json(*files)}, {"comment", comment}, {"base", base}, {"lift", std::move(may_end)}});
     co_return co_await generations_.handle(std::move(order));
 }
 

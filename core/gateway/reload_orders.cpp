@@ -1,6 +1,7 @@
 // The orders of the reloading thread: reload, apply, rollback, confirm, revert, check. Each ends in one report.
 #include "gateway/reload.hpp"
 
+#include "base/text.hpp"
 #include "gateway/trial_folder.hpp"
 #include "policy/appliance_view.hpp"
 
@@ -108,6 +109,32 @@ ReloadReport Reload::reload(const PolicyOrder& order)
     return report;
 }
 
+namespace {
+
+/// A policy that was made before somebody's suspension would end it, and nobody meant that. Empty: it ends none but
+/// those that the order names.
+std::string suspension_ended(const policy::Snapshot& before, const policy::Snapshot& after,
+                             const std::vector<std::string>& lifts, Instant now)
+{
+    for (const auto& organisation : before.organisations()) {
+        const auto* suspension = organisation.suspension(now);
+        const auto* then = after.organisation(organisation.id);
+        if (suspension == nullptr || then == nullptr) continue;
+        const auto* later = then->suspension(now);
+        if (later != nullptr && later->kind == suspension->kind) continue;
+        if (std::ranges::find(lifts, organisation.id) != lifts.end()) continue;
+        return fmt::format(
+            "it would end the {} of {}{}; if it was made before that, make it anew from the policy in force "
+            "(`postern get`), and else say --lift {}",
+            suspension->kind == vocabulary::Suspension::Kind::outage ? "outage" : "sanction", organisation.id,
+            suspension->reason.empty() ? "" : fmt::format(" ({})", printable(suspension->reason, 200)),
+            organisation.id);
+    }
+    return {};
+}
+
+}  // namespace
+
 /// apply and rollback: on trial, or at once and in the directory as well.
 ReloadReport Reload::put_in_force(const PolicyOrder& order)
 {
@@ -132,6 +159,9 @@ ReloadReport Reload::put_in_force(const PolicyOrder& order)
         report.outcome = Outcome::unchanged;
         return report;
     }
+    if (const auto ended = suspension_ended(*current->policy, *candidate.loaded.snapshot, order.lifts, clock_.now());
+        !ended.empty())
+        return refused(ended);
     // Whoever cuts themselves off can't call it back: so it is a trial, asked for or not.
     const bool network = order.from_afar && policy::changes_network(*current->policy, *candidate.loaded.snapshot);
     const bool shuts_out = order.keeps_author && !order.keeps_author(*candidate.loaded.snapshot);

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace postern::gateway {
 
@@ -36,6 +37,7 @@ struct PolicyOrder {
     /// From afar: whether the author could order it again under that policy; empty: it is not asked.
     std::function<bool(const policy::Snapshot& policy)> keeps_author{};
     std::uint64_t base = 0;  ///< apply: only on top of this generation; 0: whatever is in force
+    std::vector<std::string> lifts{};  ///< apply, rollback: organisations whose suspension it may end
     bool overwrite = false;  ///< even where the directory holds changes that are not in force
 };
 

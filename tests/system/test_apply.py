@@ -85,6 +85,26 @@ class Apply(CommunityTest):
         self.assertFalse((self.policy.folder / "organisations/other.yaml").exists())
         self.assertEqual([], self.community.postern("status")["alarms"])
 
+    def test_a_policy_made_before_a_suspension_does_not_end_it_unasked(self):
+        self.community.postern("organisation", "suspend", "greenstone", "--reason", "terms")
+        suspended = self.community.generation()
+        self.limit("9 MiB")
+        for text in (self.apply(code=1), self.community.run("rollback", self.before).stderr):
+            for part in ("would end the sanction of greenstone (terms)", "--lift greenstone", f"generation {suspended} stays"):
+                self.assertIn(part, text)
+        self.assertEqual(suspended, self.community.generation())
+        self.apply("--lift", "crown-court", code=1)
+        self.apply("--lift", "greenstone")
+        self.assertNotIn("suspended", self.community.postern("organisation", "show", "greenstone"))
+        # What leaves it as it is needs no such word.
+        self.community.postern("organisation", "suspend", "greenstone", "--reason", "terms")
+        shutil.rmtree(self.mine.folder)
+        self.community.run("get", "--out", self.mine.folder)
+        self.limit("8 MiB")
+        self.apply()
+        self.assertEqual("sanction", self.community.postern("organisation", "show", "greenstone")["suspended"])
+        self.community.postern("organisation", "resume", "greenstone")
+
     def test_a_policy_whose_own_test_fails_stays_out(self):
         self.mine.write("tests/own.yaml", FAILING_TEST)
         for arguments in ((), ("--try", "1 hour")):
