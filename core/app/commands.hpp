@@ -68,7 +68,9 @@ void fail(Context& context, const std::string& why, int code = refused);
                                              const std::string& body = {});
 /// Sends a file in pieces, `?offset=` behind the target; false, and said why, where it is not taken.
 [[nodiscard]] bool send_in_pieces(Context& context, const std::string& name, const std::string& target);
-/// Asks the engine and prints its answer: to standard output, or standard error where it refuses.
+/// Prints what the engine answered: to standard output, or standard error where it refuses.
+void print(Context& context, const Result<control::Answer>& answer, bool json);
+/// Asks, and prints that.
 void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
                    bool json);
 

@@ -33,10 +33,8 @@ std::optional<std::string> content_of(Context& context, const std::string& path)
     return std::nullopt;
 }
 
-void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
-                   bool json)
+void print(Context& context, const Result<control::Answer>& answer, bool json)
 {
-    const auto answer = control::ask(context.engine, method, target, body, !json);
     if (!answer) {
         std::cerr << "postern: " << answer.error().describe() << "\n";
         context.exit_code = no_engine;
@@ -44,6 +42,12 @@ void ask_and_print(Context& context, const std::string& method, const std::strin
     }
     if (!answer->good()) context.exit_code = refused;
     (answer->good() || json ? std::cout : std::cerr) << answer->body;
+}
+
+void ask_and_print(Context& context, const std::string& method, const std::string& target, const std::string& body,
+                   bool json)
+{
+    print(context, control::ask(context.engine, method, target, body, !json), json);
 }
 
 std::optional<std::string> ask(Context& context, const std::string& method, const std::string& target,

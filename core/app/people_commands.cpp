@@ -16,6 +16,14 @@ namespace postern::app {
 
 namespace {
 
+bool says_no(const std::string& answer, bool json)
+{
+    if (!json) return answer.starts_with("no:");
+    boost::system::error_code failed;
+    const auto value = boost::json::parse(answer, failed);
+    return !failed && value.is_object() && value.get_object().contains("allowed") && value.at("allowed") == false;
+}
+
 namespace json = boost::json;
 
 struct Options {
@@ -62,7 +70,8 @@ json::object details_of(const std::vector<std::string>& details)
     for (const auto& detail : details) {
         const auto equals = detail.find('=');
         if (equals == std::string::npos || equals == 0)
-            throw CLI::ValidationError("--detail", fmt::format("\"{}\" is not NAME=VALUE (NAME= takes it away)", detail));
+            throw CLI::ValidationError("--detail",
+                                       fmt::format("\"{}\" is not NAME=VALUE (NAME= takes it away)", detail));
         if (equals + 1 == detail.size())
             object[detail.substr(0, equals)] = nullptr;
         else
@@ -201,7 +210,11 @@ void add_member(CLI::App& family, Context& context, const Kind& kind)
     auto* member = add_command(family, options, "member", "put members in, change what they may, take them out");
     member->add_option("MEMBER", options->addresses, "addresses")->required();
     if (!kind.has_senders)
-        member->add_option("--may", options->may, "any of read, write, mail; who is no member yet may read where absent, and others keep what they may")->delimiter(',');
+        member
+            ->add_option(
+                "--may", options->may,
+                "any of read, write, mail; who is no member yet may read where absent, and others keep what they may")
+            ->delimiter(',');
     member->add_flag("--remove", options->remove, "take them out");
     member->callback([&context, options, rights = !kind.has_senders] {
         json::array may;
@@ -348,16 +361,19 @@ void add_may(CLI::App& app, Context& context)
         bool as_json = false;
     };
     auto question = std::make_shared<Question>();
-    auto* may = app.add_subcommand("may", "whether somebody may do something, and which line says so");
+    auto* may = app.add_subcommand(
+        "may", "whether somebody may do something, and which line says so; exit code 0 for yes, 1 for no");
     may->add_option("WHO", question->who, "an address, a user of the machine, a name in a certificate")->required();
     may->add_option("WHAT", question->what, "an act: add_user, reset_password, ...")->required();
     may->add_option("WHOM", question->whom, "an address, or the id of an organisation; the whole service where absent");
     may->add_flag("--json", question->as_json, "print JSON");
     may->callback([&context, question] {
-        ask_and_print(
-            context, "GET",
-            with_query("/v1/may", {{"who", question->who}, {"what", question->what}, {"whom", question->whom}}), "",
-            question->as_json);
+        const auto target =
+            with_query("/v1/may", {{"who", question->who}, {"what", question->what}, {"whom", question->whom}});
+        const auto answer = control::ask(context.engine, "GET", target, "", !question->as_json);
+        print(context, answer, question->as_json);
+        // For scripts: "no" is an answer, and no success.
+        if (answer && answer->good() && says_no(answer->body, question->as_json)) context.exit_code = refused;
     });
 }
 

@@ -92,6 +92,11 @@ class AddressBook(CommunityTest):
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         return done.stdout
 
+    def said_no(self, *arguments):
+        done = self.community.run("may", *arguments)
+        self.assertEqual(1, done.returncode, done.stdout + done.stderr)
+        return done.stdout
+
     def feed(self, *arguments):
         return self.accepted("directory", "feed", *arguments)
 
@@ -132,7 +137,7 @@ class AddressBook(CommunityTest):
         done = self.community.run("--for", ordinary, "directory", "feed")
         self.assertEqual((1, ""), (done.returncode, done.stdout))
         self.assertIn("not permitted", done.stderr)
-        self.assertTrue(self.accepted("may", ordinary, "read_feed").startswith("no"))
+        self.assertTrue(self.said_no(ordinary, "read_feed").startswith("no"))
         denied = self.community.postern("audit", "search", "--outcome", "denied")["records"]
         self.assertIn("read_feed", [record["act"] for record in denied])
 
