@@ -81,6 +81,11 @@ def _set_up(appliance):
         machine.type(right)
     machine.expect("paste it")
     machine.type(appliance.community.staff.read_text().replace("\n", "\r"))
+    # That of who certifies administrators names none of them.
+    machine.expect("The administrator's name, as their certificate says it:")
+    machine.type("anna; reboot\r")
+    machine.expect("not taken: ")
+    machine.type("anna.staff.example\r")
     machine.expect("Put this in force")
     machine.type("yes\r")
     machine.expect("taken: the policy of the console is in force", PATIENCE)
