@@ -48,6 +48,11 @@ policy::Diagnostics failures_of(const PolicyTestReport& report)
         diagnostic.what =
             fmt::format("test \"{}\" fails: {}", printable(outcome.name), mismatch_text(outcome.mismatches.front()));
         diagnostic.remedy = "`postern test` shows the rules that decided";
+        if (!outcome.suspended.empty()) {
+            diagnostic.severity = policy::Severity::warning;
+            diagnostic.remedy =
+                fmt::format("{} is suspended; the test counts again when it no longer is", outcome.suspended);
+        }
         all.push_back(std::move(diagnostic));
     }
     return all;
@@ -63,6 +68,8 @@ std::string report_text(const PolicyTestReport& report, const std::string& direc
         text += fmt::format("{}/{}:{}:{}: FAILED {}\n", directory, outcome.file, outcome.place.line,
                             outcome.place.column, printable(outcome.name));
         for (const auto& mismatch : outcome.mismatches) text += "  " + mismatch_text(mismatch) + "\n";
+        if (!outcome.suspended.empty())
+            text += fmt::format("  {} is suspended: a reload does not wait for this test\n", outcome.suspended);
         text += "  what decided:\n" + indented(outcome.explanation) + "\n";
     }
     if (!report.unreached.empty()) {

@@ -196,8 +196,23 @@ private:
             for (const auto& rule : recipient.trail.rules)
                 if (rule.held == policy::Truth::yes || !rule.script.empty()) reached.insert(rule.rule);
         TestOutcome outcome{test.name, test.file, test.place, compare(test, rehearsed), {}};
-        if (!outcome.mismatches.empty()) outcome.explanation = what_decided(rehearsed);
+        if (!outcome.mismatches.empty()) {
+            outcome.explanation = what_decided(rehearsed);
+            outcome.suspended = suspended_in(test, rehearsed, at);
+        }
         return outcome;
+    }
+
+    [[nodiscard]] std::string suspended_in(const policy::PolicyTest& test, const Rehearsed& rehearsed, Instant at) const
+    {
+        std::vector<std::string> ids{test.given.connects_from, rehearsed.organisation};
+        for (const auto& recipient : rehearsed.recipients) ids.push_back(recipient.organisation);
+        const auto is_suspended = [&](const std::string& id) {
+            const auto* organisation = policy_->organisation(id);
+            return organisation != nullptr && organisation->suspension(at) != nullptr;
+        };
+        const auto found = std::ranges::find_if(ids, is_suspended);
+        return found == ids.end() ? std::string{} : *found;
     }
 
     void run_alert_tests()

@@ -32,6 +32,7 @@ struct TestOutcome {
     policy::Place place;
     std::vector<Mismatch> mismatches;  ///< none: it passed
     std::string explanation;           ///< of one that failed: the rules that decided
+    std::string suspended{};           ///< of one that failed: an organisation in it whose mail does not pass now
 };
 
 struct PolicyTestReport {
@@ -58,6 +59,7 @@ struct PolicyTestOptions {
 /// not. Whether it could be read.
 bool add_directory(policy::FileSet& files, const std::filesystem::path& file);
 /// Failing tests as errors at their places, for a reload that refuses to go live; and what was wrong with the files.
+/// Warnings where somebody in the test is suspended: that is done in need, and must not wait for tests to be rewritten.
 [[nodiscard]] policy::Diagnostics failures_of(const PolicyTestReport& report);
 [[nodiscard]] std::string report_text(const PolicyTestReport& report, const std::string& directory);
 [[nodiscard]] boost::json::object report_json(const PolicyTestReport& report);

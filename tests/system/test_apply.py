@@ -105,6 +105,26 @@ class Apply(CommunityTest):
         self.assertEqual("sanction", self.community.postern("organisation", "show", "greenstone")["suspended"])
         self.community.postern("organisation", "resume", "greenstone")
 
+    def test_a_suspension_does_not_wait_for_tests_to_be_rewritten(self):
+        test = FAILING_TEST.replace("reject", "deliver")
+        self.policy.write("tests/own.yaml", test)
+        self.community.reload()
+        self.assertEqual(0, self.community.run("test", self.policy.folder).returncode)
+        done = self.community.run("organisation", "suspend", "greenstone", "--reason", "terms")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn("the court gets nothing from chambers", done.stdout)
+        self.assertIn("greenstone is suspended", done.stdout)
+        self.assertIn("a reload does not wait", self.community.run("test", self.policy.folder).stdout)
+        self.community.stop()
+        self.community.start()
+        self.assertEqual("sanction", self.community.postern("organisation", "show", "greenstone")["suspended"])
+        # Of others it still decides.
+        self.policy.write("tests/own.yaml", test.replace("greenstone", "smith").replace("deliver", "quarantine"))
+        self.assertEqual(1, self.community.run("reload").returncode)
+        self.policy.write("tests/own.yaml", test)
+        self.community.postern("organisation", "resume", "greenstone")
+        (self.policy.folder / "tests/own.yaml").unlink()
+
     def test_a_policy_whose_own_test_fails_stays_out(self):
         self.mine.write("tests/own.yaml", FAILING_TEST)
         for arguments in ((), ("--try", "1 hour")):

@@ -3,8 +3,11 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <fstream>
+#include <limits>
 #include <set>
 
 using namespace postern;
@@ -69,13 +72,18 @@ TEST_CASE("who is not there, a wrong password and a suspended entry are answered
 {
     LoginScene scene;
     scene.settle();
-    const auto time = [&](const std::string& name) {
-        const auto start = std::chrono::steady_clock::now();
-        for (int i = 0; i < 3; ++i) CHECK(scene.check("wrong", {}, name).outcome == Outcome::refused);
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    // The least of several, of processor time: what else the machine does is not in it.
+    const auto cost = [&](const std::string& name) {
+        double least = std::numeric_limits<double>::max();
+        for (int i = 0; i < 3; ++i) {
+            const auto start = std::clock();
+            CHECK(scene.check("wrong", {}, name).outcome == Outcome::refused);
+            least = std::min(least, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+        }
+        return least;
     };
-    const double there = time("eric.brown@g.example"), absent = time("nobody@g.example"),
-                 loginless = time("anna@g.example");
+    const double there = cost("eric.brown@g.example"), absent = cost("nobody@g.example"),
+                 loginless = cost("anna@g.example");
     INFO(there << " s, " << absent << " s, " << loginless << " s");
     CHECK(absent > there * 0.4);
     CHECK(absent < there * 2.5);
@@ -222,8 +230,7 @@ TEST_CASE("answers are to questions of the service's list, so that what is made 
                {"What was your first job?", "Clerk"}})
               .empty());
     const auto asked = wait_for(scene.logins.reset_questions(scene.eric, scene.rules)).value();
-    for (const auto& question : asked)
-        CHECK(std::ranges::count(scene.rules.reset_questions, question) == 1);
+    for (const auto& question : asked) CHECK(std::ranges::count(scene.rules.reset_questions, question) == 1);
 }
 
 namespace {
