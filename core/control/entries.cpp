@@ -96,6 +96,7 @@ EntriesApi::Answer EntriesApi::list(Request request)
     filter.hidden = hidden;
     filter.meant = organisation_words_.meant(policy(), filter.like);
     const std::string asked = filter.like, organisation = filter.organisation;
+    const auto limit = filter.limit;
     auto found = co_await administration().list(std::move(filter));
     if (!found) co_return denied(found.error(), request);
     if (hidden) {
@@ -114,8 +115,12 @@ EntriesApi::Answer EntriesApi::list(Request request)
         else
             entries.push_back(std::move(object));
     }
+    const bool cut = found->size() == limit;
+    if (cut)
+        text += fmt::format("these are {}, and there may be more: --limit shows up to 2000, more words find fewer\n",
+                            limit);
     if (request.wants_text) co_return Response::text(text.empty() ? "nobody was found\n" : std::move(text));
-    co_return Response::json({{"entries", std::move(entries)}});
+    co_return Response::json({{"entries", std::move(entries)}, {"cut", cut}});
 }
 
 // Who may not see an entry is told what would be told if there were none.

@@ -129,7 +129,8 @@ void tell_case_opened(Alarms& alarms, std::int64_t number, const std::string& ki
 void tell_organisation_task(Alarms& alarms, const std::string& organisation, const std::string& task,
                             const std::string& text, const vocabulary::Threshold& step, Instant due)
 {
-    vocabulary::EventFields fields{{"organisation", organisation}, {"task", task}, {"ends", to_iso8601(due)}};
+    vocabulary::EventFields fields{{"organisation", organisation}, {"task", task}};
+    if (due > Instant{}) fields.emplace_back("ends", to_iso8601(due));
     if (!step.text.empty()) fields.emplace_back("threshold", step.text);
     alarms.tell(EventId::organisation_task, organisation,
                 fmt::format("{}: {}; {}", organisation, text,
