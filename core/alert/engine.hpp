@@ -18,6 +18,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
+#include <set>
 
 namespace postern::alert {
 
@@ -72,7 +73,17 @@ private:
 
     // --- maintenance (maintenance.cpp) ---
     [[nodiscard]] Async<void> keep_windows(const Present& present);
+    /// What a round of letters about a window is about; each person gets one of it.
+    struct Round {
+        Duration step{};  ///< under which it is noted who was told
+        vocabulary::MailTemplate inside, outside;
+        std::optional<std::set<std::string>> only;  ///< addresses; everybody where absent
+    };
     [[nodiscard]] Async<void> tell_people(const Present& present, const store::MaintenanceRecord& window);
+    /// Whoever was told that it will be.
+    [[nodiscard]] Async<void> tell_of_cancellation(const Present& present, const store::MaintenanceRecord& window);
+    /// Whether everybody was told, now or before.
+    [[nodiscard]] Async<bool> send_round(const Present& present, const store::MaintenanceRecord& window, Round round);
     [[nodiscard]] Async<void> tell_of_window(const store::MaintenanceRecord& window);
     /// The event about this window has become what alerts it becomes.
     [[nodiscard]] Async<void> note_announced(const std::string& window);

@@ -164,6 +164,24 @@ MailTemplate maintenance_text(const vocabulary::MaintenanceWindow& window, const
     return vocabulary::fill(form, values);
 }
 
+MailTemplate cancellation_text(const vocabulary::MaintenanceWindow& window, const Service& service)
+{
+    static const MailTemplate form{
+        "Cancelled: maintenance of {{service}}: {{from}}",
+        "The maintenance of the secure mail service that was announced will not be.\n\n{{text}}\n\n"
+        "From:  {{from}}\nTo:    {{to}}\n\nMail goes on as usual.\n"};
+    return vocabulary::fill(form, {{"service", service.name},
+                                   {"text", window.text},
+                                   {"from", readable(window.from)},
+                                   {"to", readable(window.to)}});
+}
+
+Notice cancellation_notice(const vocabulary::MaintenanceWindow& window, const Service& service)
+{
+    return {"Maintenance that was announced is cancelled", readable(window.from), service.name,
+            "Mail goes on as usual; you need to do nothing."};
+}
+
 std::string compose(const MailTemplate& text, const std::string& to, const std::string& unique, Instant at,
                     const Service& service)
 {

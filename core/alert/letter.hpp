@@ -41,6 +41,10 @@ struct Notice {
 /// What people inside are told of a window.
 [[nodiscard]] vocabulary::MailTemplate maintenance_text(const vocabulary::MaintenanceWindow& window,
                                                         const Service& service);
+/// What whoever was told of a window reads when it will not be: inside, and outside.
+[[nodiscard]] vocabulary::MailTemplate cancellation_text(const vocabulary::MaintenanceWindow& window,
+                                                         const Service& service);
+[[nodiscard]] Notice cancellation_notice(const vocabulary::MaintenanceWindow& window, const Service& service);
 
 /// An RFC 5322 message, CRLF, 7 bits. `unique` makes its Message-ID: the message's id inside, and for an address
 /// outside something that names nothing.

@@ -16,6 +16,7 @@ constexpr Duration look_again = std::chrono::seconds{5};
 constexpr Duration purge_every = std::chrono::hours{6};
 /// Beside its steps: the step at which the event itself was told, kept with an empty name.
 constexpr Duration announcement{-1};
+constexpr Duration cancellation{-2};  ///< that it will not be
 /// The queue is not flooded: so many letters, then a rest.
 constexpr std::size_t letters_at_once = 20;
 constexpr Duration between_letters = std::chrono::seconds{1};
@@ -100,7 +101,11 @@ Engine::Async<void> Engine::keep_windows(const Present& present)
         if (!record.cancelled && now < record.window.to) ahead.push_back(record.window);
     maintenance_.set(std::move(ahead));
     for (const auto& record : *windows) {
-        if (record.cancelled || now >= record.window.to) continue;
+        if (stopping_ || now >= record.window.to) continue;
+        if (record.cancelled) {
+            co_await tell_of_cancellation(present, record);
+            continue;
+        }
         co_await tell_of_window(record);
         if (!stopping_) co_await tell_people(present, record);
     }
@@ -135,40 +140,62 @@ Engine::Async<void> Engine::tell_people(const Present& present, const store::Mai
 {
     const auto step = step_of(record.window, clock_.now());
     if (!step) co_return;
-    const auto told = co_await store_.told(record.number, *step);
-    if (!told) co_return;
+    const auto notice = notice_of(vocabulary::EventId::maintenance_announced, record.window.from, present.service);
+    Round round{*step, maintenance_text(record.window, present.service), notice_text(notice), std::nullopt};
+    if (co_await send_round(present, record, std::move(round)))
+        log_.info("maintenance announced",
+                  {{"alarm", record.id}, {"reason", vocabulary::print_duration(*step) + " before"}});
+}
+
+Engine::Async<void> Engine::tell_of_cancellation(const Present& present, const store::MaintenanceRecord& record)
+{
+    std::set<std::string> told;
+    for (const auto step : record.window.at_before) {
+        const auto some = co_await store_.told(record.number, step);
+        if (!some) co_return;  // again soon
+        told.insert(some->begin(), some->end());
+    }
+    told.erase("");
+    if (told.empty()) co_return;
+    const auto notice = cancellation_notice(record.window, present.service);
+    Round round{cancellation, cancellation_text(record.window, present.service), notice_text(notice), std::move(told)};
+    if (co_await send_round(present, record, std::move(round)))
+        log_.info("maintenance called off", {{"alarm", record.id}});
+}
+
+Engine::Async<bool> Engine::send_round(const Present& present, const store::MaintenanceRecord& record, Round round)
+{
+    const auto told = co_await store_.told(record.number, round.step);
+    if (!told) co_return false;
     const std::set<std::string> done(told->begin(), told->end());
-    if (done.contains("")) co_return;  // everybody
+    if (done.contains("")) co_return false;  // everybody, before
     const auto people = co_await house_.people();
     if (!people) {
         log_.warning("maintenance is not announced yet", {{"reason", people.error().describe()}});
-        co_return;
+        co_return false;
     }
-    std::size_t made = 0, failed = 0, later = 0;
+    std::size_t made = 0, later = 0;
     for (const auto& person : *people) {
-        if (stopping_) co_return;
-        if (done.contains(person.address)) continue;
+        if (stopping_) co_return false;
+        if (done.contains(person.address) || (round.only && !round.only->contains(person.address))) continue;
         Letter letter;
         letter.to = person.address;
         letter.secure = person.secure;
         letter.reason = "maintenance " + record.id;
-        letter.text = person.secure ? maintenance_text(record.window, present.service)
-                                    : notice_text(notice_of(vocabulary::EventId::maintenance_announced,
-                                                            record.window.from, present.service));
+        letter.text = person.secure ? round.inside : round.outside;
         auto message = co_await house_.letter(present, std::move(letter));
         if (!message && message.error().retry() == Retry::later) {
             ++later;
             continue;
         }
         if (!message) {
-            ++failed;
             log_.warning("maintenance not told",
                          {{"recipient", person.address}, {"reason", message.error().describe()}});
             continue;
         }
         std::optional<store::NewMessage> stored(std::move(*message));
-        auto noted = co_await store_.tell(record.number, *step, person.address, std::move(stored));
-        if (!noted) co_return;  // again from here
+        auto noted = co_await store_.tell(record.number, round.step, person.address, std::move(stored));
+        if (!noted) co_return false;  // again from here
         if (++made % letters_at_once != 0) continue;
         house_.mail_waits();
         co_await rest(keeping_, between_letters);
@@ -177,13 +204,10 @@ Engine::Async<void> Engine::tell_people(const Present& present, const store::Mai
     if (later > 0) {  // they are told when their letters can be made, and the others are not told again
         log_.warning("maintenance is not announced yet",
                      {{"alarm", record.id}, {"reason", fmt::format("letters to {} people can't be made", later)}});
-        co_return;
+        co_return false;
     }
-    (void)co_await store_.tell(record.number, *step, "", std::nullopt);
-    log_.info("maintenance announced", {{"alarm", record.id},
-                                        {"reason", vocabulary::print_duration(*step) + " before"},
-                                        {"count", std::uint64_t{made}},
-                                        {"failed", std::uint64_t{failed}}});
+    const auto noted = co_await store_.tell(record.number, round.step, "", std::nullopt);
+    co_return noted.has_value();
 }
 
 Engine::Async<Result<std::string>> Engine::announce(vocabulary::MaintenanceWindow window, std::string actor)

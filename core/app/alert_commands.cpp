@@ -88,7 +88,7 @@ void add_maintenance_commands_to(CLI::App& maintenance, Context& context)
     list->callback([&context, listed] { ask_and_print(context, "GET", "/v1/maintenance", "", listed->json); });
 
     auto cancelled = std::make_shared<WindowOptions>();
-    auto* cancel = maintenance.add_subcommand("cancel", "a window that will not be; who was told is not told again");
+    auto* cancel = maintenance.add_subcommand("cancel", "a window that will not be; who was told of it is told so");
     cancel->add_option("ID", cancelled->id, "as list shows it")->required();
     cancel->add_flag("--json", cancelled->json, "print JSON");
     cancel->callback([&context, cancelled] {

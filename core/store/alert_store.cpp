@@ -312,10 +312,10 @@ auto AlertStore::announce(MaintenanceRecord record) -> Async<Result<void>>
 {
     std::function<Result<void>(Database&)> work = [record = std::move(record)](Database& database) -> Result<void> {
         const auto& window = record.window;
-        // Of other times nobody has been told yet.
+        // Of other times nobody has been told yet, nor of one that comes back.
         database.run(
             "DELETE FROM maintenance_told WHERE maintenance IN"
-            " (SELECT number FROM maintenance WHERE id = ? AND (starts <> ? OR ends <> ?))",
+            " (SELECT number FROM maintenance WHERE id = ? AND (starts <> ? OR ends <> ? OR cancelled IS NOT NULL))",
             record.id, window.from, window.to);
         database.run(
             "INSERT INTO maintenance(id, starts, ends, text, at_before, intake, by, announced, cancelled_by)"

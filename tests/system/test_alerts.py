@@ -312,6 +312,24 @@ class Alerts(CommunityTest):
         self.assertEqual(1, len(told(self.smarthost, OFFICE)))
         self.assertEqual(1, len(told(self.smarthost, HOME)))
 
+        def called_off(server, address):
+            letters = {
+                m.header("Message-ID"): m
+                for m in server.messages
+                if address in m.recipients and "ancelled" in (m.header("Subject") or "")
+            }
+            return list(letters.values())
+
+        for server, address in ((self.greenstone, ERIC), (self.smarthost, OFFICE), (self.smarthost, HOME)):
+            wait_until(lambda: called_off(server, address), 20, f"{address} to be told that it will not be")
+        self.assertIn(b"New disks", called_off(self.greenstone, ERIC)[0].content)
+        for address in (OFFICE, HOME):
+            self.assertNotIn(b"New disks", called_off(self.smarthost, address)[0].content)
+        self.community.kill()
+        self.community.start()
+        self.community.wait_empty()
+        self.assertEqual(1, len(called_off(self.greenstone, ERIC)))
+
     def test_a_window_is_an_alert_though_the_engine_is_killed_as_soon_as_it_is_announced(self):
         begin = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
         end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 90000))
