@@ -119,6 +119,9 @@ std::string incoming(const policy::Snapshot& policy)
         if (!ip || !ip->is_loopback()) open_port(in, listener.address.port, from);
     }
     if (node.control_remote) open_port(in, node.control_remote->address.port, std::nullopt);
+    const auto* machine = policy::appliance_view(policy).machine;
+    // Whoever proves this machine's name says nowhere from which addresses.
+    if (machine != nullptr && machine->acme) open_port(in, 443, std::nullopt);
     return in;
 }
 
@@ -143,6 +146,8 @@ std::string outgoing(const policy::Snapshot& policy)
     std::set<std::string> known;
     for (const auto& source : machine->signatures) reach(out, known, {host_of(source), port_of(source)}, "clamav");
     if (machine->journal) reach(out, known, machine->journal->server, "postern-journal");
+    if (machine->acme)
+        reach(out, known, {host_of(machine->acme->directory), port_of(machine->acme->directory)}, "postern-acme");
     if (const auto& updates = machine->updates; !updates.empty())
         reach(out, known, {host_of(updates), port_of(updates)}, "postern");
     const auto& time = machine->time;

@@ -75,6 +75,17 @@ std::string render_journal(const vocabulary::RemoteJournal& journal)
         journal.server.port, tls);
 }
 
+/// For the program that asks for the certificate: a word and its value on each line.
+std::string render_acme(const vocabulary::Acme& acme, const std::string& node)
+{
+    std::string text = fmt::format("directory {}\n", acme.directory);
+    if (!acme.authorities.empty()) text += fmt::format("authorities {}\n", acme.authorities);
+    if (!acme.contact.empty()) text += fmt::format("contact {}\n", acme.contact);
+    for (const auto& name : acme.names) text += fmt::format("name {}\n", name);
+    if (acme.names.empty()) text += fmt::format("name {}\n", node);
+    return text;
+}
+
 std::string render_signatures(const Machine& machine)
 {
     std::string text =
@@ -113,6 +124,7 @@ Files render(const policy::Snapshot& policy)
     if (!machine.time.empty()) files["chrony.conf"] = render_time(machine);
     if (!machine.signatures.empty()) files["freshclam.conf"] = render_signatures(machine);
     if (machine.journal) files["rsyslog.conf"] = render_journal(*machine.journal);
+    if (machine.acme) files["acme.conf"] = render_acme(*machine.acme, node.name);
     if (machine.debug) files["debug"] = "a shell at the console\n";
     return files;
 }

@@ -687,6 +687,11 @@ Shape backup_shape()
 
 Shape machine_shape()
 {
+    Shape acme = map(
+        {{"directory", simple(Form::text), "URL of the ACME server: https://acme.example/directory.", required},
+         {"authorities", simple(Form::path), "PEM: who vouches for that server; the system's where absent."},
+         {"contact", simple(Form::address), "Whom the server may write to; nobody where absent."},
+         {"names", list(simple(Form::domain)), "What the certificate is for; this machine's `name` where absent."}});
     Shape journal =
         map({{"server", simple(Form::host_port), "Name or address, and port.", required},
              {"authorities", simple(Form::path), "PEM: who vouches for it; the system's where absent."},
@@ -718,6 +723,11 @@ Shape machine_shape()
           "--at` confirms it by a new connection; 5 minutes where absent."},
          {"journal", std::move(journal),
           "Where the machine's journal is sent (RFC 5424 by TLS; in clear to loopback only); nowhere where absent."},
+         {"acme", std::move(acme),
+          "An authority that issues this machine's certificate by itself (ACME, RFC 8555) and renews it 30 days before "
+          "its "
+          "end. Certificate and key are one file, to be named wherever `tls:` is declared: "
+          "/var/lib/postern-acme/certificate.pem. Port 443 is opened to prove the name (tls-alpn-01, RFC 8737)."},
          {"updates", simple(Form::text),
           "URL of the folder where updates are published, for `postern firmware check`: "
           "https://updates.example/postern."},

@@ -138,6 +138,23 @@ void read_journal(Source& source, const Values& top, const std::filesystem::path
     machine.journal = std::move(journal);
 }
 
+void read_acme(Source& source, const Values& top, const std::filesystem::path& directory, Machine& machine,
+               std::vector<NamedFile>& named_files)
+{
+    if (!top.has("acme")) return;
+    const auto map = top.map("acme");
+    vocabulary::Acme acme;
+    acme.directory = read_https(source, map, "directory");
+    acme.authorities = read_path(map, "authorities", directory, &named_files);
+    if (const auto contact = map.address("contact")) acme.contact = contact->text();
+    if (!acme.contact.empty() && !is_word_of(acme.contact, "-_.+@"))
+        source.error(map.place("contact"), "the address has signs that not every ACME server takes",
+                     "contact: postmaster@example.org");
+    for (const auto& text : map.texts("names"))
+        if (const auto name = mail::Domain::parse(text)) acme.names.push_back(name->key());
+    machine.acme = std::move(acme);
+}
+
 }  // namespace
 
 Machine read_machine(Source& source, const Values& map, const std::filesystem::path& directory,
@@ -155,6 +172,7 @@ Machine read_machine(Source& source, const Values& map, const std::filesystem::p
     if (machine.confirm < std::chrono::seconds{10} || machine.confirm > std::chrono::hours{24})
         source.error(map.place("confirm"), "\"confirm\" is from 10 seconds to 24 hours");
     read_journal(source, map, directory, machine, named_files);
+    read_acme(source, map, directory, machine, named_files);
     machine.updates = read_https(source, map, "updates");
     machine.updates_authorities = read_path(map, "updates_authorities", directory, &named_files);
     machine.debug = map.boolean("debug", false);

@@ -36,6 +36,14 @@ struct RemoteJournal {
     std::string name;         ///< that the server's certificate must carry; empty: the server's own
 };
 
+/// A certificate that an ACME server issues (RFC 8555), proved by port 443 (RFC 8737).
+struct Acme {
+    std::string directory;           ///< URL
+    std::string authorities;         ///< whom the server is proved by: PEM, absolute path; empty: the system's
+    std::string contact;             ///< address for the server's letters; empty: none
+    std::vector<std::string> names;  ///< what the certificate is for; empty: the node's name
+};
+
 struct Machine {
     std::vector<Interface> interfaces;
     std::vector<TimeServer> time;
@@ -43,6 +51,7 @@ struct Machine {
     std::vector<std::string> administrators;     ///< SSH public keys that may sign configuration disks
     Duration confirm = std::chrono::minutes{5};  ///< a change of the network from afar is taken back after this
     std::optional<RemoteJournal> journal;
+    std::optional<Acme> acme;
     std::string updates;              ///< URL of the folder where updates are published; empty: none
     std::string updates_authorities;  ///< whom its certificate must come from: PEM, absolute path; empty: the system's
     bool debug = false;               ///< a shell for whoever stands at the console

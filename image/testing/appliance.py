@@ -61,12 +61,25 @@ class Appliance:
     def postern(self, *words):
         return self.community.postern(self.control, *words)
 
+    def does(self, *words):
+        """Whether it ends well."""
+        try:
+            self.postern(*words)
+            return True
+        except AssertionError:
+            return False
+
     def said(self, *words):
         """What it prints or why it fails."""
         try:
             return self.postern(*words)
         except AssertionError as error:
             return str(error)
+
+    def apply(self, policy):
+        """In force for good: a change of the network is on trial until it is confirmed by a new connection."""
+        if "`postern confirm`" in self.postern("apply", policy):
+            self.machine.wait(lambda: self.does("confirm"), PATIENCE, lambda: f"a policy confirmed: {self.said('confirm')}")
 
     def wait_for_status(self, text, seconds=PATIENCE):
         self.machine.wait(lambda: text in self.said("status"), seconds, lambda: f"\"{text}\" in the status, which is\n{self.said('status')}")

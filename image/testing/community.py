@@ -13,6 +13,7 @@ import ssl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/system"))
+from harness.acme_server import AcmeServer  # noqa: E402, F401
 from harness.certificates import Authority  # noqa: E402
 from harness.member_client import MemberClient, make_message  # noqa: E402
 from harness.member_server import MemberServer  # noqa: E402
@@ -47,12 +48,12 @@ class Community:
         (self.folder / "updates").mkdir(exist_ok=True)
         handler = functools.partial(_Quiet, directory=str(self.folder / "updates"))
         self.updates = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        proof = members.issue(HOST, out)
+        proof = self.proof = members.issue(HOST, out)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(proof.chain, proof.key)
         self.updates.socket = tls.wrap_socket(self.updates.socket, server_side=True)
         threading.Thread(target=self.updates.serve_forever, daemon=True).start()
-        self.authority, self.staff = members.certificate, staff.certificate
+        self.members, self.authority, self.staff = members, members.certificate, staff.certificate
         self.gateway_authority = None  # for a gateway that made a certificate of its own
 
     def policy(self, name="policy", message_size="10 MiB", machine=""):

@@ -23,7 +23,7 @@ def virus():
         appliance.ready()
         stopped = appliance.send("Virus", body=EICAR.decode())
         assert stopped.code == 554 or stopped.status.startswith("5.7.1"), str(stopped)
-        appliance.postern("apply", appliance.community.policy("smaller", message_size="1 KiB"))
+        appliance.apply(appliance.community.policy("smaller", message_size="1 KiB"))
         refused = appliance.send("Large", body="x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 40)
         assert refused.code == 552, str(refused)
 
@@ -60,7 +60,7 @@ def console():
         machine.type("\r")
         appliance.community.gateway_authority = appliance.community.folder / "gateway.pem"
         assert "generation 1" in appliance.postern("status")
-        appliance.postern("apply", _with_its_own_files(appliance.policy))
+        appliance.apply(_with_its_own_files(appliance.policy))
         appliance.machine.wait_for_port(25, PATIENCE, b"220 ")
         _open_a_shell(appliance)
         _restart_and_switch_off(appliance)
@@ -122,7 +122,7 @@ def _open_a_shell(appliance):
     machine.expect("Enter goes back")
     assert "debug /" not in machine.console(), "a shell that nobody declared"
     machine.type("\r")
-    appliance.postern("apply", _with_its_own_files(appliance.community.policy("debug", machine="  debug: true\n")))
+    appliance.apply(_with_its_own_files(appliance.community.policy("debug", machine="  debug: true\n")))
     machine.expect("DEBUG: ", PATIENCE)
     machine.expect("[s] shell")
     machine.type("s")
@@ -131,7 +131,7 @@ def _open_a_shell(appliance):
     machine.expect("user 0, confined: unconfined")
     machine.type("exit\r")
     machine.expect("DEBUG: ", PATIENCE)
-    appliance.postern("apply", _with_its_own_files(appliance.community.policy()))
+    appliance.apply(_with_its_own_files(appliance.community.policy()))
     machine.wait(lambda: "DEBUG: " not in machine.console().rpartition("\033[2J")[2], PATIENCE, lambda: "a console without DEBUG")
 
 

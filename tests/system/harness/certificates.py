@@ -106,9 +106,7 @@ class Authority:
         if self.postern:
             _run(self.postern, "ca", "issue", "--ca", self.folder, "--name", server_name, "--out", out)
             return Certificate(self._find(out, server_name), key, self.certificate)
-        request, chain, extensions = (out / f"{server_name}.{ending}" for ending in ("csr", "pem", "ext"))
-        kind = "IP" if re.fullmatch(r"[0-9.]+", server_name) else "DNS"
-        extensions.write_text(f"subjectAltName={kind}:{server_name}\nextendedKeyUsage=serverAuth,clientAuth\n")
+        request, chain = (out / f"{server_name}.{ending}" for ending in ("csr", "pem"))
         _run(
             "openssl",
             "req",
@@ -124,6 +122,21 @@ class Authority:
             "-subj",
             f"/CN={server_name}",
         )
+        self._sign(request, [server_name], chain)
+        return Certificate(chain, key, self.certificate)
+
+    def sign_request(self, der, names):
+        """What an asker gets for its request (PKCS #10, DER): PEM, for these names whatever the request says."""
+        request, chain = self.folder / "asked.csr", self.folder / "asked.pem"
+        request.write_text(ssl.DER_cert_to_PEM_cert(der).replace("CERTIFICATE", "CERTIFICATE REQUEST"))
+        self._sign(request, names, chain)
+        return chain.read_text()
+
+    def _sign(self, request, names, chain):
+        kinds = ("IP" if re.fullmatch(r"[0-9.]+", name) else "DNS" for name in names)
+        extensions = chain.with_suffix(".ext")
+        subjects = ",".join(f"{kind}:{name}" for kind, name in zip(kinds, names))
+        extensions.write_text(f"subjectAltName={subjects}\nextendedKeyUsage=serverAuth,clientAuth\n")
         _run(
             "openssl",
             "x509",
@@ -142,4 +155,3 @@ class Authority:
             "-out",
             chain,
         )
-        return Certificate(chain, key, self.certificate)

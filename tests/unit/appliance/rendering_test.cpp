@@ -209,3 +209,36 @@ TEST_CASE("what backups are declared is checked: keys, times, and a folder elsew
     folder.node("backup: { keys: [\"" + key + "\"], at: [\"02:30\"] }\n");
     CHECK(has(folder.faults(), "without \"folder\""));
 }
+
+namespace {
+const std::string card = "machine:\n  interfaces: [{ name: \"en*\", addresses: [192.0.2.10/24] }]\n";
+}
+
+TEST_CASE("a certificate is asked for at the declared ACME server, which alone is reached, and port 443 answers it")
+{
+    const Folder folder;
+    folder.node(card + "  acme: { directory: \"https://acme.example:14000/directory\", authorities: staff.pem }\n");
+    const auto files = folder.files();
+    CHECK(files.at("acme.conf") == "directory https://acme.example:14000/directory\nauthorities " +
+                                       (folder.root / "staff.pem").string() + "\nname mx.example.org\n");
+    CHECK(has(files.at("nftables.conf"), "        tcp dport 443 accept"));
+    CHECK(has(files.at("nftables.conf"), "meta skuid postern-acme tcp dport 14000 accept"));
+    folder.node(card +
+                "  acme: { directory: \"https://acme.example\", contact: it@example.org, names: [mail.example.org, "
+                "MX.example.org] }\n");
+    CHECK(folder.files().at("acme.conf") ==
+          "directory https://acme.example\ncontact it@example.org\nname mail.example.org\nname mx.example.org\n");
+    folder.node("");
+    CHECK_FALSE(has(folder.files().at("nftables.conf"), "443"));
+}
+
+TEST_CASE("an ACME server without TLS, and an address that could be an order, are refused")
+{
+    const Folder folder;
+    folder.node(card + "  acme: { directory: \"http://acme.example/\" }\n");
+    CHECK(has(folder.faults(), "\"http://acme.example/\" is no address of a server with TLS"));
+    folder.node(card + "  acme: { directory: \"https://acme.example\", contact: \"\\\"-x y\\\"@example.org\" }\n");
+    CHECK(has(folder.faults(), "the address has signs"));
+    folder.node(card + "  acme: { directory: \"https://acme.example\", names: [\"a;b\"] }\n");
+    CHECK(has(folder.faults(), "a;b"));
+}
