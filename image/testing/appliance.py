@@ -78,7 +78,7 @@ class Appliance:
 
     def apply(self, policy):
         """In force for good: a change of the network is on trial until it is confirmed by a new connection."""
-        if "`postern confirm`" in self.postern("apply", policy):
+        if "changes this machine's network" in self.postern("apply", policy):
             self.machine.wait(lambda: self.does("confirm"), PATIENCE, lambda: f"a policy confirmed: {self.said('confirm')}")
 
     def wait_for_status(self, text, seconds=PATIENCE):
