@@ -29,5 +29,6 @@ install() {
 install_encryption() {
     inst_simple /usr/lib/systemd/systemd-cryptsetup
     inst_rules 90-postern-data.rules
-    inst_libdir_file "libcryptsetup.so.*" "libtss2-esys.so.*" "libtss2-mu.so.*" "libtss2-rc.so.*" "libtss2-sys.so.*" "libtss2-tcti-device.so.*"
+    # Without its plugin libcryptsetup knows of no key in a TPM, and says nothing.
+    inst_libdir_file "libcryptsetup.so.*" "/cryptsetup/libcryptsetup-token-systemd-tpm2.so" "libtss2-esys.so.*" "libtss2-mu.so.*" "libtss2-rc.so.*" "libtss2-sys.so.*" "libtss2-tcti-device.so.*"
 }
