@@ -14,6 +14,7 @@ def mail():
     with Appliance("mail") as appliance:
         appliance.ready()
         appliance.carries("First")
+        appliance.machine.wait_for_console("healthy: version", seconds=PATIENCE)
         print("\n".join("      " + line for line in appliance.said("status").splitlines()))
 
 
