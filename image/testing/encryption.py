@@ -41,7 +41,7 @@ def _by_tpm():
         machine.cut()
         machine.forget_tpm()
         machine.start()
-        machine.expect("enter passphrase", PATIENCE)
+        machine.expect("Failed to unseal secret using TPM2", PATIENCE)
         print("      another TPM does not open it", flush=True)
 
 
