@@ -288,13 +288,16 @@ class Alerts(CommunityTest):
 
         # People, once each, inside and outside. A kill between a server's 250 and our record of it sends the same
         # message again (RFC 5321 section 4.5.4.1 prefers that to a loss), so letters are counted, not their copies.
-        def told(server, address):
-            letters = {
+        def letters(server, address, words):
+            found = {
                 m.header("Message-ID"): m
                 for m in server.messages
-                if address in m.recipients and "Maintenance of" in (m.header("Subject") or "")
+                if address in m.recipients and words in (m.header("Subject") or "")
             }
-            return list(letters.values())
+            return list(found.values())
+
+        def told(server, address):
+            return letters(server, address, "Maintenance of")
 
         wait_until(lambda: told(self.greenstone, ERIC), 20, "Eric to be told")
         wait_until(lambda: told(self.smarthost, OFFICE), 20, "the office to be told")
@@ -313,12 +316,7 @@ class Alerts(CommunityTest):
         self.assertEqual(1, len(told(self.smarthost, HOME)))
 
         def called_off(server, address):
-            letters = {
-                m.header("Message-ID"): m
-                for m in server.messages
-                if address in m.recipients and "ancelled" in (m.header("Subject") or "")
-            }
-            return list(letters.values())
+            return letters(server, address, "ancelled")
 
         for server, address in ((self.greenstone, ERIC), (self.smarthost, OFFICE), (self.smarthost, HOME)):
             wait_until(lambda: called_off(server, address), 20, f"{address} to be told that it will not be")
