@@ -108,9 +108,10 @@ void Monitor::look_at_storage()
 {
     const std::string key(vocabulary::info(EventId::storage_failing).alarm);
     if (services_.store.failing())
-        services_.alarms.raise(key,
-                               "The database refuses writes; new mail is answered 452 until it works again. Look "
-                               "at the disk of storage.directory");
+        services_.alarms.raise(
+            key,
+            "The storage refuses writes or has no room left; new mail is answered 452 until that is mended. "
+            "Look at the disk of storage.directory");
     else
         services_.alarms.clear(key);
 }

@@ -52,7 +52,10 @@ DirectoryLock::~DirectoryLock()
 }
 
 MailStore::Impl::Impl(MailStoreOptions given, DirectoryLock taken)
-    : options(std::move(given)), lock(std::move(taken)), bodies(options.directory / "bodies")
+    : options(std::move(given)),
+      lock(std::move(taken)),
+      reserve(options.directory),
+      bodies(options.directory / "bodies")
 {
 }
 
@@ -68,7 +71,9 @@ Result<std::unique_ptr<MailStore>> MailStore::open(MailStoreOptions options)
     if (!lock) return std::unexpected(lock.error());
     if (auto made = make_private_folder(options.directory / "bodies"); !made) return std::unexpected(made.error());
     auto impl = std::make_unique<Impl>(std::move(options), std::move(*lock));
+    impl->reserve.give_where_full();
     if (auto started = impl->start(); !started) return std::unexpected(started.error());
+    impl->reserve.lay_aside();
     return std::unique_ptr<MailStore>(new MailStore(std::move(impl)));
 }
 
@@ -104,7 +109,7 @@ void MailStore::Impl::release_bodies()
 
 bool MailStore::failing() const noexcept
 {
-    return impl_->writer->failing();
+    return impl_->writer->failing() || !impl_->reserve.has_room_for_mail();
 }
 
 MailStore::Counters MailStore::counters() const noexcept

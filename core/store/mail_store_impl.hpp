@@ -8,6 +8,7 @@
 #include "store/glob.hpp"
 #include "store/mail_rows.hpp"
 #include "store/mail_store.hpp"
+#include "store/reserve.hpp"
 #include "store/tally.hpp"
 #include "store/workers.hpp"
 #include "store/writer.hpp"
@@ -134,6 +135,7 @@ struct MailStore::Impl {
 
     MailStoreOptions options;
     DirectoryLock lock;
+    Reserve reserve;
     SystemClock system_clock;
     BodyFiles bodies;
     KeptBodies kept_bodies;

@@ -53,6 +53,9 @@ auto MailStore::commit(NewMessage message, std::optional<Instant> lease_until, s
                 [impl = impl_.get(), incoming](Nothing&) { impl->bodies.remove(incoming->message.message.id); });
         co_return std::unexpected(std::move(stored).error());
     }
+    // Mail is taken: where the reserve had been given up, there may be room for it again.
+    if (!impl_->reserve.is_laid_aside())
+        impl_->files->post([impl = impl_.get()](Nothing&) { impl->reserve.lay_aside(); });
     std::vector<DeliveryRecord> claimed;
     if (lease_until)
         for (std::size_t i = 0; i < incoming->claimed.size(); ++i)
