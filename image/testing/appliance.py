@@ -35,10 +35,18 @@ class Appliance:
         shutil.rmtree(WORK / name, ignore_errors=True)
         self.community = Community(WORK / name / "community")
         self.policy = self.community.policy()
-        self.machine = Machine(image(), WORK / name, **machine)
-        self.smtp, self.control = self.machine.forward(25), self.machine.forward(8443)
+        self._take(Machine(image(), WORK / name, **machine))
         if configured:
             self.machine.attach(self.community.configuration_disk(self.policy, WORK / name / "configuration.img"))
+
+    def _take(self, machine):
+        self.machine, self.smtp, self.control = machine, machine.forward(25), machine.forward(8443)
+
+    def exchange_machine(self, name):
+        """As if it had burnt: another one, that was never started."""
+        self.machine.close()
+        shutil.rmtree(WORK / name, ignore_errors=True)
+        self._take(Machine(image(), WORK / name))
 
     def __enter__(self):
         return self

@@ -44,12 +44,12 @@ def unsigned():
     stranger = copied("unsigned.raw")
     run("mcopy", "-o", "-i", f"{stranger}@@{partition_offset(stranger, 1)}", CACHE / "trees/tools/usr/lib/systemd/boot/efi/systemd-bootx64.efi",
         "::EFI/BOOT/BOOTX64.EFI")
-    for folder in ("unsigned", "signed"):
+    for folder in ("unsigned", "enrolled"):
         shutil.rmtree(WORK / folder, ignore_errors=True)
     with Machine(stranger, WORK / "unsigned", secure_boot=keys) as machine:
         machine.wait_for_console("Access Denied", "Security Violation", seconds=PATIENCE)
     stranger.unlink()
-    with Machine(image(), WORK / "signed", secure_boot=keys) as machine:
+    with Machine(image(), WORK / "enrolled", secure_boot=keys) as machine:
         machine.wait_for_console("postern: there is no policy yet", seconds=PATIENCE)
 
 
@@ -175,10 +175,10 @@ def disks():
 
 
 def _refused(folder, make, why, give, policy):
-    with Machine(image(), folder / make.__name__) as machine:
-        give(machine, make(folder, policy))
-        machine.boot_kernel()
-        machine.start()
+    refused = Machine(image(), folder / make.__name__)
+    give(refused, make(folder, policy))
+    refused.boot_kernel()
+    with refused as machine:
         machine.wait_for_console(why, "took the policy", seconds=PATIENCE)
         machine.wait_for_console("Not configured", seconds=PATIENCE)
         assert "is not taken" in machine.shown() and "took the policy" not in machine.shown(), make.__name__

@@ -17,6 +17,7 @@ from harness.acme_server import AcmeServer  # noqa: E402, F401
 from harness.certificates import Authority  # noqa: E402
 from harness.member_client import MemberClient, make_message  # noqa: E402
 from harness.member_server import MemberServer  # noqa: E402
+from harness.put_server import PutServer  # noqa: E402, F401
 from harness.signatures import EICAR, write_set  # noqa: E402
 
 from .machine import GUEST, HOST, run  # noqa: E402

@@ -22,9 +22,10 @@ from testing.hardening import MOST_MEMORY, blocks, kib, look_inside  # noqa: E40
 from testing.machine import GUEST, Machine  # noqa: E402
 
 MOST_RATIO = 1.3
-OWN = [f"postern-{name}" for name in ("configuration.service", "firewall.service", "machine.service", "machine.path", "health.service", "status.service",
-                                      "signatures.service", "time.service", "firmware.path", "console@tty1.service", "console@ttyS0.service",
-                                      "console-configuration.path", "console-restart.path", "console-poweroff.path")] + ["posternd.service"]
+OWN = [f"postern-{name}" for name in ("configuration.service", "firewall.service", "machine.service", "machine.path", "machine.timer", "acme.timer",
+                                      "health.service", "status.service", "signatures.service", "time.service", "firmware.path",
+                                      "console@tty1.service", "console@ttyS0.service", "console-configuration.path", "console-restart.path",
+                                      "console-poweroff.path", "console-shell@tty1.path", "console-shell@ttyS0.path")] + ["posternd.service"]
 
 UNITS = {
     "systemd.extra-unit.probe.socket": "[Unit]\nDescription=A socket\n[Socket]\nListenStream=25\nAccept=yes\n",
