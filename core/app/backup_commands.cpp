@@ -319,7 +319,7 @@ void add_backup_commands(CLI::App& app, Context& context)
 
     options = with_options();
     auto* made = add(*backup, context, options, "create",
-                     "make a backup while mail flows: in the declared folder, or fetched to a file", create);
+                     "make a backup while mail flows: where node.yaml declares it, or fetched to a file", create);
     made->add_option("FILE", options->file, "fetch it to here; the gateway keeps none");
     made->add_flag("--json", options->json, "print JSON");
 

@@ -134,6 +134,12 @@ void reach_alert_ways(std::string& out, const vocabulary::AlertPolicy& alerts)
     if (alerts.syslog.way == vocabulary::Syslog::Way::tls) reach(out, known, alerts.syslog.server, "postern");
 }
 
+void reach_backup_server(std::string& out, const std::string& url)
+{
+    std::set<std::string> known;
+    reach(out, known, {host_of(url), port_of(url)}, "postern");
+}
+
 std::string outgoing(const policy::Snapshot& policy)
 {
     const auto& node = policy.node();
@@ -141,6 +147,7 @@ std::string outgoing(const policy::Snapshot& policy)
     reach_resolvers(out, node);
     reach_next_hops(out, policy);
     reach_alert_ways(out, policy.alerts());
+    if (node.backup && !node.backup->to.empty()) reach_backup_server(out, node.backup->to);
     const auto* machine = policy::appliance_view(policy).machine;
     if (machine == nullptr) return out;
     std::set<std::string> known;

@@ -7,12 +7,10 @@
 
 namespace postern::backup {
 
-namespace {
-
 namespace fs = std::filesystem;
 
-/// "postern-GATEWAY-20261123T163702Z.backup".
-std::optional<Instant> time_in(std::string_view name, const std::string& gateway)
+// "postern-GATEWAY-20261123T163702Z.backup".
+std::optional<Instant> made_at(std::string_view name, const std::string& gateway)
 {
     const std::string front = "postern-" + gateway + "-";
     constexpr std::size_t length = std::string_view("20261123T163702Z").size();
@@ -35,8 +33,6 @@ std::optional<Instant> time_in(std::string_view name, const std::string& gateway
     return sys_days{date} + hours{h} + minutes{m} + seconds{s};
 }
 
-}  // namespace
-
 Result<std::vector<Shelved>> shelved(const fs::path& folder, const std::string& gateway)
 {
     std::vector<Shelved> all;
@@ -44,7 +40,7 @@ Result<std::vector<Shelved>> shelved(const fs::path& folder, const std::string& 
     for (auto entry = fs::directory_iterator(folder, failed); !failed && entry != fs::directory_iterator();
          entry.increment(failed)) {
         const auto name = entry->path().filename().string();
-        if (const auto made = time_in(name, gateway)) all.push_back({name, *made});
+        if (const auto made = made_at(name, gateway)) all.push_back({name, *made});
     }
     if (failed) return fault(Retry::later, "can't be read: " + failed.message()).about(folder.string());
     std::ranges::sort(all, {}, &Shelved::made);

@@ -18,6 +18,8 @@ struct Shelved {
     std::string name;
     Instant made{};
 };
+/// When a backup of that name was made; nothing: it is no name of one of this gateway's.
+[[nodiscard]] std::optional<Instant> made_at(std::string_view name, const std::string& gateway);
 /// Those of this gateway, oldest first. Fault (later): the folder can't be read.
 [[nodiscard]] Result<std::vector<Shelved>> shelved(const std::filesystem::path& folder, const std::string& gateway);
 /// Removes the oldest until `keep` are left.

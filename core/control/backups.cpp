@@ -8,11 +8,14 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <csignal>
+#include <exception>
 #include <thread>
 
 namespace postern::control {
@@ -56,7 +59,7 @@ std::string state_text(const BackupState& state)
     std::string text;
     if (!state.last.empty()) text += fmt::format("{} ({} bytes): {}\n", state.last, state.last_size, state.last_text);
     if (!state.failure.empty()) text += fmt::format("the last backup failed: {}\n", state.failure);
-    if (state.made) text += fmt::format("newest in the folder: {}\n", state.newest);
+    if (state.made) text += fmt::format("newest in {}: {}\n", state.where, state.newest);
     if (state.next) text += fmt::format("the next is due at {}\n", to_iso8601(*state.next));
     return text.empty() ? "no backups are declared, and none was ordered\n" : text;
 }
@@ -67,12 +70,17 @@ BackupsApi::BackupsApi(gateway::Services services, const directory::AuditKey& si
     : services_(services),
       signer_(signer),
       policy_(std::move(policy)),
+      server_(services.dns),
       incoming_({.most = most, .copies = 2, .what = "a backup"})  // itself, and what is laid ready of it
 {
 }
 
 BackupsApi::~BackupsApi()
 {
+    boost::asio::post(files_, [this] {
+        ends_ = true;
+        if (stop_sending_) stop_sending_->emit(boost::asio::cancellation_type::terminal);
+    });
     files_.join();
 }
 
@@ -111,6 +119,11 @@ fs::path BackupsApi::fetched() const
     return storage() / "backup" / "out";
 }
 
+fs::path BackupsApi::to_send() const
+{
+    return storage() / "backup" / "to-send";
+}
+
 fs::path BackupsApi::incoming() const
 {
     return storage() / "backup" / "incoming";
@@ -128,6 +141,7 @@ Response BackupsApi::show(const Request& request) const
     if (request.wants_text) return Response::text(state_text(now));
     return Response::json({{"declared", now.declared},
                            {"running", now.running},
+                           {"where", now.where},
                            {"newest", now.newest},
                            {"made", time_or_null(now.made)},
                            {"next", time_or_null(now.next)},
@@ -151,9 +165,11 @@ Response BackupsApi::begin(const Request& request)
     const auto* fetch = object ? object->if_contains("fetch") : nullptr;
     if (!object || (fetch && !fetch->is_bool()))
         return Response::error(400, "the body must be {\"fetch\": true or false}", request.wants_text);
-    const bool for_folder = !fetch || !fetch->get_bool();
-    if (for_folder && declared->folder.empty())
-        return Response::error(400, "node.yaml names no backup: folder; name a FILE to fetch it to",
+    const auto goal = fetch && fetch->get_bool() ? Goal::caller : goal_of(*declared);
+    if (goal != Goal::caller && !declared->is_made_by_clock())
+        return Response::error(400,
+                               "node.yaml names neither a folder nor a server (backup: folder, or to); name a FILE to "
+                               "fetch it to",
                                request.wants_text);
     {
         const std::lock_guard lock(mutex_);
@@ -163,61 +179,130 @@ Response BackupsApi::begin(const Request& request)
         state_.failure.clear();
     }
     services_.log.info("backup begun", {{"actor", request.actor}});
-    boost::asio::post(files_, [this, for_folder] { make(for_folder); });
+    begin_for(goal, false);
     return request.wants_text ? Response::text("begun; `postern backup status` says how it goes\n")
                               : Response::json({{"begun", true}});
 }
 
-void BackupsApi::make(bool for_folder)
+BackupsApi::Goal BackupsApi::goal_of(const vocabulary::Backup& declared) noexcept
+{
+    return declared.to.empty() ? Goal::folder : Goal::server;
+}
+
+fs::path BackupsApi::folder_of(Goal goal, const vocabulary::Backup& declared) const
+{
+    if (goal == Goal::folder) return declared.folder;
+    return goal == Goal::caller ? fetched() : to_send();
+}
+
+void BackupsApi::begin_for(Goal goal, bool by_clock)
+{
+    boost::asio::post(files_, [this, goal, by_clock] {
+        if (ends_) return;
+        auto stop = std::make_shared<boost::asio::cancellation_signal>();
+        stop_sending_ = stop;
+        boost::asio::co_spawn(files_, reach(goal, by_clock),
+                              boost::asio::bind_cancellation_slot(stop->slot(), [stop](std::exception_ptr) {}));
+    });
+}
+
+boost::asio::awaitable<void> BackupsApi::reach(Goal goal, bool by_clock)
 {
     const auto policy = services_.generations.current()->policy;
-    const auto& node = policy->node();
+    Result<Ready> made = fault(Retry::later, "not begun");
+    Result<void> taken;
+    try {
+        made = ready(*policy, goal, by_clock);
+        if (made && goal == Goal::server && !ends_)
+            taken = co_await server_.take(policy, made->file, storage() / "backup" / "sent");
+    } catch (const std::exception& error) {
+        taken = fault(Retry::later, error.what());
+    }
+    if (!ends_) finish(goal, made, taken);
+}
+
+// What its server did not take is sent again as it is, for as long as it is what the clock asks for. Who orders one by
+// hand means this moment.
+Result<BackupsApi::Ready> BackupsApi::ready(const policy::Snapshot& policy, Goal goal, bool by_clock)
+{
+    const auto& declared = policy.node().backup;
+    std::error_code failed;
+    if (by_clock && goal == Goal::server && waiting_ && declared && waiting_->keys == declared->keys &&
+        waiting_->made >= backup::last_due(declared->at, services_.clock.now()) && fs::exists(waiting_->file, failed))
+        return *waiting_;
+    auto made = make(policy, goal);
+    if (goal == Goal::caller) fetching_ = services_.clock.now();
+    if (goal == Goal::server) waiting_ = made ? std::optional(*made) : std::nullopt;
+    return made;
+}
+
+Result<BackupsApi::Ready> BackupsApi::make(const policy::Snapshot& policy, Goal goal) const
+{
+    const auto& node = policy.node();
     const auto declared = node.backup.value_or(vocabulary::Backup{});
     const auto now = services_.clock.now();
-    backup::MakeOrder order{policy_, node.storage, policy::named_files(*policy), declared.keys, node.name, now, {}};
+    backup::MakeOrder order{policy_, node.storage, policy::named_files(policy), declared.keys, node.name, now, {}};
     order.files_of = [this](std::uint64_t generation) { return gateway::Archive(services_.store).files(generation); };
-    const fs::path folder = for_folder ? fs::path(declared.folder) : fetched();
-    const auto name = backup::file_name(node.name, now);
-    Result<backup::Made> made = fault(Retry::later, "not begun");
+    const auto folder = folder_of(goal, declared);
+    const auto file = folder / backup::file_name(node.name, now);
     try {
-        if (!for_folder) {
-            fs::remove_all(folder);  // one that nobody fetched
+        if (goal != Goal::folder) {
+            fs::remove_all(folder);  // one that nobody fetched, or that is too old to be sent
             fs::create_directories(folder);
         }
-        made = backup::make_backup(services_.store, signer_, order, folder / name);
+        const auto made = backup::make_backup(services_.store, signer_, order, file);
+        if (!made) return std::unexpected(made.error());
+        if (goal == Goal::folder) backup::keep_newest(folder, node.name, declared.keep);
+        return Ready{file, made->size, made->about.text(), now, declared.keys};
     } catch (const std::exception& error) {
-        made = fault(Retry::later, error.what());
+        return fault(Retry::later, error.what());
     }
-    if (!for_folder) fetching_ = services_.clock.now();
-    if (made && for_folder) {
-        backup::keep_newest(folder, node.name, declared.keep);
-        look_into_folder(declared);
+}
+
+void BackupsApi::finish(Goal goal, const Result<Ready>& ready, const Result<void>& taken)
+{
+    const bool done = ready && taken;
+    if (done && goal == Goal::server) {
+        waiting_.reset();
+        std::error_code ignored;
+        fs::remove_all(to_send(), ignored);
     }
     const std::lock_guard lock(mutex_);
     state_.running = false;
-    if (made) {
-        state_.last = name;
-        state_.last_size = made->size;
-        state_.last_text = made->about.text();
+    if (done) {
+        state_.last = ready->file.filename().string();
+        if (goal != Goal::caller) {
+            state_.newest = state_.last;
+            state_.made = ready->made;
+        }
+        state_.last_size = ready->size;
+        state_.last_text = ready->text;
         services_.alarms.clear(std::string(alarm));
-        services_.log.info("backup made", {{"file", (folder / name).string()}, {"size", made->size}});
+        services_.log.info("backup made", {{"file", ready->file.string()}, {"size", ready->size}});
         return;
     }
-    state_.failure = made.error().describe();
+    state_.failure = (ready ? taken.error() : ready.error()).describe();
     services_.alarms.raise(std::string(alarm),
-                           fmt::format("A backup could not be made: {}. Mail goes on; mend it, then `postern backup "
+                           fmt::format("A backup could not be {}: {}. Mail goes on; mend it, then `postern backup "
                                        "create`",
-                                       state_.failure),
+                                       ready ? "put on its server" : "made", state_.failure),
                            {{"reason", state_.failure}});
 }
 
-void BackupsApi::look_into_folder(const vocabulary::Backup& declared)
+void BackupsApi::look_what_is_there(const vocabulary::Backup& declared)
 {
-    const auto all = backup::shelved(declared.folder, services_.generations.current()->policy->node().name);
+    const auto& gateway = services_.generations.current()->policy->node().name;
+    std::string newest;
+    if (goal_of(declared) == Goal::server) {
+        newest = BackupServer::newest(storage() / "backup" / "sent", declared.to);
+    } else if (const auto all = backup::shelved(declared.folder, gateway); all && !all->empty()) {
+        newest = all->back().name;
+    }
     const std::lock_guard lock(mutex_);
-    looked_into_ = declared.folder;
-    state_.newest = all && !all->empty() ? all->back().name : std::string();
-    state_.made = all && !all->empty() ? std::optional(all->back().made) : std::nullopt;
+    state_.where = goal_of(declared) == Goal::server ? declared.to : declared.folder;
+    state_.newest = newest;
+    state_.made = backup::made_at(newest, gateway);
+    looked_ = true;
 }
 
 // Whoever sends or fetches may have gone away, and an engine that ended in between knows nothing of them.
@@ -225,9 +310,12 @@ void BackupsApi::take_away_what_waits()
 {
     const auto now = services_.clock.now();
     incoming_.look(incoming(), now);
+    std::error_code ignored;
+    const auto& declared = services_.generations.current()->policy->node().backup;
+    if (!declared || declared->to.empty()) waiting_.reset();
+    if (!waiting_ && !state().running) fs::remove_all(to_send(), ignored);
     if (fetching_ && now - *fetching_ <= pieces_patience) return;
     fetching_.reset();
-    std::error_code ignored;
     fs::remove_all(fetched(), ignored);
 }
 
@@ -235,33 +323,32 @@ void BackupsApi::look_at_clock()
 {
     boost::asio::post(files_, [this] { take_away_what_waits(); });
     const auto declared = services_.generations.current()->policy->node().backup;
-    const bool by_itself = declared && !declared->folder.empty();
+    const bool by_itself = declared && declared->is_made_by_clock();
     const auto now = services_.clock.now();
-    {
-        const std::lock_guard lock(mutex_);
-        state_.declared = by_itself;
-        state_.next = by_itself ? std::optional(backup::next_due(declared->at, now)) : std::nullopt;
-        if (!by_itself) {
-            state_.newest.clear();
-            state_.made.reset();
-            looked_into_.clear();
-            return;
-        }
-        if (state_.running) return;
-        if (looked_into_ == declared->folder) {
-            const bool is_due = !state_.made || *state_.made < backup::last_due(declared->at, now);
-            if (!is_due || (tried_ && now - *tried_ < try_again && !state_.failure.empty())) return;
-            state_.running = true;
-            tried_ = now;
-        }
+    const std::lock_guard lock(mutex_);
+    state_.declared = by_itself;
+    state_.next = by_itself ? std::optional(backup::next_due(declared->at, now)) : std::nullopt;
+    if (!by_itself) {
+        state_.where.clear();
+        state_.newest.clear();
+        state_.made.reset();
+        looked_ = false;
+        return;
     }
-    const bool looked = state().running;
-    boost::asio::post(files_, [this, looked, declared = *declared] {
-        if (looked)
-            make(true);
-        else
-            look_into_folder(declared);
-    });
+    if (state_.running) return;
+    if (!looked_ || state_.where != (goal_of(*declared) == Goal::server ? declared->to : declared->folder)) {
+        boost::asio::post(files_, [this, declared = *declared] { look_what_is_there(declared); });
+        return;
+    }
+    const bool is_due = !state_.made || *state_.made < backup::last_due(declared->at, now);
+    if (!is_due) return;
+    // Another policy may be what mends it.
+    const auto generation = services_.generations.current()->policy->generation();
+    if (tried_ && !state_.failure.empty() && tried_under_ == generation && now - *tried_ < try_again) return;
+    state_.running = true;
+    tried_ = now;
+    tried_under_ = generation;
+    begin_for(goal_of(*declared), true);
 }
 
 Response BackupsApi::piece(const Request& request)

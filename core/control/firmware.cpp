@@ -1,6 +1,6 @@
 #include "control/firmware.hpp"
 
-#include "control/fetch.hpp"
+#include "control/https.hpp"
 #include "control/update_head.hpp"
 #include "control/update_offer.hpp"
 #include "policy/appliance_view.hpp"

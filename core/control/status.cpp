@@ -299,7 +299,7 @@ std::string metrics_text(const gateway::Services& services, const StatusFacts& f
           facts.queue.oldest ? std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.queue.oldest).count()
                              : 0);
     if (facts.backup.made)
-        gauge("postern_backup_age_seconds", "Age of the newest backup in the declared folder",
+        gauge("postern_backup_age_seconds", "Age of the newest backup in the declared folder or at the declared server",
               std::chrono::duration_cast<std::chrono::seconds>(facts.now - *facts.backup.made).count());
     if (services.inspector) {
         const auto scanner = services.inspector->status();

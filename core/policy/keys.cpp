@@ -675,14 +675,22 @@ Shape alerts_shape()
 
 Shape backup_shape()
 {
-    return map({{"keys", list(simple(Form::text)),
-                 "Public backup keys, as `postern backup key` prints them; each of their secret halves opens a backup.",
-                 required},
-                {"folder", simple(Form::path),
-                 "Where the gateway puts backups by itself: a file system of another machine, mounted here. None are "
-                 "made by themselves where absent."},
-                {"at", list(simple(Form::text)), "Times of day in UTC, such as \"02:30\"; 02:30 where absent."},
-                {"keep", count(1, 1000), "So many stay in the folder, the newest; 14 where absent."}});
+    return map(
+        {{"keys", list(simple(Form::text)),
+          "Public backup keys, as `postern backup key` prints them; each of their secret halves opens a backup.",
+          required},
+         {"folder", simple(Form::path),
+          "Where the gateway puts backups by itself: a file system of another machine, mounted here. With neither "
+          "`folder` nor `to` none are made by themselves."},
+         {"to", simple(Form::text),
+          "Or the https URL of a folder of a server, where it puts each by HTTP PUT, as WebDAV has it. The "
+          "server keeps and removes them: who had taken the gateway could not remove any."},
+         {"authorities", simple(Form::path), "PEM: who vouches for that server; the system's where absent."},
+         {"credentials", simple(Form::text),
+          "Name of a login in `secrets`, for a server that asks for name and password. The first listener's "
+          "certificate is shown to one that asks for a certificate."},
+         {"at", list(simple(Form::text)), "Times of day in UTC, such as \"02:30\"; 02:30 where absent."},
+         {"keep", count(1, 1000), "So many stay in the folder, the newest; 14 where absent."}});
 }
 
 Shape machine_shape()

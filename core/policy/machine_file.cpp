@@ -108,17 +108,6 @@ void read_administrators(Source& source, const Values& map, Machine& machine)
                          "the line of ~/.ssh/id_ed25519.pub, as `ssh-keygen -t ed25519` makes it");
 }
 
-/// A URL that may stand in a file of the system: https only, without a user's name.
-std::string read_https(Source& source, const Values& map, const char* key)
-{
-    auto text = map.text(key);
-    if (!text.empty() && (!text.starts_with("https://") || text.size() < 10 || !is_word_of(text, "-_.:/%?=&~+[]")))
-        source.error(map.place(key), fmt::format("\"{}\" is no address of a server with TLS", printable(text, 80)),
-                     fmt::format("{}: https://{}.example/", key, key));
-    while (text.ends_with('/')) text.pop_back();
-    return text;
-}
-
 void read_journal(Source& source, const Values& top, const std::filesystem::path& directory, Machine& machine,
                   std::vector<NamedFile>& named_files)
 {
@@ -156,6 +145,16 @@ void read_acme(Source& source, const Values& top, const std::filesystem::path& d
 }
 
 }  // namespace
+
+std::string read_https(Source& source, const Values& map, const char* key)
+{
+    auto text = map.text(key);
+    if (!text.empty() && (!text.starts_with("https://") || text.size() < 10 || !is_word_of(text, "-_.:/%?=&~+[]")))
+        source.error(map.place(key), fmt::format("\"{}\" is no address of a server with TLS", printable(text, 80)),
+                     fmt::format("{}: https://{}.example/", key, key));
+    while (text.ends_with('/')) text.pop_back();
+    return text;
+}
 
 Machine read_machine(Source& source, const Values& map, const std::filesystem::path& directory,
                      std::vector<NamedFile>& named_files)

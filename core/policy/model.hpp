@@ -146,6 +146,7 @@ struct ContentFile {
 struct NodeFile {
     vocabulary::Node node;
     Place secrets;
+    Place credentials_of_backup;
     Place control;                               ///< of `remote:`, where it is declared
     std::optional<vocabulary::Machine> machine;  ///< the appliance below; absent where somebody else looks after it
     std::vector<NamedFile> named_files;

@@ -188,16 +188,9 @@ std::optional<std::chrono::minutes> parse_time_of_day(std::string_view text)
     return std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
 }
 
-void read_backup(Source& source, const Values& top, const std::filesystem::path& directory, vocabulary::Node& node)
+void read_backup_folder(Source& source, const Values& map, const std::filesystem::path& directory,
+                        const vocabulary::Node& node, vocabulary::Backup& backup)
 {
-    if (!top.has("backup")) return;
-    const auto map = top.map("backup");
-    vocabulary::Backup backup;
-    backup.keys = map.texts("keys");
-    for (const auto& key : backup.keys)
-        if (!vocabulary::is_backup_key(key))
-            source.error(map.place("keys"), fmt::format("\"{}\" is no public backup key", printable(key, 60)),
-                         "`postern backup key FILE` makes one and prints it");
     backup.folder = read_path(map, "folder", directory, nullptr);
     const auto lies_in = [](const std::string& path, const std::string& folder) {
         return !folder.empty() && (path + "/").starts_with(folder + "/");
@@ -209,6 +202,31 @@ void read_backup(Source& source, const Values& top, const std::filesystem::path&
     if (lies_in(backup.folder, directory.string()))
         source.error(map.place("folder"), "backups would lie in the policy's directory, of which each is a copy",
                      "a folder outside it, best on another machine's disk: folder: /mnt/backup");
+}
+
+void read_backup_server(Source& source, const Values& map, const std::filesystem::path& directory, NodeFile& file,
+                        vocabulary::Backup& backup)
+{
+    backup.to = read_https(source, map, "to");
+    backup.authorities = read_path(map, "authorities", directory, &file.named_files);
+    backup.credentials = map.text("credentials");
+    if (backup.to.contains('?'))
+        source.error(map.place("to"), "a folder has no question behind it", "to: https://backup.example/postern");
+    if (!backup.to.empty() && !backup.folder.empty())
+        source.error(map.place("to"), "backups go to a folder or to a server, not to both", "take one of them out");
+    for (const char* key : {"authorities", "credentials"})
+        if (backup.to.empty() && map.has(key))
+            source.error(map.place(key), fmt::format("\"{}\" without \"to\"", key),
+                         "to: https://backup.example/postern");
+    for (const auto& listener : file.node.listeners)
+        if (listener.tls && backup.certificate.empty()) {
+            backup.certificate = listener.tls->certificate;
+            backup.key = listener.tls->key;
+        }
+}
+
+void read_backup_times(Source& source, const Values& map, vocabulary::Backup& backup)
+{
     for (const auto& text : map.texts("at")) {
         if (const auto time = parse_time_of_day(text))
             backup.at.push_back(*time);
@@ -217,10 +235,28 @@ void read_backup(Source& source, const Values& top, const std::filesystem::path&
     }
     if (backup.at.empty()) backup.at.push_back(std::chrono::minutes{150});
     std::ranges::sort(backup.at);
+    if (!backup.is_made_by_clock() && map.has("at"))
+        source.error(map.place("at"), "times without \"folder\" or \"to\"", "folder: /mnt/backup");
+}
+
+void read_backup(Source& source, const Values& top, const std::filesystem::path& directory, NodeFile& file)
+{
+    if (!top.has("backup")) return;
+    const auto map = top.map("backup");
+    vocabulary::Backup backup;
+    backup.keys = map.texts("keys");
+    for (const auto& key : backup.keys)
+        if (!vocabulary::is_backup_key(key))
+            source.error(map.place("keys"), fmt::format("\"{}\" is no public backup key", printable(key, 60)),
+                         "`postern backup key FILE` makes one and prints it");
+    read_backup_folder(source, map, directory, file.node, backup);
+    read_backup_server(source, map, directory, file, backup);
+    read_backup_times(source, map, backup);
     backup.keep = map.small("keep", backup.keep);
-    if (backup.folder.empty() && (map.has("at") || map.has("keep")))
-        source.error(map.place("keys"), "times and a number without \"folder\"", "folder: /mnt/backup");
-    node.backup = std::move(backup);
+    if (backup.folder.empty() && map.has("keep"))
+        source.error(map.place("keep"), "\"keep\" counts what lies in a \"folder\"", "folder: /mnt/backup");
+    file.credentials_of_backup = map.place("credentials");
+    file.node.backup = std::move(backup);
 }
 
 void read_remote(Source& source, const Values& top, const std::filesystem::path& directory, NodeFile& file)
@@ -286,14 +322,15 @@ NodeFile read_node_file(Source& source, const YamlNode& tree, const std::filesys
     check_socket_path(source, top.map("control").place("socket"), node.control_socket);
     node.control_group = top.map("control").text("group");
     read_remote(source, top, directory, file);
-    read_backup(source, top, directory, node);
+    read_backup(source, top, directory, file);
     read_metrics(source, top, node);
     if (top.has("machine")) file.machine = read_machine(source, top.map("machine"), directory, file.named_files);
     if (file.machine && node.backup && !node.backup->folder.empty())
         source.warning(
             top.map("backup").place("folder"),
             "an appliance mounts nobody's file systems: this folder is on the disk that backups are to outlive",
-            "fetch them from elsewhere: postern --at GATEWAY backup create FILE");
+            "put them on a server, to: https://backup.example/postern, or fetch them: postern --at GATEWAY backup "
+            "create FILE");
     node.user = top.text("user");
     const auto log = top.text("log");
     node.log = log.empty() || log == "stderr" ? "stderr" : read_path(top, "log", directory, nullptr);

@@ -39,6 +39,9 @@ namespace postern::policy {
 /// The path under `key`, absolute, or empty; remembered as a file that must be there where `named_files` is given.
 [[nodiscard]] std::string read_path(const Values& map, const char* key, const std::filesystem::path& directory,
                                     std::vector<NamedFile>* named_files);
+/// The https URL under `key`, without "/" at its end, or empty: one that may stand in a file of the system, without a
+/// user's name.
+[[nodiscard]] std::string read_https(Source& source, const Values& map, const char* key);
 /// Fields that carry a message's structure or its way are not changed by rules.
 [[nodiscard]] bool is_changeable_header(std::string_view name);
 /// What is wrong with a header field that a rule changes, as an error.

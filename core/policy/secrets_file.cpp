@@ -88,6 +88,9 @@ struct Asked {
 std::vector<Asked> asked_in(const PolicyFiles& files, Diagnostics& diagnostics)
 {
     std::vector<Asked> all;
+    if (const auto& node = *files.node.document; node.node.backup && !node.node.backup->credentials.empty())
+        all.push_back({Source(files.node.file, files.node.bytes, diagnostics), node.credentials_of_backup, "backup",
+                       node.node.backup->credentials});
     if (files.routing.document)
         for (const auto& route : files.routing.document->routes)
             if (const auto& name = route.next_hop.credentials; !name.empty())

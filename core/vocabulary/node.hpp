@@ -76,10 +76,17 @@ struct Scanner {
 
 /// Backups: who can open them, and those that the gateway makes by itself. Follows a reload.
 struct Backup {
-    std::vector<std::string> keys;         ///< public halves of backup keys, as `postern backup key` prints them
-    std::string folder;                    ///< where the gateway puts its own; empty: it makes none by itself
+    std::vector<std::string> keys;  ///< public halves of backup keys, as `postern backup key` prints them
+    std::string folder;             ///< where the gateway puts its own; empty: in none
+    std::string to;                 ///< https URL, without a "/" at its end, below which it puts them; empty: none
+    std::string authorities;        ///< PEM: who vouches for that server; empty: the system's
+    std::string credentials;        ///< name of the login for that server; empty: none
+    std::string certificate;        ///< PEM chain shown to that server; empty: none
+    std::string key;                ///< its PEM key
     std::vector<std::chrono::minutes> at;  ///< times of day in UTC; in order
     unsigned keep = 14;                    ///< so many stay in the folder
+
+    [[nodiscard]] bool is_made_by_clock() const noexcept { return !folder.empty() || !to.empty(); }
 };
 
 /// Whether the text is the public half of a backup key: "postern-backup-1:" and base 64 of 32 bytes (X25519).

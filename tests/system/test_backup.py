@@ -9,7 +9,8 @@ import threading
 import time
 import unittest
 
-from harness import ERIC, LISTING, Community, make_message, wait_until
+from harness import ERIC, LISTING, Authority, Community, make_message, wait_until
+from harness.put_server import PutServer
 
 
 class Load(threading.Thread):
@@ -207,7 +208,7 @@ class Refusals(unittest.TestCase):
 
     def test_a_key_is_never_written_over_and_without_one_no_backup_is_made(self):
         self.refused("key", self.secret, says="is there already")
-        self.refused("create", says="names no backup: folder")
+        self.refused("create", says="names neither a folder nor a server")
 
 
 class Declared(unittest.TestCase):
@@ -238,6 +239,116 @@ class Declared(unittest.TestCase):
             self.assertEqual(community.run("backup", "create").returncode, 0)
             self.assertFalse([a for a in community.postern("status")["alarms"] if a["alarm"] == "backup"])
             self.assertFalse(list((community.folder / "spool" / "backup").glob("**/*.db")), "copies stay nowhere")
+
+
+class OnAServer(unittest.TestCase):
+    """backup: to."""
+
+    LOGIN = ("postern", "of no use: elsewhere")
+
+    def setUp(self):
+        self.community = Community("backup-server")
+        self.addCleanup(self.community.close)
+        self.community.start()
+        self.authority = Authority(self.community.folder / "authority", "Who keeps backups")
+        certificate = self.authority.issue("localhost", self.community.folder / "place")
+        self.place = PutServer(self.community.folder / "there", certificate, self.community.authority.certificate, self.LOGIN)
+        self.addCleanup(self.place.close)
+
+    def declare(self, password=LOGIN[1], authorities=None, more=""):
+        """Gives the file of the backups' secret key."""
+        secrets = self.community.folder / "secrets.yaml"
+        secrets.write_text(f'offsite: {{ user: {self.LOGIN[0]}, password: "{password}" }}\n')
+        secrets.chmod(0o600)
+        secret = self.community.folder / "backup.secret"
+        if not secret.exists():
+            self.key = self.community.run("backup", "key", secret).stdout.strip()
+        self.community.write_node(
+            more=f'backup:\n  keys: [{self.key}]\n  to: "https://localhost:{self.place.port}/postern/"\n'
+            f"  authorities: {authorities or self.authority.certificate}\n  credentials: offsite\n{more}secrets: {secrets}\n"
+        )
+        self.community.reload()
+        return secret
+
+    def waiting(self):
+        return list((self.community.folder / "spool/backup/to-send").glob("*"))
+
+    def alarms(self):
+        return [alarm for alarm in self.community.postern("status")["alarms"] if alarm["alarm"] == "backup"]
+
+    def create(self):
+        """By order, once none is being made by the clock."""
+        def order():
+            done = self.community.run("backup", "create")
+            return None if "is being made already" in done.stderr else done
+        return wait_until(order, 60, "the end of the one by the clock")
+
+    def failed(self, says):
+        done = self.create()
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(says, done.stderr)
+
+    def test_backups_are_put_there_by_themselves_and_open_with_their_key(self):
+        secret = self.declare()
+        file = wait_until(self.place.files, 60, "a backup by itself")[0]
+        status = wait_until(lambda: (s := self.community.postern("status")["backup"])["newest"] == file.name and s, 30)
+        self.assertLess(status["age_seconds"], 120)
+        path, shown = self.place.shown[0]
+        self.assertEqual(path, f"/postern/{file.name}")
+        self.assertIn(("DNS", "mx.cjsm.net"), shown["subjectAltName"])
+        done = self.community.run("backup", "verify", file, "--key", secret)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"newest in https://localhost:{self.place.port}/postern: {file.name}", self.community.run("backup", "status").stdout)
+        self.assertFalse(self.waiting(), "what is there lies here no more")
+        # Who knows that it is there sends none at its next start.
+        self.community.stop()
+        self.community.start()
+        wait_until(lambda: self.community.postern("status")["backup"]["newest"] == file.name, 60)
+        self.assertEqual(len(self.place.shown), 1)
+
+    def test_what_the_server_does_not_take_is_an_alarm_and_sent_again_as_it_is_once_that_is_mended(self):
+        self.place.refuses = 507
+        self.declare()
+        wait_until(self.alarms, 60, "the alarm of the first by itself")
+        self.assertIn("the server answers 507", self.alarms()[0]["text"])
+        kept = self.waiting()
+        self.assertEqual(len(kept), 1)
+        digest = hashlib.sha256(kept[0].read_bytes()).hexdigest()
+        self.place.refuses = None
+        self.declare(more='  at: ["00:00"]\n')
+        wait_until(self.place.files, 60, "the same, under another policy")
+        wait_until(lambda: not self.alarms(), 60, "the end of the alarm")
+        self.assertEqual([hashlib.sha256(file.read_bytes()).hexdigest() for file in self.place.files()], [digest])
+        self.assertFalse(self.waiting())
+
+    def test_who_orders_one_gets_one_of_this_moment_and_not_what_waited(self):
+        self.place.refuses = 507
+        self.declare()
+        wait_until(self.waiting, 60, "one by itself")
+        old = wait_until(lambda: self.alarms() and self.waiting(), 60)[0].name
+        self.place.refuses = None
+        time.sleep(1.1)  # names have seconds
+        done = self.create()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual([file.name for file in self.place.files()], [old])
+        self.assertFalse(self.waiting())
+
+    def test_nothing_is_given_to_a_server_that_proves_nothing_or_refuses_the_login(self):
+        self.declare(authorities=Authority(self.community.folder / "stranger", "Somebody").certificate)
+        self.failed(says="does not prove its name")
+        self.declare(password="wrong")
+        self.failed(says="the server answers 401")
+        self.assertFalse(self.place.files())
+        self.place.close()
+        self.declare()
+        self.failed(says="can't connect")
+
+    def test_the_gateway_ends_while_a_server_keeps_it_waiting(self):
+        self.place.answers.clear()
+        self.declare()
+        self.assertTrue(self.place.asked.wait(60))
+        self.assertEqual(self.community.run("status").returncode, 0)
+        self.community.stop(60)
 
 
 class Running(unittest.TestCase):

@@ -207,7 +207,29 @@ TEST_CASE("what backups are declared is checked: keys, times, and a folder elsew
     folder.node("backup: { keys: [\"" + key + "\"], folder: /mnt/backup, at: [\"25:00\"] }\n");
     CHECK(has(folder.faults(), "is no time of day"));
     folder.node("backup: { keys: [\"" + key + "\"], at: [\"02:30\"] }\n");
-    CHECK(has(folder.faults(), "without \"folder\""));
+    CHECK(has(folder.faults(), "without \"folder\" or \"to\""));
+    folder.node("backup: { keys: [\"" + key + "\"], keep: 3 }\n");
+    CHECK(has(folder.faults(), "counts what lies in a \"folder\""));
+}
+
+TEST_CASE("backups go to a folder or to a server by TLS, which is then reached")
+{
+    const Folder folder;
+    const std::string keys = "keys: [\"postern-backup-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"]";
+    folder.node("backup: { " + keys + ", to: \"https://backup.example:8443/postern/\" }\n");
+    CHECK(has(folder.files().at("nftables.conf"), "meta skuid postern tcp dport 8443 accept"));
+    folder.node("backup: { " + keys + ", to: \"http://backup.example/postern\" }\n");
+    CHECK(has(folder.faults(), "no address of a server with TLS"));
+    folder.node("backup: { " + keys + ", to: \"https://backup.example/?x=y\" }\n");
+    CHECK(has(folder.faults(), "a folder has no question behind it"));
+    folder.node("backup: { " + keys + ", to: \"https://backup.example/x\", folder: /mnt/backup }\n");
+    CHECK(has(folder.faults(), "to a folder or to a server, not to both"));
+    folder.node("backup: { " + keys + ", to: \"https://backup.example/x\", keep: 3 }\n");
+    CHECK(has(folder.faults(), "counts what lies in a \"folder\""));
+    folder.node("backup: { " + keys + ", credentials: offsite }\n");
+    CHECK(has(folder.faults(), "\"credentials\" without \"to\""));
+    folder.node("backup: { " + keys + ", to: \"https://backup.example/x\", credentials: offsite }\n");
+    CHECK(has(folder.faults(), "backup names credentials, and node.yaml declares no secrets"));
 }
 
 namespace {

@@ -1,0 +1,179 @@
+#include "control/https.hpp"
+
+#include "base/base64.hpp"
+#include "net/stream.hpp"
+
+#include <fmt/format.h>
+#include <boost/beast/http.hpp>
+#include <boost/url/parse.hpp>
+#include <fstream>
+#include <vector>
+
+namespace postern::control {
+
+namespace {
+
+namespace http = boost::beast::http;
+
+struct Target {
+    std::string host;
+    std::uint16_t port = 443;
+    std::string path;
+};
+
+std::optional<Target> parse(const std::string& url)
+{
+    const auto parsed = boost::urls::parse_uri(url);
+    if (!parsed || parsed->scheme() != "https" || parsed->host_address().empty() || parsed->has_userinfo())
+        return std::nullopt;
+    Target target{parsed->host_address(), 443, std::string(parsed->encoded_target())};
+    if (parsed->has_port()) target.port = parsed->port_number();
+    if (target.path.empty()) target.path = "/";
+    if (target.port == 0) return std::nullopt;
+    return target;
+}
+
+boost::asio::awaitable<Result<net::Stream>> connect(net::Dns& dns, const Target& target, net::Deadline deadline)
+{
+    auto found = co_await dns.addresses(target.host);
+    if (!found) co_return std::unexpected(found.error());
+    Result<net::Stream> stream = std::unexpected(Fault(fault(Retry::later, "has no address").about(target.host)));
+    for (const auto& ip : found->records) {
+        stream = co_await net::connect(ip, target.port, deadline);
+        if (stream) break;
+    }
+    co_return stream;
+}
+
+struct Meeting {
+    Target target;
+    net::Stream stream;
+};
+
+/// Connected, and the server proved.
+boost::asio::awaitable<Result<Meeting>> meet(net::Dns& dns, std::string url, std::string authorities, net::KeyPair own,
+                                             net::Deadline deadline)
+{
+    const auto target = parse(url);
+    if (!target) co_return fault(Retry::never, "is no https URL").about(url);
+    auto tls = net::TlsContext::client(vocabulary::HopTls::verify, authorities, own);
+    if (!tls) co_return std::unexpected(tls.error());
+    auto stream = co_await connect(dns, *target, deadline);
+    if (!stream) co_return std::unexpected(stream.error());
+    net::ServerProof proof(target->host);
+    auto context = std::move(*tls);
+    const auto shaken = co_await stream->handshake_client(std::move(context), std::move(proof), deadline);
+    if (!shaken)
+        co_return fault(Retry::later, "the server does not prove its name: " + shaken.error().detail()).about(url);
+    co_return Meeting{*target, std::move(*stream)};
+}
+
+struct Answer {
+    unsigned status = 0;
+    std::string body;
+};
+
+boost::asio::awaitable<Result<Answer>> read_answer(net::Stream& stream, std::uint64_t most, net::Deadline deadline)
+{
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(most);
+    parser.eager(true);
+    std::string pending;
+    std::vector<char> part(16 * 1024);
+    while (!parser.is_done()) {
+        const auto got = co_await stream.read_some(part.data(), part.size(), deadline);
+        if (!got) co_return std::unexpected(got.error());
+        boost::system::error_code failed;
+        if (*got == 0) {
+            parser.put_eof(failed);
+            if (failed || !parser.is_done()) co_return fault(Retry::later, "the server ended before its answer did");
+            break;
+        }
+        pending.append(part.data(), *got);
+        pending.erase(0, parser.put(boost::asio::buffer(pending), failed));
+        if (failed && failed != http::error::need_more)
+            co_return fault(Retry::later, "the server's answer can't be read: " + failed.message());
+    }
+    co_return Answer{parser.get().result_int(), std::move(parser.get().body())};
+}
+
+std::string head_of(std::string_view method, const Target& target)
+{
+    const auto host = target.host.contains(':') ? fmt::format("[{}]", target.host) : target.host;
+    return fmt::format("{} {} HTTP/1.1\r\nHost: {}{}\r\nUser-Agent: Postern\r\nAccept: */*\r\nConnection: close\r\n",
+                       method, target.path, host,
+                       target.port == 443 ? std::string() : fmt::format(":{}", target.port));
+}
+
+boost::asio::awaitable<Result<void>> write_file(net::Stream& stream, std::ifstream& file, std::uint64_t size,
+                                                Duration patience)
+{
+    std::vector<char> part(256 * 1024);
+    while (size > 0) {
+        file.read(part.data(), static_cast<std::streamsize>(std::min<std::uint64_t>(part.size(), size)));
+        const auto got = static_cast<std::size_t>(file.gcount());
+        if (got == 0) co_return fault(Retry::later, "the file can't be read to its end");
+        const std::string_view bytes(part.data(), got);
+        const auto written = co_await stream.write(bytes, net::after(patience));
+        if (!written) co_return std::unexpected(written.error());
+        size -= got;
+    }
+    co_return Result<void>{};
+}
+
+Result<void> judge(const Answer& answer)
+{
+    if (answer.status >= 200 && answer.status < 300) return {};
+    // Of RFC 9110's errors these pass by themselves; so does a full disk (RFC 4918 section 11.5).
+    const bool passes = answer.status >= 500 || answer.status == 408 || answer.status == 429;
+    return fault(passes ? Retry::later : Retry::never, fmt::format("the server answers {}", answer.status));
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<std::string>> fetch(net::Dns& dns, std::string url, std::string authorities,
+                                                  std::uint64_t most, Duration patience)
+{
+    const auto deadline = net::after(patience);
+    net::KeyPair nothing;
+    auto met = co_await meet(dns, url, std::move(authorities), std::move(nothing), deadline);
+    if (!met) co_return std::unexpected(met.error());
+    const auto request = head_of("GET", met->target) + "\r\n";
+    const auto written = co_await met->stream.write(std::string_view(request), deadline);
+    if (!written) co_return std::unexpected(written.error());
+    auto answer = co_await read_answer(met->stream, most, deadline);
+    if (!answer) co_return fault(answer.error().retry(), answer.error().detail()).about(url);
+    if (answer->status != 200)
+        co_return fault(Retry::never, fmt::format("the server answers {}", answer->status)).about(url);
+    co_return std::move(answer->body);
+}
+
+boost::asio::awaitable<Result<void>> put_file(net::Dns& dns, Recipient recipient, std::filesystem::path file,
+                                              Duration patience)
+{
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(file, failed);
+    std::ifstream content(file, std::ios::binary);
+    if (failed || !content) co_return fault(Retry::later, "can't be read").about(file.string());
+    auto own = recipient.own;
+    auto met = co_await meet(dns, recipient.url, recipient.authorities, std::move(own), net::after(patience));
+    if (!met) co_return std::unexpected(met.error());
+    auto request = head_of("PUT", met->target) +
+                   fmt::format("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n", size);
+    if (recipient.login)
+        request += fmt::format("Authorization: Basic {}\r\n",
+                               to_base64(recipient.login->user + ":" + recipient.login->password));
+    request += "\r\n";
+    auto written = co_await met->stream.write(std::string_view(request), net::after(patience));
+    if (written) written = co_await write_file(met->stream, content, size, patience);
+    // Who does not want it says so before the end, and takes no more: its answer says why.
+    const auto answer = co_await read_answer(met->stream, 1024 * 1024, net::after(patience));
+    if (!answer)
+        co_return fault(Retry::later, (written ? answer.error() : written.error()).detail()).about(recipient.url);
+    const auto judged = judge(*answer);
+    if (!judged) co_return fault(judged.error().retry(), judged.error().detail()).about(recipient.url);
+    if (!written) co_return fault(Retry::later, written.error().detail()).about(recipient.url);
+    co_return Result<void>{};
+}
+
+}  // namespace postern::control
