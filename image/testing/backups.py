@@ -40,7 +40,10 @@ def _put_by_order(appliance, place):
     court.order("connect", "421 4.3.2 Not now")
     kept = appliance.send("Kept")
     assert kept.code == 250, str(kept)
-    appliance.postern("backup", "create")
+    # The first one, of the clock, may still be under way.
+    wait = appliance.machine.wait
+    wait(place.files, PATIENCE, lambda: f"a backup on the server; {appliance.said('backup', 'status')}")
+    wait(lambda: appliance.does("backup", "create"), PATIENCE, lambda: f"one by order; {appliance.said('backup', 'create')}")
     newest = place.files()[-1]
     print(f"      {newest.name}: {newest.stat().st_size / 1024:.0f} KiB on its server", flush=True)
     signer = appliance.community.folder / "signer.pem"
