@@ -16,7 +16,7 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <exception>
-#include <thread>
+#include <memory>
 
 namespace postern::control {
 
@@ -44,13 +44,10 @@ json::value time_or_null(const std::optional<Instant>& at)
     return at ? json::value(to_iso8601(*at)) : json::value(nullptr);
 }
 
-/// In order, as by SIGTERM; a moment later, so that the caller has the answer.
-void end_soon()
+/// In order, as by SIGTERM, once it is let go.
+std::shared_ptr<void> end_of_engine()
 {
-    std::thread([] {
-        std::this_thread::sleep_for(std::chrono::milliseconds{500});
-        ::kill(::getpid(), SIGTERM);
-    }).detach();
+    return {nullptr, [](void*) { ::kill(::getpid(), SIGTERM); }};
 }
 
 std::string state_text(const BackupState& state)
@@ -411,13 +408,15 @@ Response BackupsApi::restore(const Request& request)
     const auto signer = backup::fingerprint(staged->archive.head.signer);
     services_.log.warning("the engine ends to start with a backup",
                           {{"actor", request.actor}, {"reason", staged->archive.about.text()}, {"signer", signer}});
-    end_soon();
     const auto text = fmt::format(
         "restored: {}\nsigned by audit key {}\nthe engine ends now, and its next start has it; mail that was handed "
         "over after the backup may be sent again\n",
         staged->archive.about.text(), signer);
-    return request.wants_text ? Response::text(text)
-                              : Response::json({{"restored", staged->archive.about.json()}, {"signer", signer}});
+    auto response = request.wants_text
+                        ? Response::text(text)
+                        : Response::json({{"restored", staged->archive.about.json()}, {"signer", signer}});
+    response.then = end_of_engine();
+    return response;
 }
 
 }  // namespace postern::control

@@ -1,5 +1,6 @@
 #include "control/client.hpp"
 
+#include "control/http_answer.hpp"
 #include "net/stream.hpp"
 
 #include <fmt/format.h>
@@ -93,38 +94,22 @@ FaultBuilder no_trust(const RemoteEngine& engine, const Fault& why)
 }
 
 /// What the peer said when it ended the connection instead of answering.
-FaultBuilder no_answer(const net::Stream& stream, const Fault* why)
+FaultBuilder no_answer(const net::Stream& stream, const Fault& why)
 {
-    if (stream.trouble() == net::Stream::Trouble::tls_failed && why)
+    if (stream.trouble() == net::Stream::Trouble::tls_failed)
         return fault(Retry::never,
                      fmt::format("the gateway refused the connection: {}; is your certificate one of those that its "
                                  "node.yaml names under control: remote: administrators, in date and not revoked?",
-                                 why->detail()));
-    return fault(Retry::later, fmt::format("the engine did not finish its answer{}{}", why ? ": " : "",
-                                           why ? why->detail() : std::string{}));
+                                 why.detail()));
+    return fault(Retry::later, "the engine did not finish its answer: " + why.detail());
 }
 
 asio::awaitable<Result<Answer>> read_answer(net::Stream& stream)
 {
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(answer_limit);
-    parser.eager(true);
-    std::string pending;
-    std::vector<char> buffer(64 * 1024);
-    while (!parser.is_done()) {
-        const auto got = co_await stream.read_some(buffer.data(), buffer.size(), net::after(answer_time));
-        if (!got) co_return no_answer(stream, &got.error());
-        boost::system::error_code failed;
-        if (*got == 0) {
-            parser.put_eof(failed);
-            if (failed || !parser.is_done()) co_return no_answer(stream, nullptr);
-            break;
-        }
-        pending.append(buffer.data(), *got);
-        pending.erase(0, parser.put(asio::buffer(pending), failed));
-        if (failed && failed != http::error::need_more) co_return fault(Retry::later, "no HTTP: " + failed.message());
-    }
-    co_return Answer{parser.get().result_int(), std::move(parser.get().body())};
+    const auto until = [] { return net::after(answer_time); };
+    auto answer = co_await read_http_answer(stream, answer_limit, until);
+    if (!answer) co_return no_answer(stream, answer.error());
+    co_return Answer{answer->status, std::move(answer->body)};
 }
 
 asio::awaitable<Result<Answer>> converse(RemoteEngine engine, net::TlsContextPtr tls, std::string request)

@@ -40,7 +40,8 @@ struct Request {
     std::string counts_as;    ///< whose consent it is where two must agree: never two of one person
 };
 
-/// The next piece of a body; empty: that was all. A fault ends the connection, so that nobody takes a part for the whole.
+/// The next piece of a body; empty: that was all. A fault ends the connection, so that nobody takes a part for the
+/// whole.
 using Pieces = std::function<boost::asio::awaitable<Result<std::string>>()>;
 
 struct Response {
@@ -48,6 +49,7 @@ struct Response {
     std::string type = "application/json";
     std::string body;
     Pieces pieces{};  ///< where set, instead of `body`: asked for one after the other, as fast as the peer takes them
+    std::shared_ptr<void> then{};  ///< let go once the caller has the answer, or went away: ends what waits for that
 
     [[nodiscard]] static Response json(const boost::json::value& value, unsigned status = 200);
     [[nodiscard]] static Response text(std::string text, unsigned status = 200);

@@ -1,10 +1,10 @@
 #include "control/https.hpp"
 
 #include "base/base64.hpp"
+#include "control/http_answer.hpp"
 #include "net/stream.hpp"
 
 #include <fmt/format.h>
-#include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
 #include <fstream>
 #include <vector>
@@ -12,8 +12,6 @@
 namespace postern::control {
 
 namespace {
-
-namespace http = boost::beast::http;
 
 struct Target {
     std::string host;
@@ -68,41 +66,11 @@ boost::asio::awaitable<Result<Meeting>> meet(net::Dns& dns, std::string url, std
     co_return Meeting{*target, std::move(*stream)};
 }
 
-struct Answer {
-    unsigned status = 0;
-    std::string body;
-};
-
-boost::asio::awaitable<Result<Answer>> read_answer(net::Stream& stream, std::uint64_t most, net::Deadline deadline)
-{
-    http::response_parser<http::string_body> parser;
-    parser.body_limit(most);
-    parser.eager(true);
-    std::string pending;
-    std::vector<char> part(16 * 1024);
-    while (!parser.is_done()) {
-        const auto got = co_await stream.read_some(part.data(), part.size(), deadline);
-        if (!got) co_return std::unexpected(got.error());
-        boost::system::error_code failed;
-        if (*got == 0) {
-            parser.put_eof(failed);
-            if (failed || !parser.is_done()) co_return fault(Retry::later, "the server ended before its answer did");
-            break;
-        }
-        pending.append(part.data(), *got);
-        pending.erase(0, parser.put(boost::asio::buffer(pending), failed));
-        if (failed && failed != http::error::need_more)
-            co_return fault(Retry::later, "the server's answer can't be read: " + failed.message());
-    }
-    co_return Answer{parser.get().result_int(), std::move(parser.get().body())};
-}
-
 std::string head_of(std::string_view method, const Target& target)
 {
     const auto host = target.host.contains(':') ? fmt::format("[{}]", target.host) : target.host;
     return fmt::format("{} {} HTTP/1.1\r\nHost: {}{}\r\nUser-Agent: Postern\r\nAccept: */*\r\nConnection: close\r\n",
-                       method, target.path, host,
-                       target.port == 443 ? std::string() : fmt::format(":{}", target.port));
+                       method, target.path, host, target.port == 443 ? std::string() : fmt::format(":{}", target.port));
 }
 
 boost::asio::awaitable<Result<void>> write_file(net::Stream& stream, std::ifstream& file, std::uint64_t size,
@@ -121,7 +89,7 @@ boost::asio::awaitable<Result<void>> write_file(net::Stream& stream, std::ifstre
     co_return Result<void>{};
 }
 
-Result<void> judge(const Answer& answer)
+Result<void> judge(const HttpAnswer& answer)
 {
     if (answer.status >= 200 && answer.status < 300) return {};
     // Of RFC 9110's errors these pass by themselves; so does a full disk (RFC 4918 section 11.5).
@@ -141,7 +109,8 @@ boost::asio::awaitable<Result<std::string>> fetch(net::Dns& dns, std::string url
     const auto request = head_of("GET", met->target) + "\r\n";
     const auto written = co_await met->stream.write(std::string_view(request), deadline);
     if (!written) co_return std::unexpected(written.error());
-    auto answer = co_await read_answer(met->stream, most, deadline);
+    const auto until = [deadline] { return deadline; };
+    auto answer = co_await read_http_answer(met->stream, most, until);
     if (!answer) co_return fault(answer.error().retry(), answer.error().detail()).about(url);
     if (answer->status != 200)
         co_return fault(Retry::never, fmt::format("the server answers {}", answer->status)).about(url);
@@ -167,7 +136,8 @@ boost::asio::awaitable<Result<void>> put_file(net::Dns& dns, Recipient recipient
     auto written = co_await met->stream.write(std::string_view(request), net::after(patience));
     if (written) written = co_await write_file(met->stream, content, size, patience);
     // Who does not want it says so before the end, and takes no more: its answer says why.
-    const auto answer = co_await read_answer(met->stream, 1024 * 1024, net::after(patience));
+    const auto until = [deadline = net::after(patience)] { return deadline; };
+    const auto answer = co_await read_http_answer(met->stream, 1024 * 1024, until);
     if (!answer)
         co_return fault(Retry::later, (written ? answer.error() : written.error()).detail()).about(recipient.url);
     const auto judged = judge(*answer);

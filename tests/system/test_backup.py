@@ -338,6 +338,9 @@ class OnAServer(unittest.TestCase):
         self.failed(says="does not prove its name")
         self.declare(password="wrong")
         self.failed(says="the server answers 401")
+        self.place.hangs_up = True
+        self.declare()
+        self.failed(says="the connection ended before the answer")
         self.assertFalse(self.place.files())
         self.place.close()
         self.declare()
@@ -370,6 +373,7 @@ class Running(unittest.TestCase):
 
             done = community.run("backup", "restore", file, "--key", secret, "--replace")
             self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("restored: ", done.stdout)
             self.assertEqual(community.process.wait(30), 0)
             community.start()
             self.assertEqual([t["recipients"][0]["address"] for t in community.trace()],

@@ -15,6 +15,7 @@ class PutServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.expected = "Basic " + base64.b64encode(":".join(login).encode()).decode() if login else None
         self.refuses = None  # a status instead of taking it
+        self.hangs_up = False  # no answer at all
         self.answers = threading.Event()  # until it is set nobody gets an answer
         self.answers.set()
         self.asked, self.shown = threading.Event(), []  # paths and the clients' certificates
@@ -47,6 +48,8 @@ def _handler(of):
                 return self.end(401)
             content = self.rfile.read(int(self.headers["Content-Length"]))
             of.answers.wait()
+            if of.hangs_up:
+                return None
             if of.refuses:
                 return self.end(of.refuses)
             (of.folder / pathlib.PurePosixPath(self.path).name).write_bytes(content)
