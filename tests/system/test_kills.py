@@ -81,7 +81,7 @@ class Kills(unittest.TestCase):
             files = [
                 p
                 for p in (community.folder / "spool").rglob("*")
-                if p.is_file() and not re.search(r"\.db|lock|key", p.name)
+                if p.is_file() and not re.search(r"\.db|lock|key|^reserve$", p.name)
             ]
             print(
                 f"{self.kills} kills, {len(accepted)} messages answered 250, {len(messages)} arrived, "
