@@ -1,7 +1,7 @@
 #include "alert/ways.hpp"
 
 #include "base/text.hpp"
-#include "net/stream.hpp"
+#include "net/named_server.hpp"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -47,19 +47,6 @@ Result<std::string> read_key(const std::string& path)
 Fault errno_fault(const std::string& what, const std::string& object)
 {
     return fault(Retry::later, fmt::format("{}: {}", what, std::generic_category().message(errno))).about(object);
-}
-
-/// A connection to the first address that answers.
-boost::asio::awaitable<Result<net::Stream>> connect(net::Dns& dns, vocabulary::HostPort server, net::Deadline deadline)
-{
-    auto found = co_await dns.addresses(server.host);
-    if (!found) co_return std::unexpected(found.error());
-    Result<net::Stream> stream = std::unexpected(Fault(fault(Retry::later, "has no address").about(server.host)));
-    for (const auto& ip : found->records) {
-        stream = co_await net::connect(ip, server.port, deadline);
-        if (stream) break;
-    }
-    co_return stream;
 }
 
 std::string request_of(const vocabulary::Webhook& webhook, const Keys& keys, const std::string& body)
@@ -207,7 +194,7 @@ boost::asio::awaitable<Result<void>> post_webhook(net::Dns& dns, vocabulary::Web
 {
     const auto deadline = net::after(webhook.timeout);
     vocabulary::HostPort server{webhook.host == "localhost" ? "127.0.0.1" : webhook.host, webhook.port};
-    auto stream = co_await connect(dns, std::move(server), deadline);
+    auto stream = co_await net::connect(dns, std::move(server), deadline);
     if (!stream) co_return std::unexpected(stream.error());
     if (webhook.tls) {
         net::ServerProof proof(webhook.host);
@@ -260,7 +247,7 @@ boost::asio::awaitable<Result<void>> write_syslog(net::Dns& dns, vocabulary::Sys
         co_return write_udp(*ip, syslog.server.port, line);
     }
     vocabulary::HostPort server{host, syslog.server.port};
-    auto stream = co_await connect(dns, std::move(server), deadline);
+    auto stream = co_await net::connect(dns, std::move(server), deadline);
     if (!stream) co_return std::unexpected(stream.error());
     if (syslog.way == Way::tls) {
         net::ServerProof proof(syslog.verify_name.empty() ? syslog.server.host : syslog.verify_name);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
@@ -48,6 +47,12 @@ json::value time_or_null(const std::optional<Instant>& at)
 std::shared_ptr<void> end_of_engine()
 {
     return {nullptr, [](void*) { ::kill(::getpid(), SIGTERM); }};
+}
+
+/// The server's URL, or the folder.
+const std::string& place_of(const vocabulary::Backup& declared)
+{
+    return declared.to.empty() ? declared.folder : declared.to;
 }
 
 std::string state_text(const BackupState& state)
@@ -119,6 +124,11 @@ fs::path BackupsApi::fetched() const
 fs::path BackupsApi::to_send() const
 {
     return storage() / "backup" / "to-send";
+}
+
+fs::path BackupsApi::sent() const
+{
+    return storage() / "backup" / "sent";
 }
 
 fs::path BackupsApi::incoming() const
@@ -210,8 +220,7 @@ boost::asio::awaitable<void> BackupsApi::reach(Goal goal, bool by_clock)
     Result<void> taken;
     try {
         made = ready(*policy, goal, by_clock);
-        if (made && goal == Goal::server && !ends_)
-            taken = co_await server_.take(policy, made->file, storage() / "backup" / "sent");
+        if (made && goal == Goal::server && !ends_) taken = co_await server_.take(policy, made->file, sent());
     } catch (const std::exception& error) {
         taken = fault(Retry::later, error.what());
     }
@@ -291,12 +300,12 @@ void BackupsApi::look_what_is_there(const vocabulary::Backup& declared)
     const auto& gateway = services_.generations.current()->policy->node().name;
     std::string newest;
     if (goal_of(declared) == Goal::server) {
-        newest = BackupServer::newest(storage() / "backup" / "sent", declared.to);
+        newest = BackupServer::newest(sent(), declared.to);
     } else if (const auto all = backup::shelved(declared.folder, gateway); all && !all->empty()) {
         newest = all->back().name;
     }
     const std::lock_guard lock(mutex_);
-    state_.where = goal_of(declared) == Goal::server ? declared.to : declared.folder;
+    state_.where = place_of(declared);
     state_.newest = newest;
     state_.made = backup::made_at(newest, gateway);
     looked_ = true;
@@ -333,7 +342,7 @@ void BackupsApi::look_at_clock()
         return;
     }
     if (state_.running) return;
-    if (!looked_ || state_.where != (goal_of(*declared) == Goal::server ? declared->to : declared->folder)) {
+    if (!looked_ || state_.where != place_of(*declared)) {
         boost::asio::post(files_, [this, declared = *declared] { look_what_is_there(declared); });
         return;
     }

@@ -66,6 +66,7 @@ private:
     [[nodiscard]] std::filesystem::path storage() const;
     [[nodiscard]] std::filesystem::path fetched() const;  ///< folder of those that wait to be fetched
     [[nodiscard]] std::filesystem::path to_send() const;  ///< folder of one that the server shall take
+    [[nodiscard]] std::filesystem::path sent() const;     ///< what is remembered of the server
     [[nodiscard]] std::filesystem::path incoming() const;
     [[nodiscard]] Result<backup::RestoreOrder> order_of(const Request& request) const;
     void take_away_what_waits();

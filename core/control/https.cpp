@@ -2,7 +2,7 @@
 
 #include "base/base64.hpp"
 #include "control/http_answer.hpp"
-#include "net/stream.hpp"
+#include "net/named_server.hpp"
 
 #include <fmt/format.h>
 #include <boost/url/parse.hpp>
@@ -14,8 +14,7 @@ namespace postern::control {
 namespace {
 
 struct Target {
-    std::string host;
-    std::uint16_t port = 443;
+    vocabulary::HostPort server;
     std::string path;
 };
 
@@ -24,23 +23,11 @@ std::optional<Target> parse(const std::string& url)
     const auto parsed = boost::urls::parse_uri(url);
     if (!parsed || parsed->scheme() != "https" || parsed->host_address().empty() || parsed->has_userinfo())
         return std::nullopt;
-    Target target{parsed->host_address(), 443, std::string(parsed->encoded_target())};
-    if (parsed->has_port()) target.port = parsed->port_number();
+    Target target{{parsed->host_address(), 443}, std::string(parsed->encoded_target())};
+    if (parsed->has_port()) target.server.port = parsed->port_number();
     if (target.path.empty()) target.path = "/";
-    if (target.port == 0) return std::nullopt;
+    if (target.server.port == 0) return std::nullopt;
     return target;
-}
-
-boost::asio::awaitable<Result<net::Stream>> connect(net::Dns& dns, const Target& target, net::Deadline deadline)
-{
-    auto found = co_await dns.addresses(target.host);
-    if (!found) co_return std::unexpected(found.error());
-    Result<net::Stream> stream = std::unexpected(Fault(fault(Retry::later, "has no address").about(target.host)));
-    for (const auto& ip : found->records) {
-        stream = co_await net::connect(ip, target.port, deadline);
-        if (stream) break;
-    }
-    co_return stream;
 }
 
 struct Meeting {
@@ -56,9 +43,10 @@ boost::asio::awaitable<Result<Meeting>> meet(net::Dns& dns, std::string url, std
     if (!target) co_return fault(Retry::never, "is no https URL").about(url);
     auto tls = net::TlsContext::client(vocabulary::HopTls::verify, authorities, own);
     if (!tls) co_return std::unexpected(tls.error());
-    auto stream = co_await connect(dns, *target, deadline);
+    auto server = target->server;
+    auto stream = co_await net::connect(dns, std::move(server), deadline);
     if (!stream) co_return std::unexpected(stream.error());
-    net::ServerProof proof(target->host);
+    net::ServerProof proof(target->server.host);
     auto context = std::move(*tls);
     const auto shaken = co_await stream->handshake_client(std::move(context), std::move(proof), deadline);
     if (!shaken)
@@ -68,9 +56,10 @@ boost::asio::awaitable<Result<Meeting>> meet(net::Dns& dns, std::string url, std
 
 std::string head_of(std::string_view method, const Target& target)
 {
-    const auto host = target.host.contains(':') ? fmt::format("[{}]", target.host) : target.host;
+    const auto host = target.server.host.contains(':') ? fmt::format("[{}]", target.server.host) : target.server.host;
     return fmt::format("{} {} HTTP/1.1\r\nHost: {}{}\r\nUser-Agent: Postern\r\nAccept: */*\r\nConnection: close\r\n",
-                       method, target.path, host, target.port == 443 ? std::string() : fmt::format(":{}", target.port));
+                       method, target.path, host,
+                       target.server.port == 443 ? std::string() : fmt::format(":{}", target.server.port));
 }
 
 boost::asio::awaitable<Result<void>> write_file(net::Stream& stream, std::ifstream& file, std::uint64_t size,

@@ -188,6 +188,16 @@ std::optional<std::chrono::minutes> parse_time_of_day(std::string_view text)
     return std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
 }
 
+/// The certificate of the first listener that has one, and its key.
+template <class Shower>
+void show_first_listeners(const vocabulary::Node& node, Shower& shower)
+{
+    const auto first = std::ranges::find_if(node.listeners, [](const auto& listener) { return bool(listener.tls); });
+    if (first == node.listeners.end()) return;
+    shower.certificate = first->tls->certificate;
+    shower.key = first->tls->key;
+}
+
 void read_backup_folder(Source& source, const Values& map, const std::filesystem::path& directory,
                         const vocabulary::Node& node, vocabulary::Backup& backup)
 {
@@ -218,11 +228,7 @@ void read_backup_server(Source& source, const Values& map, const std::filesystem
         if (backup.to.empty() && map.has(key))
             source.error(map.place(key), fmt::format("\"{}\" without \"to\"", key),
                          "to: https://backup.example/postern");
-    for (const auto& listener : file.node.listeners)
-        if (listener.tls && backup.certificate.empty()) {
-            backup.certificate = listener.tls->certificate;
-            backup.key = listener.tls->key;
-        }
+    show_first_listeners(file.node, backup);
 }
 
 void read_backup_times(Source& source, const Values& map, vocabulary::Backup& backup)
@@ -277,11 +283,7 @@ void read_remote(Source& source, const Values& top, const std::filesystem::path&
     remote.key = read_path(map, "key", directory, &file.named_files);
     if (remote.certificate.empty() != remote.key.empty())
         source.error(map.place(remote.key.empty() ? "certificate" : "key"), "a certificate and its key go together");
-    for (const auto& listener : file.node.listeners)
-        if (listener.tls && remote.certificate.empty()) {
-            remote.certificate = listener.tls->certificate;
-            remote.key = listener.tls->key;
-        }
+    if (remote.certificate.empty()) show_first_listeners(file.node, remote);
     if (remote.certificate.empty())
         source.error(map.place("address"), "no listener has a certificate that could be shown here",
                      "certificate: mx.pem, and key: mx.key");

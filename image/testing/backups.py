@@ -29,7 +29,7 @@ def backup():
 
 def _with_backups(policy, key, port):
     node = policy / "node.yaml"
-    node.write_text(node.read_text() + f"backup:\n  keys: [{key.strip()}]\n  to: \"https://{HOST}:{port}/postern\"\n"
+    node.write_text(node.read_text() + f"backup:\n  keys: [{key}]\n  to: \"https://{HOST}:{port}/postern\"\n"
                                        "  authorities: tls/members.pem\n")
     return policy
 
